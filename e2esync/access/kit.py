@@ -1,0 +1,149 @@
+"""The recovery kit (SPEC 12.4): a seed on paper from which a person's recovery keys are derived by number.
+
+Invariants: the same words give the same keys on every machine for ever; keys of different numbers and of different
+kinds share nothing; the seed leaves this module only as words, and only when asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from e2esync.access.words import entropy_to_words, words_to_entropy
+from e2esync.crypto import Entropy, Label, Secret, SigningKey, blake2b
+from e2esync.crypto.sealing import SealingKey
+from e2esync.errors import BadCode
+from e2esync.limits import KIT_SEED, VERIFY_KEY
+
+_FILE_MAX: Final = 64 << 10
+_WORDS_PER_LINE: Final = 4
+_SET_SHORT: Final = 8
+# A word's number as the file prints it, and the ways in which people copy that: "1", "1.", "1)", "1:".
+_WORD_NUMBER: Final = re.compile(r"[0-9]{1,2}[.):]?")
+_FIELD: Final = re.compile(r"(relay|relay key|set|words)\s*:\s*(.*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecoveryKit:
+    """A seed of 32 bytes. Number 0 is the root of the person's home set; each further set uses up one number."""
+
+    seed: Secret
+
+    def __post_init__(self) -> None:
+        """Raises BadCode unless the seed is 32 bytes: a short one would be a weak one (SPEC 12.4)."""
+        if len(self.seed) != KIT_SEED:
+            raise BadCode("a recovery kit has 32 bytes")
+
+    @classmethod
+    def generate(cls, entropy: Entropy) -> RecoveryKit:
+        """A fresh kit from the draw `kit seed`."""
+        return cls(Secret(entropy.draw("kit seed", KIT_SEED)))
+
+    @classmethod
+    def from_words(cls, text: str) -> RecoveryKit:
+        """The kit of 24 words in any case and spacing. Raises BadCode that says which word is wrong."""
+        return cls(Secret(words_to_entropy(text)))
+
+    def words(self) -> list[str]:
+        """The 24 words: the secret itself, to be shown to its owner only."""
+        return entropy_to_words(self.seed.reveal())
+
+    def signing_key(self, number: int) -> SigningKey:
+        """Recovery signing key `number`, 0..2^32−1 (SPEC 12.4)."""
+        return SigningKey(blake2b(Label.KIT_SIGNING, _u32(number), key=self.seed.reveal()))
+
+    def sealing_key(self, number: int) -> SealingKey:
+        """Recovery sealing key `number`, 0..2^32−1 (SPEC 12.4); static, unlike a device's."""
+        seed = self.seed.reveal()
+        first = blake2b(Label.KIT_SEALING, _u32(number), b"\0", key=seed, size=64)
+        return SealingKey.from_secret(first + blake2b(Label.KIT_SEALING, _u32(number), b"\1", key=seed))
+
+
+def _u32(number: int) -> bytes:
+    return number.to_bytes(4, "big")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KitFile:
+    """What a kit file says: the kit, and, where it says so, the relay and which set the kit was made for."""
+
+    kit: RecoveryKit
+    relay_url: str | None
+    relay_key: bytes | None
+    set_short: str | None
+
+
+def render_kit_file(kit: RecoveryKit, relay_url: str, set_id: bytes, relay_key: bytes | None = None) -> str:
+    """The text of a kit file, to be printed or kept off the devices. It holds the secret words."""
+    words = kit.words()
+    numbered = [f"{number:>2} {word:<9}" for number, word in enumerate(words, start=1)]
+    rows = [
+        "    " + "  ".join(numbered[start : start + _WORDS_PER_LINE]).rstrip()
+        for start in range(0, len(numbered), _WORDS_PER_LINE)
+    ]
+    relay_key_lines = [] if relay_key is None else [f"relay key: {relay_key.hex()}"]
+    return "\n".join([
+        "# e2esync recovery kit",
+        "#",
+        "# These 24 words bring your address book back when every device is lost, and they shut",
+        "# out a device that was stolen. Whoever has them can read the book and change who is in.",
+        "# Print this page and keep it where you keep your passport. Do not store it on a device",
+        "# that it is to replace, in a mail or in an online drive.",
+        "# To use it you need the words, in order, and the relay's address below.",
+        "",
+        f"relay: {relay_url}",
+        *relay_key_lines,
+        f"set: {short_set_id(set_id)}",
+        "",
+        "words:",
+        *rows,
+        "",
+    ])
+
+
+def short_set_id(set_id: bytes) -> str:
+    """The first eight bytes of a set's id in hex: enough for a person to tell two kits apart."""
+    return set_id[:_SET_SHORT].hex()
+
+
+def parse_kit_file(text: str) -> KitFile:
+    """What `render_kit_file` wrote, or a person copied: lines with `#` are comments, a bare list of words will do.
+
+    Raises BadCode that says what is wrong, a word by its position.
+    """
+    if len(text) > _FILE_MAX:
+        raise BadCode("the file is too long for a recovery kit", "give the file that `init` wrote")
+    fields: dict[str, str] = {}
+    words: list[str] = []
+    for line in text.lstrip("\ufeff").splitlines():
+        content = line.strip()
+        if not content or content.startswith("#"):
+            continue
+        field = _FIELD.fullmatch(content)
+        if field is None:
+            words += _words_in(content)
+        elif field[1].lower() == "words":
+            words += _words_in(field[2])
+        elif field[1].lower() in fields:
+            raise BadCode(f"the recovery kit file says {field[1].lower()} twice", "keep the one that is right")
+        else:
+            fields[field[1].lower()] = field[2].strip()
+    kit = RecoveryKit.from_words(" ".join(words))
+    return KitFile(kit, fields.get("relay") or None, _relay_key(fields.get("relay key")), fields.get("set") or None)
+
+
+def _words_in(line: str) -> list[str]:
+    return [token for token in line.split() if not _WORD_NUMBER.fullmatch(token)]
+
+
+def _relay_key(text: str | None) -> bytes | None:
+    if not text:
+        return None
+    try:
+        key = bytes.fromhex(text)
+    except ValueError as error:
+        raise BadCode("the relay key of the recovery kit file is not hexadecimal") from error
+    if len(key) != VERIFY_KEY:
+        raise BadCode(f"the relay key of the recovery kit file has {len(key)} bytes and not {VERIFY_KEY}")
+    return key

@@ -1,0 +1,49 @@
+"""Cards (SPEC "Card"): JSContact in memory, registers in storage, vCard 2.1, 3.0 and 4.0 in and out.
+
+Invariants: pure functions that know nothing of keys, sync, files or clocks; hostile input raises ``BadCard`` or
+nothing; what nobody touched goes out byte for byte as it came in.
+"""
+
+from __future__ import annotations
+
+from . import jscontact
+from .display import display_name, sanitize
+from .export import write_card
+from .layout import Layout
+from .model import check_card
+from .origin import changes
+from .paths import join_path, split_path
+from .phone import normalize_email, normalize_phone
+from .registers import assemble, flatten
+from .summary import Summary, sort_key, summary
+from .types import ORIGIN, VERSIONS, Registers, Value
+from .vcard import ReadCard, Unreadable, VCardFile, read_vcards, write_as_imported, write_vcards
+
+__all__ = [
+    "Layout",
+    "ORIGIN",
+    "ReadCard",
+    "Registers",
+    "Summary",
+    "Unreadable",
+    "VCardFile",
+    "VERSIONS",
+    "Value",
+    "assemble",
+    "changes",
+    "check_card",
+    "display_name",
+    "flatten",
+    "join_path",
+    "jscontact",
+    "normalize_email",
+    "normalize_phone",
+    "read_vcards",
+    "sanitize",
+    "sort_key",
+    "split_path",
+    "summary",
+    "write_as_imported",
+    "write_card",
+    "write_vcards",
+]

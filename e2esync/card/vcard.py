@@ -1,0 +1,242 @@
+"""Files of vCards in and out (SPEC "Card"): the entry points of the card floor.
+
+Invariants: pure functions of their arguments: no clock, no randomness, equal results on every device; no bytes make
+them raise; one bad card or line never stops the file: it is quarantined with its raw text and the rest is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from ..errors import BadCard
+from ..limits import CONTACT_MAX
+from .digests import base_digest, media_digest
+from .export import write_card
+from .layout import Layout
+from .lexer import Block, FileText, blocks, card_lines, decode_file, encode_file, guess_style, parse_line
+from .origin import UID_DERIVED, UID_FIRST, UID_IN_BASE, UID_LAST, encode_origin
+from .reader import card_version, read_card
+from .reader.builder import Card
+from .reader.media import inline_bytes, layout_of
+from .shape import Shape
+from .text import to_bytes
+from .types import ORIGIN, Head, Line, Registers, Style, Value
+from .values import check_value
+from .writer.target import MediaSource
+
+_REV: Final = re.compile(r"^REV[^:\n]*:([0-9TZ:.+-]+)", re.M | re.I | re.A)
+_SMALL: Final = 60_000
+"""Texts below this length cannot make a card that is over the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCard:
+    """A card of a file: its uid, which of several different ones with this uid, its registers, its inline media."""
+
+    uid: str
+    ordinal: int
+    registers: Registers
+    media: dict[str, bytes]
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A piece of a file that is no card: its bytes, the line where it begins, and why."""
+
+    raw: bytes
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VCardFile:
+    """What a file holds: cards, what could not be read, and the layout that gives the file back."""
+
+    cards: list[ReadCard]
+    quarantine: list[Unreadable]
+    layout: Layout
+
+
+def read_vcards(data: bytes, *, salt: bytes) -> VCardFile:
+    """Read a file of vCards of any version. ``salt`` (up to 64 bytes, the set id) keys ids and media digests."""
+    file = decode_file(data)
+    reading = _Reading(file, salt)
+    for block in blocks(file):
+        reading.take(block)
+    return reading.result()
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A card of this file that another one may copy or revise, with its places among items and cards."""
+
+    text: str
+    rev: str
+    ordinal: int
+    item: int
+    card: int
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The state of reading one file."""
+
+    file: FileText
+    salt: bytes
+    cards: list[ReadCard] = field(default_factory=list)
+    quarantine: list[Unreadable] = field(default_factory=list)
+    items: list[tuple[str, int] | bytes] = field(default_factory=list)
+    heads: dict[str, Head] = field(default_factory=dict)
+    copies: dict[tuple[str, str], int] = field(default_factory=dict)
+    known: dict[str, list[_Seen]] = field(default_factory=dict)
+
+    def take(self, block: Block) -> None:
+        """Read one stretch of the file."""
+        if not block.card:
+            if block.text.strip():
+                self._refuse(block, "this is not inside a card")
+            self.items.append(to_bytes(block.text))
+            return
+        try:
+            card = self._read(block)
+        except BadCard as error:
+            self._refuse(block, error.message)
+            self.items.append(to_bytes(block.text))
+            return
+        self._identify(card, block)
+
+    def _refuse(self, block: Block, reason: str) -> None:
+        raw = encode_file(block.text, self.file.encoding, False)
+        self.quarantine.append(Unreadable(raw, block.line, reason))
+
+    def _read(self, block: Block) -> ReadCard:
+        eol, texts = card_lines(block.text, self.file.newline)
+        lines = [parse_line(raw, end, "", self.heads) for raw, end in texts]
+        version = card_version(lines)
+        if version == "2.1":
+            lines = [parse_line(raw, end, version, self.heads) for raw, end in texts]
+        card, owners = read_card(lines, version, self.salt)
+        if len(card.registers) == 1:
+            raise BadCard("the card is empty")
+        style = guess_style(lines, version, eol)
+        card.registers[ORIGIN] = _origin(card, owners, lines, texts, style)
+        notices = list(card.notices)
+        if not block.closed:
+            notices.append("the card has no END line; it was read as far as it goes")
+        if any(line is None and raw.strip() for line, (raw, _) in zip(lines, texts, strict=True)):
+            notices.append("a line without a property name was kept as it is, but not understood")
+        if len(block.text) > _SMALL:
+            _check_size(card)
+        return ReadCard(card.uid, 0, card.registers, card.media, tuple(notices))
+
+    def _identify(self, card: ReadCard, block: Block) -> None:
+        """Give a second card with a known uid its place: a copy, a revision if its REV is newer, or its own."""
+        copy = self.copies.setdefault((card.uid, block.text), len(self.items))
+        if copy != len(self.items):
+            self.items.append(self.items[copy])
+            return
+        known = self.known.setdefault(card.uid, [])
+        rev = _revision(block.text)
+        if known and rev and known[-1].rev and known[-1].rev < rev:
+            older = known[-1]
+            self.items[older.item] = to_bytes(older.text)
+            notices = (*card.notices, "it revises an older card of this file")
+            card = replace(card, ordinal=older.ordinal, notices=notices)
+            self.cards[older.card] = card
+            older.text, older.rev, older.item = block.text, rev, len(self.items)
+        else:
+            if known:
+                notice = "another card of this file has the same uid; both are kept"
+                card = replace(card, ordinal=len(known), notices=(*card.notices, notice))
+            known.append(_Seen(block.text, rev, card.ordinal, len(self.items), len(self.cards)))
+            self.cards.append(card)
+        self.items.append((card.uid, card.ordinal))
+
+    def result(self) -> VCardFile:
+        """What was read."""
+        layout = Layout(self.file.encoding, self.file.bom, tuple(self.items))
+        return VCardFile(self.cards, self.quarantine, layout)
+
+
+def _revision(text: str) -> str:
+    """The digits of REV, which compare as times do; "" where there are fewer than a date's."""
+    match = _REV.search(text)
+    digits = re.sub(r"\D", "", match[1])[:14] if match else ""
+    return digits.ljust(14, "0") if len(digits) >= 8 else ""
+
+
+def _check_size(card: Card) -> None:
+    size = 0
+    for path, value in card.registers.items():
+        size += len(path) + (_raw_size(value) if path == ORIGIN else check_value(value))
+    if size > CONTACT_MAX:
+        raise BadCard(f"the card takes {size} bytes without its photos; at most {CONTACT_MAX} are allowed")
+
+
+def _raw_size(value: Value) -> int:
+    if isinstance(value, list):
+        return sum(map(_raw_size, value))
+    return len(value) + 3 if isinstance(value, bytes) else 3
+
+
+def _origin(
+    card: Card, owners: list[str | None], lines: list[Line | None], texts: list[tuple[str, str]], number: int
+) -> list[Value]:
+    """The origin register of a card just read; the registers are put into the order of its slots."""
+    style = Style.decode(number)
+    registers = card.registers
+    slots = list(dict.fromkeys(owner for owner in owners if owner is not None))
+    place = UID_DERIVED
+    if "uid" in slots:
+        place = UID_FIRST if slots[0] == "uid" else UID_LAST if slots[-1] == "uid" else UID_IN_BASE
+    if len(registers) > len(slots):
+        known = set(slots)
+        carried = [path for path in registers if path not in known and path != "uid"]
+        slots[len(slots) - (place == UID_LAST) : len(slots) - (place == UID_LAST)] = carried
+    ordered = {path: registers[path] for path in slots}
+    base = [base_digest(path, value) for path, value in ordered.items() if path != "uid" or place == UID_IN_BASE]
+    shape = Shape(texts, owners, lines, number, style, card.media.get, ordered)
+    ops = shape.ops(lambda line: _media_op(card, line, style.eol))
+    card.registers = ordered if place else ordered | {"uid": card.uid}
+    return encode_origin(number, place, base, ops)
+
+
+def _media_op(card: Card, line: Line, eol: str) -> list[Value] | None:
+    """How inline media lie in the file; where no short words tell it, the line itself becomes media bytes."""
+    found = inline_bytes(line)
+    if found is None:
+        return None
+    if (layout := layout_of(line, found[0], eol)) is not None:
+        return layout
+    raw = to_bytes(line.raw)
+    digest = media_digest(card.salt, raw)
+    card.media[digest] = raw
+    return [digest]
+
+
+def write_vcards(cards: Iterable[Registers], *, version: str | None, media: MediaSource) -> bytes:
+    """Cards as a UTF-8 file of vCards of ``version``, or each of the version it came in (None), raw where untouched.
+
+    ``media`` gives the bytes of a media digest, or None where they are not here.
+    """
+    return "".join(write_card(card, version, media) for card in cards).encode("utf-8", "surrogateescape")
+
+
+def write_as_imported(
+    layout: Layout, card: Callable[[str, int], Registers | None], media: MediaSource
+) -> bytes:
+    """The imported file again: untouched cards and all between them to the byte, edited ones as they are now.
+
+    ``card(uid, ordinal)`` gives the registers of a card of the file, or None where it was deleted.
+    """
+    parts = []
+    for item in layout.items:
+        if isinstance(item, bytes):
+            parts.append(item.decode("utf-8", "surrogateescape"))
+        elif (registers := card(*item)) is not None:
+            parts.append(write_card(registers, None, media))
+    return encode_file("".join(parts), layout.encoding, layout.bom)

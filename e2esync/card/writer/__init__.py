@@ -1,0 +1,96 @@
+"""Registers to content lines (SPEC "Card"): the table of JSContact properties.
+
+Invariants: a pure function of registers, version and style; each register gives zero or more whole lines of its own;
+what vCard has no property for goes out as JSPROP (RFC 9555), so that nothing is lost in any version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from ..digests import encode_json
+from ..paths import split_path
+from ..registers import IMPLIED
+from ..types import ORIGIN, V40, Entry, Value
+from . import entries, media, names, single
+from .target import Target
+
+Writer = Callable[[Target, str, Entry], "list[str] | None"]
+"""Gives the lines of an entry; none where another register carries them; None where vCard cannot say it."""
+
+ENTRIES: Final[dict[str, Writer]] = {
+    "addresses": entries.write_address,
+    "anniversaries": entries.write_anniversary,
+    "calendars": entries.write_link,
+    "cryptoKeys": media.write_media,
+    "directories": entries.write_link,
+    "emails": entries.write_email,
+    "links": entries.write_link,
+    "media": media.write_media,
+    "nicknames": names.write_nickname,
+    "notes": entries.write_note,
+    "onlineServices": entries.write_service,
+    "organizations": names.write_organization,
+    "personalInfo": entries.write_personal,
+    "phones": entries.write_phone,
+    "preferredLanguages": entries.write_language,
+    "relatedTo": entries.write_related,
+    "schedulingAddresses": entries.write_link,
+    "titles": names.write_title,
+}
+"""Writers of entries that are objects."""
+
+WHOLE: Final[dict[str, Callable[[Target, Value], list[str] | None]]] = {
+    "name": names.write_name,
+    "uid": single.write_uid,
+    "kind": single.write_kind,
+    "prodId": single.write_prodid,
+    "language": single.write_language,
+    "created": single.write_created,
+    "speakToAs": single.write_speak,
+}
+"""Writers of properties that are one register."""
+
+CANONICAL: Final = (
+    "prodId", "uid", "kind", "created", "name", "nicknames", "organizations", "titles", "phones", "emails",
+    "addresses", "onlineServices", "links", "anniversaries", "relatedTo", "notes", "keywords", "members", "media",
+)
+"""The order of properties that did not come from a file; the others follow by name."""
+RANK: Final = {name: index for index, name in enumerate(CANONICAL)}
+
+
+def write_register(target: Target, path: str, value: Value) -> list[str]:
+    """The lines of one register."""
+    prop, slash, key = path.partition("/")
+    lines: list[str] | None = None
+    if not slash:
+        if prop in WHOLE:
+            lines = WHOLE[prop](target, value)
+    elif prop in ENTRIES:
+        lines = ENTRIES[prop](target, path, value) if type(value) is dict else None
+    elif prop == "keywords":
+        return entries.write_keywords(target, key)
+    elif prop == "members":
+        return entries.write_member(target, key)
+    elif prop == "vCardProps" and isinstance(value, list):
+        lines = single.write_unknown(target, value)
+    if lines is not None:
+        return lines
+    if path == ORIGIN or prop in IMPLIED or value is None:
+        return []
+    return [_jsprop(target, path, value)]
+
+
+def _jsprop(target: Target, path: str, value: Value) -> str:
+    prop, key = split_path(path)
+    pointer = prop.replace("~", "~0").replace("/", "~1")
+    if key is not None:
+        pointer += "/" + key
+    name = "JSPROP" if target.version == V40 else "X-JSPROP"
+    return target.text(name, [("JSPTR", pointer)], encode_json(value))
+
+
+def order_key(path: str) -> tuple[int, str]:
+    """Where a register stands among those that did not come from a file."""
+    return RANK.get(path.partition("/")[0], len(RANK)), path

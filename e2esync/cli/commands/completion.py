@@ -1,0 +1,31 @@
+"""`e2esync completion SHELL`."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..context import Context
+
+ABOUT = "A script that completes commands, options and file names when you press Tab. It never opens the profile."
+EXAMPLES = """\
+  e2esync completion bash > ~/.local/share/bash-completion/completions/e2esync
+  e2esync completion zsh > ~/.zfunc/_e2esync        (with ~/.zfunc in $fpath)"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The shell."""
+    parser.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="the shell to complete for")
+
+
+def run(context: Context) -> int:
+    """Print the script."""
+    import shtab
+
+    from ..parser import whole_parser
+
+    script = shtab.complete(whole_parser(), shell=context.args.shell)
+    if context.out.json:
+        context.out.result(shell=context.args.shell, script=script)
+    else:
+        context.out.document(script.encode())
+    return 0

@@ -1,0 +1,71 @@
+"""`e2esync devices` and `e2esync devices rename`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from e2esync.errors import Ambiguous, NotFound
+
+from ..context import Context
+from ..parser import subcommands
+from ..times import ago
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from e2esync.client.book import Device
+
+ABOUT = """\
+Who is in the book, and when each was last heard. A device's fingerprint is four words; compare them on both screens to
+be sure that a name stands for the device you think."""
+EXAMPLES = '  e2esync devices\n  e2esync devices rename "Old phone" "Kitchen tablet"'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The rename action."""
+    rename = subcommands(parser)("rename", "give a device another name, on all devices")
+    rename.add_argument("device", metavar="DEVICE", help="its name, the start of its name, or its number")
+    rename.add_argument("name", metavar="NAME", help="the new name")
+
+
+def run(context: Context) -> int:
+    """List or rename."""
+    book = context.book()
+    devices = book.devices()
+    if context.args.action == "rename":
+        device = find_device(devices, context.args.device)
+        book.rename_device(device.member, context.args.name)
+        context.out.result(member=device.member, name=context.args.name)
+        context.out.note(f"{device.name or f'device {device.member}'} is now called {context.args.name}")
+        return 0
+    if context.out.json:
+        context.out.result(devices=[as_json(device) for device in devices])
+        return 0
+    present = context.now()
+    context.out.table(("NO", "NAME", "ROLE", "HEARD", "FINGERPRINT"), [
+        (str(device.member), device.name or "(no name)", device.role,
+         "this device" if device.this else ago(device.last_heard, present), " ".join(device.fingerprint))
+        for device in devices
+    ])
+    return 0
+
+
+def as_json(device: Device) -> dict[str, Any]:
+    """A device as JSON."""
+    return {
+        "member": device.member, "name": device.name, "role": device.role, "this": device.this,
+        "fingerprint": list(device.fingerprint), "added_epoch": device.added_epoch, "last_heard": device.last_heard,
+    }
+
+
+def find_device(devices: Sequence[Device], selector: str) -> Device:
+    """The one device with this number or name, or whose name alone begins so. Raises NotFound or Ambiguous."""
+    wanted = selector.casefold()
+    exact = [device for device in devices if device.name.casefold() == wanted or str(device.member) == selector]
+    found = exact or [device for device in devices if device.name.casefold().startswith(wanted)]
+    if not found:
+        raise NotFound(f"no device is called {selector}", "`e2esync devices` lists them")
+    if len(found) > 1:
+        raise Ambiguous(f"{len(found)} devices are called {selector}", "name one by its number in `e2esync devices`")
+    return found[0]

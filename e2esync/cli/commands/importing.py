@@ -1,0 +1,132 @@
+"""`e2esync import FILE|DIR|-`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from e2esync.errors import BadCard
+
+from ..context import Context
+from ..exits import OK, PARTLY, FileProblem
+from ..files import read_input
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from e2esync.card import ReadCard, Unreadable
+    from e2esync.client.book import ImportPlan
+
+ABOUT = """\
+Reads vCard (.vcf) 2.1, 3.0 and 4.0 and JSContact (.json), one file or a folder of them, or stdin (-). Importing a file
+again changes nothing; a newer export of the same contacts changes only what changed in it, so it never undoes your
+edits. A card that cannot be read is kept aside (`e2esync quarantine`), the rest is imported, and the exit code is 3."""
+EXAMPLES = """\
+  e2esync import contacts.vcf --dry-run      say what would happen
+  e2esync import contacts.vcf --label Imported
+  e2esync import ~/addressbook/              every .vcf and .json in a folder"""
+
+_ENDINGS: Final = (".vcf", ".vcard", ".json")
+_LISTED: Final = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The source."""
+    parser.add_argument("source", metavar="FILE|DIR|-", help="a file, a folder, or - for stdin")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="say what would happen and change nothing")
+    parser.add_argument("--label", metavar="NAME", help="put this label on every contact of the file")
+
+
+def run(context: Context) -> int:
+    """Read, plan, apply."""
+    args, out = context.args, context.out
+    book = context.book()
+    cards, refused = read_sources(context, book.set_id)
+    if args.label:
+        for card in cards:
+            card.registers[f"keywords/{args.label}"] = True
+    plan = book.plan(cards)
+    out.note(plan_line(plan, len(cards) + len(refused), len(refused)))
+    if not args.dry_run:
+        book.apply(plan)
+        keep_refused(context, refused)
+        if plan.new or plan.updated:
+            out.note("`e2esync sync` sends them to your other devices")
+    out.note(*refusal_lines(refused, dry_run=args.dry_run))
+    out.result(cards=len(cards) + len(refused), new=len(plan.new), identical=len(plan.identical),
+               updated=len(plan.updated), applied=not args.dry_run,
+               quarantined=[{"source": source, "line": item.line, "reason": item.reason} for source, item in refused])
+    return PARTLY if refused else OK
+
+
+def plan_line(plan: ImportPlan, total: int, refused: int) -> str:
+    """`1,204 cards: 1,150 new, 40 identical, 9 updated, 5 unreadable -> quarantine`."""
+    parts = [f"{len(plan.new):,} new", f"{len(plan.identical):,} identical", f"{len(plan.updated):,} updated"]
+    if refused:
+        parts.append(f"{refused:,} unreadable -> quarantine")
+    return f"{total:,} card{'' if total == 1 else 's'}: {', '.join(parts)}"
+
+
+def refusal_lines(refused: Sequence[tuple[str, Unreadable]], *, dry_run: bool) -> list[str]:
+    """Which cards could not be read, and why."""
+    lines = [f"{source}:{item.line}: {item.reason}" for source, item in refused[:_LISTED]]
+    if len(refused) > _LISTED:
+        lines.append(f"and {len(refused) - _LISTED:,} more")
+    if refused and not dry_run:
+        lines.append("they are kept as they came: `e2esync quarantine`")
+    return lines
+
+
+def keep_refused(context: Context, refused: Sequence[tuple[str, Unreadable]]) -> None:
+    """Put what could not be read into quarantine, once however often the file is imported."""
+    if not refused:
+        return
+    store = context.profile().store
+    known = {(item.source, item.raw) for item in store.quarantined()}
+    with store.transaction():
+        for source, item in refused:
+            if (source, item.raw) not in known:
+                store.quarantine(source, item.raw, item.reason, context.now())
+
+
+def read_sources(context: Context, salt: bytes) -> tuple[list[ReadCard], list[tuple[str, Unreadable]]]:
+    """The cards of everything that the source names, and what could not be read with where it stood."""
+    paths = _paths(context.args.source)
+    bar = context.progress()
+    cards: dict[tuple[str, int], Any] = {}
+    refused: list[tuple[str, Unreadable]] = []
+    for count, path in enumerate(paths):
+        bar.update("reading", count, len(paths))
+        name = "stdin" if path == "-" else os.path.basename(path)
+        found = _read(read_input(path), name, salt)
+        refused += [(name, item) for item in found.quarantine]
+        # The same uid in a later file is the same contact, newer; within one file it would be another card.
+        cards.update({(card.uid, card.ordinal): card for card in found.cards})
+    bar.close()
+    return list(cards.values()), refused
+
+
+def _read(data: bytes, name: str, salt: bytes) -> Any:
+    from e2esync.card import jscontact, read_vcards
+
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{"):
+        try:
+            return jscontact.read(data, salt=salt)
+        except BadCard as error:
+            raise BadCard(f"{name}: {error.message}", error.hint) from None
+    return read_vcards(data, salt=salt)
+
+
+def _paths(source: str) -> list[str]:
+    if source == "-" or not os.path.isdir(source):
+        return [source]
+    try:
+        names = sorted(os.listdir(source))
+    except OSError as error:
+        raise FileProblem(f"cannot read the folder {source}: {error.strerror}") from None
+    paths = [os.path.join(source, name) for name in names
+             if name.lower().endswith(_ENDINGS) and not name.startswith(".")]
+    if not paths:
+        raise FileProblem(f"the folder {source} holds no .vcf or .json file")
+    return paths

@@ -1,0 +1,28 @@
+"""`e2esync relay serve`: the command's place in the table; `e2esync.cli.relay` does the work."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..context import Context
+
+ABOUT = """\
+A relay stores and passes on encrypted changes. It needs no configuration and can read nothing. SIGTERM stops it."""
+EXAMPLES = """\
+  e2esync relay serve --db relay.sqlite3 --listen 127.0.0.1:8765
+  then, on a device of yours: e2esync init --relay ws://127.0.0.1:8765"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `e2esync.cli.relay` takes."""
+    from ..relay import add_arguments as add
+
+    add(parser)
+
+
+def run(context: Context) -> int:
+    """Run it."""
+    from ..relay import run as run_relay
+
+    code: int = run_relay(context.args)
+    return code

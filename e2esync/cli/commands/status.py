@@ -1,0 +1,64 @@
+"""`e2esync status`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from ..context import Context
+from ..exits import CONFLICTS, OK
+from ..times import ago
+
+if TYPE_CHECKING:
+    from e2esync.client.book import Status
+
+ABOUT = """\
+Reads this device's own copy only; it asks nobody. It never says that a device is in step which it has not heard."""
+EXAMPLES = "  e2esync status\n  e2esync status --strict      exit code 5 while conflicts wait"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--strict."""
+    parser.add_argument("--strict", action="store_true", help="exit with 5 while conflicts wait for a person")
+
+
+def run(context: Context) -> int:
+    """Print the state."""
+    book = context.book()
+    status = book.status()
+    if context.out.json:
+        context.out.result(book=book.name, **as_json(status))
+    else:
+        context.out.data(*_lines(book.name, status, context.now()))
+    return CONFLICTS if context.args.strict and status.conflicts else OK
+
+
+def as_json(status: Status) -> dict[str, Any]:
+    """The state as JSON; times are milliseconds, 0 for never."""
+    return {
+        "set_id": status.set_id, "device": status.device, "epoch": status.epoch, "position": status.position,
+        "contacts": status.contacts, "unsent": status.unsent, "last_sync": status.last_sync,
+        "relay": status.relay_url, "devices": len(status.devices), "notices": list(status.notices),
+        "conflicts": status.conflicts,
+    }
+
+
+def _lines(name: str, status: Status, now: int) -> list[str]:
+    others = [device for device in status.devices if not device.this]
+    heard = sum(1 for device in others if device.last_heard)
+    lines = [
+        f"book       {name or '(no name)'}, {_count(status.contacts, 'contact')}",
+        f"device     {status.device}",
+        f"relay      {status.relay_url or 'none'}",
+        f"changes    {_count(status.unsent, 'change')} not yet sent",
+        f"last sync  {ago(status.last_sync, now)}",
+        f"devices    {len(others)} other{'s' if len(others) != 1 else ''}, {heard} heard from",
+    ]
+    lines += [f"           {device.name or '(no name)'}: {ago(device.last_heard, now)}" for device in others]
+    if status.conflicts:
+        lines.append(f"conflicts  {status.conflicts}; see `e2esync conflicts`")
+    return lines + [f"notice     {notice}" for notice in status.notices]
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

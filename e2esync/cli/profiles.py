@@ -1,0 +1,57 @@
+"""Making a profile for `init` and `join`, and taking it away again if the command fails before it is of use."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from e2esync.limits import DEVICE_NAME_MAX
+
+from .context import Context
+from .exits import UsageError
+
+if TYPE_CHECKING:
+    from e2esync.client.profile import Profile
+    from e2esync.client.protection import Way
+
+
+def device_name(given: str | None) -> str:
+    """The name of this device: as given, else the computer's. Raises UsageError for one that is too long or empty."""
+    name = given if given is not None else platform.node().partition(".")[0] or "device"
+    name = name.strip()
+    if not name or len(name.encode("utf-8", "replace")) > DEVICE_NAME_MAX:
+        raise UsageError(f"a device's name has 1 to {DEVICE_NAME_MAX} bytes", "give a shorter one with --device")
+    return name
+
+
+def new_profile(context: Context, way: Way) -> Profile:
+    """A new, empty profile in the folder that the options name. Raises ProfileExists."""
+    from e2esync.client.entropy import SystemEntropy
+    from e2esync.client.profile import Profile
+
+    return context.adopt(Profile.create(context.home, way, entropy=SystemEntropy()))
+
+
+@contextmanager
+def discarded_on_failure(profile: Profile) -> Iterator[Profile]:
+    """Remove the profile if the block fails: nobody can use it, and it would be in the way of the next attempt."""
+    try:
+        yield profile
+    except BaseException:
+        discard(profile)
+        raise
+
+
+def discard(profile: Profile) -> None:
+    """Close a profile that this process made and remove its folder, if nothing else is in it."""
+    from e2esync.client.profile import DATABASE, LOCK, PROTECTION
+
+    profile.close()
+    for name in (PROTECTION, DATABASE, DATABASE + "-wal", DATABASE + "-shm", LOCK):
+        with suppress(OSError):
+            os.unlink(profile.home / name)
+    with suppress(OSError):
+        profile.home.rmdir()

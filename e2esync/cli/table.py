@@ -1,0 +1,68 @@
+"""The commands: which module carries each out, under which names, and the one line that `--help` shows.
+
+Invariants: this module imports nothing of a command, so that a command pays for no other. A command's module has
+`ABOUT` and `EXAMPLES` (texts), `add_arguments(parser)` and `run(context) -> int`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final, NamedTuple
+
+
+class Command(NamedTuple):
+    """One command of the program."""
+
+    name: str
+    module: str
+    group: str
+    summary: str
+    aliases: tuple[str, ...] = ()
+
+    def load(self) -> Any:
+        """The module that carries it out."""
+        return import_module(f"e2esync.cli.{self.module}")
+
+
+_START, _CONTACTS, _SYNC, _DEVICES, _TOOLS = (
+    "Start", "Contacts", "Keep in step", "Devices and protection", "Tools")
+
+COMMANDS: Final = (
+    Command("init", "commands.init", _START, "make a new, empty address book on this device"),
+    Command("pair", "commands.pair", _START, "show a code that lets another device of yours join"),
+    Command("join", "commands.join", _START, "join a book with the code that another device shows"),
+    Command("demo", "commands.demo", _START, "see it all work, on this machine, in under a minute"),
+    Command("list", "commands.list", _CONTACTS, "list contacts, or search them", ("ls", "search")),
+    Command("show", "commands.show", _CONTACTS, "show everything about one contact"),
+    Command("new", "commands.new", _CONTACTS, "add a contact", ("add",)),
+    Command("edit", "commands.edit", _CONTACTS, "change a contact"),
+    Command("rm", "commands.remove", _CONTACTS, "delete contacts on all devices", ("remove",)),
+    Command("import", "commands.importing", _CONTACTS, "bring in contacts from a .vcf file or a folder of them"),
+    Command("export", "commands.export", _CONTACTS, "write contacts to a file that other programs read"),
+    Command("conflicts", "commands.conflicts", _CONTACTS, "contacts that two devices changed differently"),
+    Command("quarantine", "commands.quarantine", _CONTACTS, "cards that an import could not read"),
+    Command("sync", "commands.sync", _SYNC, "send your changes and receive the others'"),
+    Command("status", "commands.status", _SYNC, "what is unsent, when it last synced, what needs a look"),
+    Command("inspect", "commands.inspect", _SYNC, "ask the relay what it holds about this book"),
+    Command("devices", "commands.devices", _DEVICES, "the devices of this book, and their names"),
+    Command("passphrase", "commands.passphrase", _DEVICES, "change how this device protects its copy"),
+    Command("relay", "commands.relay", _TOOLS, "run a relay"),
+    Command("vectors", "commands.vectors", _TOOLS, "write or check the test vectors of the standard"),
+    Command("completion", "commands.completion", _TOOLS, "print a completion script for your shell"),
+    Command("help", "commands.help", _TOOLS, "explain a command or a topic"),
+    Command("version", "commands.version", _TOOLS, "print the version"),
+)
+
+BY_NAME: Final = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
+
+
+def overview() -> str:
+    """The commands by group, one line each, for `--help`."""
+    lines: list[str] = []
+    group = ""
+    for command in COMMANDS:
+        if command.group != group:
+            group = command.group
+            lines.append(("\n" if lines else "") + f"{group}:")
+        lines.append(f"  {command.name:<12}{command.summary}")
+    return "\n".join(lines)

@@ -1,0 +1,367 @@
+"""One book of a profile, for people and embedders: contacts in and out, without the network.
+
+Everything here works offline. Edits are shown at once and wait in the outbox for the next sync. Nothing on the way to
+`list` imports more than it needs: the CRDT, the card model and the chain come in when they are used.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from e2esync.client.profile import Profile
+from e2esync.errors import Ambiguous, NotFound
+from e2esync.stores.index import CardRow
+
+if TYPE_CHECKING:
+    from e2esync.card import ReadCard, VCardFile
+    from e2esync.contactset import Candidate
+    from e2esync.crypto import Entropy
+    from e2esync.replica.core import Replica
+    from e2esync.wire import Value
+
+Rows = list[CardRow]
+Devices = list["Device"]
+Candidates = list["Candidate"]
+
+BATCH_FROM = 50
+"""From this many contacts on an import goes as one batch over chunks instead of inline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device of the book."""
+
+    member: int
+    person: bytes
+    role: str
+    name: str
+    this: bool
+    fingerprint: list[str]
+    added_epoch: int
+    last_heard: int
+    """When its heartbeat was last received, ms; 0 for never."""
+    key_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a book stands on this device."""
+
+    set_id: bytes
+    device: str
+    epoch: int
+    position: int
+    contacts: int
+    unsent: int
+    """Changes that the relay has not got."""
+    last_sync: int
+    """ms; 0 for never."""
+    relay_url: str
+    devices: list[Device]
+    notices: list[str]
+    conflicts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A card of an import and what it would write."""
+
+    contact: bytes
+    name: str
+    values: dict[str, Value]
+    media: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What an import would do; nothing is changed before `Book.apply`."""
+
+    new: list[Planned] = field(default_factory=list)
+    updated: list[Planned] = field(default_factory=list)
+    identical: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import did."""
+
+    new: int
+    updated: int
+    identical: int
+    photos: int
+
+
+class Book:
+    """A contact set as this device has it. `number` 0 is the home set of the profile."""
+
+    def __init__(self, profile: Profile, number: int = 0, *, entropy: Entropy | None = None,
+                 now: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+        self.profile = profile
+        self.number = number
+        self.store = profile.store.book(number)
+        self.now = now
+        self._entropy = entropy
+        self._replica: Replica | None = None
+
+    def exists(self) -> bool:
+        """Whether this profile is in a contact set."""
+        return self.store.get("identity") is not None
+
+    @property
+    def replica(self) -> Replica:
+        """The replica under this book. Raises NoProfile if there is no contact set yet."""
+        if self._replica is None:
+            from e2esync.replica.core import Replica
+
+            self._replica = Replica(self.store)
+        return self._replica
+
+    @property
+    def entropy(self) -> Entropy:
+        """Where randomness comes from: the system, unless the caller gave another source."""
+        if self._entropy is None:
+            from e2esync.client.entropy import SystemEntropy
+
+            self._entropy = SystemEntropy()
+        return self._entropy
+
+    @property
+    def set_id(self) -> bytes:
+        """The contact set's id, 32 bytes."""
+        return self.replica.set_id
+
+    @property
+    def name(self) -> str:
+        """The book's name."""
+        from e2esync.replica.own_object import book_name
+
+        return book_name(self.replica)
+
+    @property
+    def device_name(self) -> str:
+        """This device's name in the book."""
+        return _device_name(self._names(), self.replica.member)
+
+    # Reading.
+
+    def list(self, query: str | None = None) -> Rows:
+        """Contacts whose name, number, address or organization holds `query`, in the order of their sort keys."""
+        return self.store.cards(query)
+
+    def find(self, selector: str) -> CardRow:
+        """The one contact that a selector names: part of a name, a number in any format, an address, a uid's start.
+
+        Raises NotFound, or Ambiguous with `candidates`.
+        """
+        rows = self.store.find(selector)
+        if not rows:
+            raise NotFound(f"no contact fits {selector!r}", "`e2esync list` shows all")
+        if len(rows) > 1:
+            raise Ambiguous(f"{len(rows)} contacts fit {selector!r}", candidates=rows)
+        return rows[0]
+
+    def registers(self, contact: bytes) -> dict[str, Value]:
+        """The registers of a contact as people see them. Raises NotFound."""
+        from e2esync.contactset import view
+        from e2esync.replica.writing import shown_state
+
+        state = shown_state(self.store, contact)
+        shown = view(state) if state else None
+        if shown is None:
+            raise NotFound("this contact is not in the book")
+        return shown.registers
+
+    def card(self, contact: bytes) -> dict[str, Value]:
+        """A contact as a JSContact card (RFC 9553). Raises NotFound."""
+        from e2esync.card import assemble
+
+        return assemble(self.registers(contact))
+
+    def conflicts(self, contact: bytes) -> dict[str, Candidates]:
+        """Path → the values that lost against the one shown, where devices disagree."""
+        from e2esync.contactset import view
+        from e2esync.replica.writing import shown_state
+
+        state = shown_state(self.store, contact)
+        shown = view(state) if state else None
+        return shown.conflicts if shown else {}
+
+    def media(self, digest: str) -> bytes | None:
+        """The bytes of a photo by the digest in its register; None while they are not on this device."""
+        return self.store.media(digest)
+
+    # Writing.
+
+    def add(self, card: dict[str, Value]) -> bytes:
+        """Add a JSContact card; one without uid gets a random one. Returns its contact id. Raises BadCard."""
+        from e2esync.card import check_card, flatten
+        from e2esync.replica.contacts import contact_id
+
+        if not card.get("uid"):
+            card = {**card, "uid": f"urn:uuid:{_uuid(self.entropy.draw('contact uid', 16))}"}
+        check_card(card)
+        contact = contact_id(self.set_id, card["uid"], 0)
+        self._set(contact, flatten(card))
+        return contact
+
+    def update(self, contact: bytes, card: dict[str, Value]) -> int:
+        """Write what differs between the contact and `card`; returns how many registers that is. Raises BadCard."""
+        from e2esync.card import check_card, flatten
+        from e2esync.contactset import changes
+
+        check_card(card)
+        old = self.registers(contact)
+        # Origin and blob places are not part of a card; what the import knew stays known.
+        inner = {path: value for path, value in old.items() if path.partition("/")[0] in ("origin", "blobs")}
+        edits = changes(old, {**inner, **flatten(card)})
+        if edits:
+            self._set(contact, edits)
+        return len(edits)
+
+    def remove(self, contacts: Iterable[bytes]) -> int:
+        """Delete contacts; returns how many were there. Other devices' newer edits bring one back whole."""
+        from e2esync.contactset import DeleteOp, delete_ops
+        from e2esync.replica.writing import shown_state, write
+
+        now = self.now()
+        ops: list[DeleteOp] = []
+        count = 0
+        for contact in contacts:
+            deletes = delete_ops(contact, shown_state(self.store, contact), now)
+            ops += deletes
+            count += bool(deletes)
+        write(self.replica, list(ops))
+        return count
+
+    def rename(self, name: str) -> None:
+        """Name the book. Raises BadCard for a name above 64 bytes."""
+        from e2esync.replica.own_object import name_book
+
+        name_book(self.replica, name, self.now())
+
+    def rename_device(self, member: int, name: str) -> None:
+        """Name a device. Raises BadCard for a name above 64 bytes."""
+        from e2esync.replica.own_object import name_device
+
+        name_device(self.replica, member, name, self.now())
+
+    # Importing.
+
+    def plan(self, cards: VCardFile | Iterable[ReadCard]) -> ImportPlan:
+        """What importing these cards would do: what is new, what an import would change, what is there already.
+
+        A contact that was imported before is compared with that import: only what changed in the file is an edit.
+        """
+        from e2esync.card import VCardFile, changes, display_name
+        from e2esync.contactset import view
+        from e2esync.replica.contacts import contact_id
+        from e2esync.replica.writing import shown_state
+
+        plan = ImportPlan()
+        for card in cards.cards if isinstance(cards, VCardFile) else cards:
+            contact = contact_id(self.set_id, card.uid, card.ordinal)
+            state = shown_state(self.store, contact)
+            shown = view(state) if state else None
+            values = changes(shown.registers, card.registers) if shown else card.registers
+            if not values:
+                plan.identical.append(contact)
+                continue
+            wanted = {digest: data for digest, data in card.media.items()
+                      if shown is None or f"blobs/{digest}" not in shown.registers}
+            target = plan.updated if shown else plan.new
+            target.append(Planned(contact, display_name(card.registers), values, wanted))
+        return plan
+
+    def apply(self, plan: ImportPlan) -> ImportResult:
+        """Carry a plan out, as one step. Photos go into encrypted blobs, which the next sync uploads."""
+        from e2esync.replica.contacts import media_blobs
+        from e2esync.replica.writing import write_batch
+
+        items = sorted([*plan.new, *plan.updated], key=lambda item: item.contact)
+        photos = 0
+        with self.profile.store.transaction():
+            blobs: list[tuple[bytes, bytes]] = []
+            whole: list[tuple[bytes, dict[str, Value]]] = []
+            for item in items:
+                values = dict(item.values)
+                for digest, data in item.media.items():
+                    place, sealed = media_blobs(self.set_id, data, self.entropy)
+                    values[f"blobs/{digest}"] = place
+                    blobs += sealed
+                    self.store.put_media(digest, data)
+                    photos += 1
+                if None in values.values() or (len(items) < BATCH_FROM and not item.media):
+                    self._set(item.contact, values)
+                else:
+                    whole.append((item.contact, values))
+            if whole:
+                write_batch(self.replica, whole, self.now(), self.entropy, blobs)
+        return ImportResult(len(plan.new), len(plan.updated), len(plan.identical), photos)
+
+    # Looking around.
+
+    def devices(self) -> Devices:
+        """The devices of the book, by member index."""
+        from e2esync.access.fingerprint import device_fingerprint
+
+        replica = self.replica
+        names = self._names()
+        heard = {slot.member: slot.heard for slot in self.store.slots()}
+        return [
+            Device(
+                index, member.person, member.role.name.lower(), _device_name(names, index), index == replica.member,
+                device_fingerprint(replica.set_id, member.verify_key), member.added, heard.get(index, 0),
+                replica.chain.numbers[index],
+            )
+            for index, member in sorted(replica.chain.members.items()) if member.is_device
+        ]
+
+    def status(self) -> Status:
+        """Everything `e2esync status` says."""
+        from e2esync.contactset import view
+        from e2esync.replica.writing import shown_state
+        from e2esync.wire import decode
+
+        replica, store = self.replica, self.store
+        synced, notices = store.get("synced"), store.get("notices")
+        rows = self.list()
+        states = (shown_state(store, row.contact) for row in rows)
+        waiting = sum(len(store.outbox_contacts(row.counter)) for row in store.outbox() if not row.seq)
+        return Status(
+            set_id=replica.set_id, device=self.device_name, epoch=replica.position.epoch,
+            position=replica.position.seq, contacts=len(rows), unsent=len(store.pending()) + waiting,
+            last_sync=decode(synced) if synced else 0, relay_url=self.relay_url, devices=self.devices(),
+            notices=[*([f"writing is stopped: {replica.frozen}"] if replica.frozen else []),
+                     *(decode(notices) if notices else [])],
+            conflicts=sum(1 for state in states if state and (shown := view(state)) and shown.conflicts),
+        )
+
+    @property
+    def relay_url(self) -> str:
+        """The address of the book's relay; empty if it has none."""
+        return next((info.relay for info in self.profile.store.books() if info.number == self.number), "")
+
+    def _names(self) -> dict[int, str]:
+        from e2esync.replica.own_object import device_names
+
+        return device_names(self.replica)
+
+    def _set(self, contact: bytes, values: dict[str, Value]) -> None:
+        from e2esync.contactset import set_ops
+        from e2esync.replica.writing import shown_state, write
+
+        write(self.replica, list(set_ops(contact, shown_state(self.store, contact), self.now(), values)))
+
+
+def _device_name(names: dict[int, str], member: int) -> str:
+    return names.get(member) or f"device {member}"
+
+
+def _uuid(raw: bytes) -> str:
+    """A version 4 UUID (RFC 9562) of 16 random bytes."""
+    bits = (int.from_bytes(raw) & ~(0xF << 76) & ~(0x3 << 62)) | 4 << 76 | 2 << 62
+    text = f"{bits:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

@@ -1,0 +1,233 @@
+"""Sync with the relay, with trio: the procedures of SPEC 14 over a connection, for one book of a profile.
+
+    await sync(profile)                        once
+    await watch(profile, on_event=print)       until cancelled: live, both ways, reconnecting
+    await create_set(profile, url, …)          the beginning of everything
+
+Local data and unsent edits are never at risk here: whatever is raised, the book is as it was and the outbox waits.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import trio
+
+from e2esync.access.kit import RecoveryKit
+from e2esync.client.connection import Connection
+from e2esync.client.entropy import SystemEntropy
+from e2esync.client.profile import Profile
+from e2esync.crypto import Entropy
+from e2esync.errors import Detection, DeviceRemoved, ProfileExists, Refused, Unreachable
+from e2esync.limits import HEARTBEAT_INTERVAL
+from e2esync.log.head import Head
+from e2esync.procedures.founding import create
+from e2esync.procedures.opening import announce
+from e2esync.procedures.reading import read_on, take
+from e2esync.procedures.sending import send
+from e2esync.procedures.steps import Link
+from e2esync.procedures.syncing import be_heard, fetch_media
+from e2esync.procedures.syncing import sync as sync_procedure
+from e2esync.replica.core import Replica
+from e2esync.replica.founding import found
+from e2esync.replica.own_object import name_book, name_device
+from e2esync.replica.port import SlotRow
+from e2esync.session.messages import Inspect, Inspected, LogPush, RecordPush, SlotPush
+from e2esync.stores.profile import BookInfo
+from e2esync.wire import encode
+
+Progress = Callable[[str, int, int], None]
+SYSTEM_ENTROPY = SystemEntropy()
+
+LOCAL_POLL = 0.25
+"""Seconds between two looks for edits that another process of this profile has made."""
+RECONNECT_FIRST, RECONNECT_MOST = 1.0, 60.0
+"""Seconds before a lost connection is tried again: doubled each time, with jitter."""
+
+
+def now_ms() -> int:
+    """The wall clock, in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def no_progress(_stage: str, _done: int, _total: int) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What one sync did."""
+
+    received: int
+    """Envelopes folded."""
+    sent: int
+    """Entries that the relay has taken."""
+    opened: bool
+    """Whether an epoch was opened to compact the log."""
+    media: int
+    """Photos fetched."""
+    bytes_sent: int
+    bytes_received: int
+    """Bytes on the wire, handshake and framing included."""
+    notices: tuple[Detection, ...]
+    """What was detected and did not stop the sync."""
+
+
+@dataclass(frozen=True, slots=True)
+class Online:
+    """A replica that is connected as a member."""
+
+    connection: Connection
+    replica: Replica
+    link: Link
+
+
+async def sync(profile: Profile, book: int = 0, *, progress: Progress = no_progress,
+               entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> SyncResult:
+    """Bring a book and its relay to the same state, once.
+
+    Raises ProfileBusy if another process is at it, Unreachable, DeviceRemoved, or a Detection.
+    """
+    with profile.sync_lock():
+        async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
+            done = await online.connection.run(sync_procedure(online.replica, online.link))
+            online.replica.store.put("notices", encode([str(notice) for notice in online.link.notices]))
+            wire = online.connection.transport
+            return SyncResult(
+                done.received, done.sent, done.opened, done.media, getattr(wire, "sent", 0),
+                getattr(wire, "received", 0), tuple(online.link.notices),
+            )
+
+
+async def watch(profile: Profile, book: int = 0, *, on_event: Callable[[str], None], progress: Progress = no_progress,
+                entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> None:
+    """Stay in sync until cancelled: others' edits as they come, own ones as they are made; reconnects by itself.
+
+    `on_event` is told in a word what happened: `connected`, `received`, `sent`, `epoch`, `unreachable`.
+    """
+    delay = RECONNECT_FIRST
+    with profile.sync_lock():
+        while True:
+            try:
+                async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
+                    await online.connection.run(sync_procedure(online.replica, online.link))
+                    on_event("connected")
+                    delay = RECONNECT_FIRST
+                    await _stay(online, on_event)
+            except Unreachable:
+                on_event("unreachable")
+            # Jitter, so that the devices of a relay that was restarted do not all come back in one moment.
+            await trio.sleep(delay * random.uniform(0.5, 1.0))
+            delay = min(2 * delay, RECONNECT_MOST)
+
+
+async def create_set(profile: Profile, relay_url: str, device_name: str, kit: RecoveryKit, *, book_name: str = "Contacts",
+                     book: int = 0, entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> Replica:
+    """Make a new contact set at a relay, whose root is the kit and whose first device is this one (SPEC 9.1).
+
+    The relay's key is trusted at sight and named in record 0 from then on. Raises Unreachable or Refused, and then
+    leaves the profile as it was.
+    """
+    store = profile.store.book(book)
+    if store.get("identity") is not None:
+        raise ProfileExists("this profile is in a contact set already")
+    visit = await Connection.as_visitor(relay_url, None, entropy)
+    try:
+        founding = found(store, kit.signing_key(0), kit.sealing_key(0), visit.relay_key, now(), entropy)
+        await visit.run(create(founding))
+    except BaseException:
+        profile.store.delete_book(book)
+        raise
+    finally:
+        await visit.aclose()
+    replica = Replica(store)
+    with profile.store.transaction():
+        profile.store.put_book(BookInfo(book, founding.set_id, book_name, relay_url))
+        name_book(replica, book_name, now())
+        name_device(replica, replica.member, device_name, now())
+    return replica
+
+
+async def inspect(profile: Profile, book: int = 0, *, entropy: Entropy = SYSTEM_ENTROPY) -> dict[str, int]:
+    """What the relay holds on this book: counts and sizes (SPEC 13.9)."""
+    async with go_online(profile, book, entropy=entropy) as online:
+        return (await online.connection.request(Inspect(), Inspected)).counts
+
+
+@asynccontextmanager
+async def go_online(profile: Profile, book: int = 0, *, progress: Progress = no_progress,
+                    entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> AsyncIterator[Online]:
+    """A connection to the book's relay as its member, for as long as the block lasts."""
+    replica = Replica(profile.store.book(book))
+    connection = await connect_replica(replica, relay_url(profile, book), entropy)
+    try:
+        assert connection.head is not None
+        yield Online(connection, replica, make_link(connection.head, progress, entropy, now))
+    finally:
+        await connection.aclose()
+
+
+async def connect_replica(replica: Replica, url: str, entropy: Entropy) -> Connection:
+    """A member's connection. Raises DeviceRemoved where the relay does not know this member any more."""
+    try:
+        return await Connection.as_member(
+            url, replica.set_id, replica.member, replica.signing_key, replica.chain.relay_key, entropy,
+        )
+    except Refused as error:
+        if error.reason == "NotMember":
+            raise DeviceRemoved("the relay does not know this device as a member of the book",
+                                "it was removed, or the relay lost its data; see `e2esync devices` on another device",
+                                ) from error
+        raise
+
+
+def make_link(head: Head, progress: Progress, entropy: Entropy, now: Callable[[], int]) -> Link:
+    """What procedures need from above the I/O line."""
+    return Link(head, entropy, now, progress)
+
+
+def relay_url(profile: Profile, book: int) -> str:
+    """The address of a book's relay."""
+    for info in profile.store.books():
+        if info.number == book:
+            return info.relay
+    raise Unreachable("this book has no relay", "`e2esync init --relay URL` makes one with a relay")
+
+
+async def _stay(online: Online, on_event: Callable[[str], None]) -> None:
+    """Alternate between what others push and what this profile's other processes have written."""
+    while True:
+        with trio.move_on_after(LOCAL_POLL):
+            await _take_push(online, await online.connection.next_push(), on_event)
+            continue
+        store = online.replica.store
+        if store.pending() or any(not row.seq for row in store.outbox()):
+            await online.connection.run(send(online.replica, online.link))
+            on_event("sent")
+        if online.link.now() % HEARTBEAT_INTERVAL < LOCAL_POLL * 2000:
+            await online.connection.run(be_heard(online.replica, online.link))
+
+
+async def _take_push(online: Online, push: object, on_event: Callable[[str], None]) -> None:
+    replica, link, run = online.replica, online.link, online.connection.run
+    if isinstance(push, LogPush):
+        position = replica.position
+        if (push.epoch, push.start) == (position.epoch, position.seq + 1):
+            await run(take(replica, link, push))
+        else:
+            await run(read_on(replica, link))
+        await run(fetch_media(replica, link))
+        on_event("received")
+    elif isinstance(push, RecordPush):
+        link.epoch = replica.position.epoch + 1
+        await run(read_on(replica, link))
+        await run(announce(replica, link))
+        await run(send(replica, link))
+        on_event("epoch")
+    elif isinstance(push, SlotPush):
+        heard = link.now() if push.heartbeat else 0
+        replica.store.put_slot(SlotRow(push.member, push.announcement, push.heartbeat, heard))

@@ -1,0 +1,1 @@
+"""What an implementation in any language is held against: vectors, and a runner for them."""

@@ -1,0 +1,250 @@
+"""Examples of the pairing conversation (SPEC 12.2), part of `access.json`: one that ends well, and how others end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from e2esync import wire
+from e2esync.access.code import PairingCode
+from e2esync.access.messages import (
+    commitment_of,
+    message_key,
+    open_message,
+    seal_message,
+    sign_possession,
+    transcript_of,
+    transcript_words,
+)
+from e2esync.access.pairing import Joiner, Offer, Outgoing, Sponsor
+from e2esync.conformance.vectors.case import Inputs, Layer, Outcome, flipped, text
+from e2esync.conformance.vectors.entropy import NamedEntropy
+from e2esync.crypto import Secret, SigningKey
+from e2esync.crypto.sealing import SealingKey
+from e2esync.errors import PairingAborted
+from e2esync.limits import DEVICE_NAME_MAX, MAILBOX_MESSAGE_MAX
+
+_OFFER: Final = Offer(
+    set_id=b"\x5e" * 32, person=b"\x70" * 16, role=2, relay_key=b"\x4e" * 32, record_hash=b"\x6d" * 32, epoch=7,
+)
+_LANDING: Final[list[wire.Value]] = [b"\x6e" * 32, 8, 0, b"\x10" * 32, 3]
+_NAME: Final = "Zoë's laptop"
+
+
+class _Parties:
+    """The fixed keys and nonces of the examples, and the bodies of an honest conversation."""
+
+    def __init__(self) -> None:
+        entropy = NamedEntropy("access::pairing")
+        self.code = PairingCode.generate(None, entropy)
+        self.signing = SigningKey(entropy.draw("signing key", 32))
+        self.sealing = SealingKey.generate(entropy)
+        self.other = SigningKey(entropy.draw("signing key", 32))
+        self.nonces = (entropy.draw("pairing nonce", 32), entropy.draw("pairing nonce", 32))
+        offer, seal_key = _OFFER, self.sealing.public
+        self.possession = sign_possession(self.signing, offer.set_id, offer.person, offer.role, seal_key)
+        commitment = commitment_of(self.nonces[0], self.signing.verify_key, seal_key)
+        self.bodies: list[list[wire.Value]] = [
+            [1, commitment],
+            [self.nonces[1], offer.set_id, offer.person, offer.role, offer.relay_key, offer.record_hash, offer.epoch],
+            [self.nonces[0], self.signing.verify_key, seal_key, self.possession, _NAME],
+            _LANDING,
+        ]
+
+    def fields(self) -> Inputs:
+        """The code, as inputs of a case."""
+        return {"mailbox_id": self.code.mailbox_id.hex(), "secret": self.code.secret.reveal().hex()}
+
+
+def _code(inputs: Inputs) -> PairingCode:
+    return PairingCode(None, bytes.fromhex(inputs["mailbox_id"]), Secret(bytes.fromhex(inputs["secret"])))
+
+
+def _seal_message(inputs: Inputs, entropy: NamedEntropy) -> Outcome:
+    code, n = _code(inputs), inputs["n"]
+    sealed = seal_message(code, n, entropy.draw("pairing seal nonce", 24), bytes.fromhex(inputs["body"]))
+    return Outcome({"message": sealed.hex()}, {"key": message_key(code, n).reveal().hex()})
+
+
+def _transcript(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
+    bodies = [bytes.fromhex(body) for body in inputs["bodies"]]
+    nonce, verify_key, seal_key, *_ = wire.decode(bodies[2])
+    transcript = transcript_of(bodies)
+    return Outcome(
+        {"commitment": commitment_of(nonce, verify_key, seal_key).hex(),
+         "words": text(" ".join(transcript_words(transcript)))},
+        {"transcript": transcript.hex()},
+    )
+
+
+def _sponsor(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
+    """The sponsor is sent `messages` in turn; its nonce is that of `body_1`. Then its owner types `words`."""
+    code = _code(inputs)
+    body = wire.decode(bytes.fromhex(inputs["body_1"]))
+    machine = Sponsor(code, Offer(*body[1:]), _Fixed(body[0]))
+    machine.start()
+    for message in inputs["messages"]:
+        machine.receive(message["n"], bytes.fromhex(message["message"]))
+    added = machine.confirm(inputs["words"]["text"])
+    return Outcome({
+        "verify_key": added.verify_key.hex(), "sealing_key": added.seal_key.hex(),
+        "possession": added.possession.hex(), "device_name": text(added.device_name),
+    })
+
+
+def _joiner(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
+    """The joining device has the keys and nonce given, and is sent `messages` in turn."""
+    code = _code(inputs)
+    signing = SigningKey(bytes.fromhex(inputs["signing_seed"]))
+    sealing = SealingKey.from_secret(bytes.fromhex(inputs["sealing_secret"]))
+    machine = Joiner(code, signing, sealing, inputs["device_name"]["text"], _Fixed(bytes.fromhex(inputs["nonce"])))
+    sent = machine.start()
+    for message in inputs["messages"]:
+        sent += machine.receive(message["n"], bytes.fromhex(message["message"]))
+    bodies = [open_message(code, event.n, event.data).hex() for event in sent if isinstance(event, Outgoing)]
+    return Outcome({"bodies_sent": bodies, "words": text(" ".join(machine.words))})
+
+
+class _Fixed(NamedEntropy):
+    """Gives the pairing nonce that a case states; seals under nonces that no output shows."""
+
+    def __init__(self, nonce: bytes) -> None:
+        super().__init__("pairing")
+        self._nonce = nonce
+
+    def draw(self, name: str, length: int) -> bytes:
+        return self._nonce if name == "pairing nonce" else super().draw(name, length)
+
+
+OPERATIONS: Final = {
+    "seal_message": _seal_message, "transcript": _transcript, "sponsor": _sponsor, "joiner": _joiner,
+}
+
+
+def add_cases(cases: Layer) -> None:
+    """Add the conversation's cases to the layer `access`."""
+    parties = _Parties()
+    encoded = [wire.encode(body) for body in parties.bodies]
+    for n, body in enumerate(encoded):
+        cases.valid("seal_message", f"message-{n}", "12.2", "sealed under its number's own key",
+                    parties.fields() | {"n": n, "body": body.hex()})
+    agreed = cases.valid("transcript", "three-words", "12.2", "33 bits of a hash of all that was said",
+                         {"bodies": [body.hex() for body in encoded[:3]]})
+    _sponsors(cases, parties, agreed["words"]["text"])
+    _joiners(cases, parties)
+
+
+def _message(parties: _Parties, n: int, body: list[wire.Value] | bytes, key: int | None = None) -> Inputs:
+    """Message `n` with `body`, sealed as number `key` if that is another."""
+    sealing = n if key is None else key
+    encoded = body if isinstance(body, bytes) else wire.encode(body)
+    return {"n": n, "message": seal_message(parties.code, sealing, bytes([n]) * 24, encoded).hex()}
+
+
+def _sponsors(cases: Layer, parties: _Parties, words: str) -> None:
+    zero, two = _message(parties, 0, parties.bodies[0]), _message(parties, 2, parties.bodies[2])
+    good = parties.fields() | {
+        "body_1": wire.encode(parties.bodies[1]).hex(), "messages": [zero, two], "words": text(words),
+    }
+    cases.valid("sponsor", "ends-well", "12.2", "the right messages and words", good)
+    cases.valid("sponsor", "words-in-any-case", "12.2", "words as people type them",
+                good | {"words": text(f"  {words.upper()} ")})
+    commitment = parties.bodies[0][1]
+
+    def refuse(name: str, step: str, comment: str, flag: str, *messages: Inputs) -> None:
+        cases.invalid("sponsor", name, f"12.2{step}", comment, good | {"messages": list(messages)}, PairingAborted,
+                      flags=(flag,))
+
+    refuse("message-2-first", " step 4", "message 2 where 0 is awaited", "out-of-turn", two)
+    refuse("message-0-twice", " step 4", "message 0 where 2 is awaited", "out-of-turn", zero, zero)
+    refuse("own-message-back", " step 4", "message 1 comes back to its sender", "out-of-turn", zero,
+           _message(parties, 1, parties.bodies[1]))
+    refuse("one-too-many", " step 4", "message 2 a second time", "out-of-turn", zero, two, two)
+    refuse("sealed-as-another", " step 4", "message 0 sealed as number 2", "moved",
+           _message(parties, 0, parties.bodies[0], key=2))
+    refuse("altered", " step 4", "a bit of the ciphertext", "altered",
+           {"n": 0, "message": flipped(bytes.fromhex(zero["message"]), -1).hex()})
+    refuse("too-long", "", "a message of more than 8 KiB", "shape",
+           _message(parties, 0, bytes(MAILBOX_MESSAGE_MAX)))
+    refuse("other-version", "", "version 2", "shape", _message(parties, 0, [2, commitment]))
+    refuse("not-a-list", "", "a map", "shape", _message(parties, 0, wire.encode({"version": 1})))
+    refuse("commitment-of-31", "", "a commitment of 31 bytes", "shape", _message(parties, 0, [1, commitment[:-1]]))
+    refuse("true-for-1", "", "a boolean is no version", "shape", _message(parties, 0, [True, commitment]))
+    refuse("one-element-more", "", "three elements", "shape", _message(parties, 0, [1, commitment, 0]))
+    refuse("trailing-byte", "", "a byte after the body", "shape",
+           _message(parties, 0, wire.encode(parties.bodies[0]) + b"\0"))
+    cases.invalid("sponsor", "wrong-word", "12.2 step 2", "another word of the list",
+                  good | {"words": text(" ".join([*words.split()[:2], "zoo"]))}, PairingAborted, flags=("mistyped",))
+    cases.invalid("sponsor", "two-words", "12.2 step 2", "a word left out",
+                  good | {"words": text(" ".join(words.split()[:2]))}, PairingAborted, flags=("mistyped",))
+    _baits(cases, parties, good)
+
+
+def _baits(cases: Layer, parties: _Parties, good: Inputs) -> None:
+    nonce, verify_key, seal_key, possession, name = parties.bodies[2]
+    offer, other = _OFFER, parties.other
+    elsewhere = sign_possession(parties.signing, b"\x5f" * 32, offer.person, offer.role, seal_key)
+    promoted = sign_possession(parties.signing, offer.set_id, offer.person, 3, seal_key)
+    theirs = sign_possession(other, offer.set_id, offer.person, offer.role, seal_key)
+    small = bytes(32) + seal_key[32:]
+    for_small = sign_possession(parties.signing, offer.set_id, offer.person, offer.role, small)
+
+    def refuse(
+        name: str, step: str, comment: str, flag: str, body: list[wire.Value],
+        committed: list[wire.Value] | None = None,
+    ) -> None:
+        commitment = commitment_of(*(committed or [nonce, verify_key, seal_key]))
+        messages = [_message(parties, 0, [1, commitment]), _message(parties, 2, body)]
+        cases.invalid("sponsor", name, step, comment, good | {"messages": messages}, PairingAborted, flags=(flag,))
+
+    step = "12.2 step 1"
+    refuse("other-nonce", step, "not the nonce committed to", "bait",
+           [bytes(32), verify_key, seal_key, possession, name])
+    refuse("other-verify-key", step, "not the verify key committed to", "bait",
+           [nonce, other.verify_key, seal_key, theirs, name])
+    refuse("other-sealing-key", step, "not the sealing key committed to", "bait",
+           [nonce, verify_key, flipped(seal_key, 0), possession, name])
+    refuse("possession-of-another", "9.3", "possession signed by another key", "bait",
+           [nonce, verify_key, seal_key, theirs, name])
+    refuse("possession-elsewhere", "9.3", "possession for another set", "bait",
+           [nonce, verify_key, seal_key, elsewhere, name])
+    refuse("possession-of-more", "9.3", "possession for a higher role", "bait",
+           [nonce, verify_key, seal_key, promoted, name])
+    refuse("small-order-key", "5.5", "a sealing key of small order", "bait",
+           [nonce, verify_key, small, for_small, name], [nonce, verify_key, small])
+    refuse("name-too-long", "12.2", "a device name of 65 bytes", "shape",
+           [nonce, verify_key, seal_key, possession, "x" * (DEVICE_NAME_MAX + 1)])
+    refuse("no-name", "12.2", "an empty device name", "shape", [nonce, verify_key, seal_key, possession, ""])
+    refuse("name-not-composed", "12.2", "a device name that is not in NFC", "shape",
+           [nonce, verify_key, seal_key, possession, "Zoe\u0308"])
+    refuse("name-in-bytes", "12.2", "a device name in bytes", "shape",
+           [nonce, verify_key, seal_key, possession, b"Laptop"])
+
+
+def _joiners(cases: Layer, parties: _Parties) -> None:
+    one, three = _message(parties, 1, parties.bodies[1]), _message(parties, 3, _LANDING)
+    good = parties.fields() | {
+        "signing_seed": parties.signing.seed.reveal().hex(), "sealing_secret": parties.sealing.secret.reveal().hex(),
+        "nonce": parties.nonces[0].hex(), "device_name": text(_NAME), "messages": [one, three],
+    }
+    cases.valid("joiner", "ends-well", "12.2", "the right messages", good)
+
+    def refuse(name: str, comment: str, flag: str, *messages: Inputs, step: str = "") -> None:
+        cases.invalid("joiner", name, f"12.2{step}", comment, good | {"messages": list(messages)}, PairingAborted,
+                      flags=(flag,))
+
+    refuse("message-3-first", "message 3 where 1 is awaited", "out-of-turn", three, step=" step 4")
+    refuse("message-1-twice", "message 1 where 3 is awaited", "out-of-turn", one, one, step=" step 4")
+    refuse("message-after-the-end", "message 3 a second time", "out-of-turn", one, three, three, step=" step 4")
+    refuse("message-1-as-3", "message 1 sent again as number 3", "moved", one, one | {"n": 3}, step=" step 4")
+    body = parties.bodies[1]
+    for name, comment, at, value in (
+        ("root-role", "role 5", 3, 5), ("recovery-role", "role 4", 3, 4), ("role-0", "role 0", 3, 0),
+        ("short-set-id", "a set id of 31 bytes", 1, bytes(31)), ("long-person", "a person of 17 bytes", 2, bytes(17)),
+        ("epoch-below-0", "epoch −1", 6, -1), ("text-for-bytes", "text for the relay key", 4, "k" * 32),
+    ):
+        refuse(name, comment, "shape", _message(parties, 1, [*body[:at], value, *body[at + 1:]]))
+    for name, comment, at, value in (
+        ("same-epoch", "the record that adds the device is not after the one of message 1", 1, 7),
+        ("index-of-root", "index 0", 4, 0), ("short-log-hash", "a log hash of 31 bytes", 3, bytes(31)),
+    ):
+        refuse(name, comment, "shape", one, _message(parties, 3, [*_LANDING[:at], value, *_LANDING[at + 1:]]))

@@ -1,0 +1,78 @@
+"""Envelopes (SPEC 10.1, 10.4): an entry as the relay sees it, padded and encrypted under the epoch's key.
+
+The header is in clear so that the relay can refuse one for another epoch; it is part of the context, so that moving
+an envelope makes it unreadable. The log hash chains envelopes, and so the order that the relay gave them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from e2esync.crypto import AEAD_OVERHEAD, Label, Secret, blake2b, open_sealed, pad, padded_size, seal, unpad
+from e2esync.epoch.chain import Chain
+from e2esync.epoch.shape import u64
+from e2esync.errors import EntryInvalid, LimitExceeded
+from e2esync.limits import ENVELOPE_MAX, SUITE
+from e2esync.log.entry import Entry, check_entry, parse_entry
+
+HEADER: Final = 10
+"""suite (1) ‖ 0x01 ‖ u64(epoch)."""
+
+OVERHEAD: Final = HEADER + AEAD_OVERHEAD
+_START: Final = bytes([SUITE, 0x01])
+
+
+def envelope_header(epoch: int) -> bytes:
+    """The 10 bytes in clear: suite, type, epoch."""
+    return _START + u64(epoch)
+
+
+def seal_envelope(key: Secret, set_id: bytes, epoch: int, entry_raw: bytes, nonce: bytes) -> bytes:
+    """The envelope of an entry. `nonce` is the draw `envelope nonce`, 24 bytes. Raises LimitExceeded above 256 KiB.
+
+    A retry within the epoch is these bytes again, never a second sealing (SPEC 10.5).
+    """
+    padded = pad(entry_raw, OVERHEAD)
+    if len(padded) + OVERHEAD > ENVELOPE_MAX:
+        raise LimitExceeded(f"an entry of {len(entry_raw)} bytes does not fit an envelope", "split the operations")
+    header = envelope_header(epoch)
+    return header + seal(key, nonce, set_id + header, padded)
+
+
+def check_envelope_shape(envelope: bytes, epoch: int) -> None:
+    """What the relay can check (SPEC 13.4 step 3): an allowed size, and a header that names suite, type and epoch.
+
+    Raises EntryInvalid.
+    """
+    size = len(envelope)
+    if size > ENVELOPE_MAX or padded_size(size) != size:
+        raise EntryInvalid(f"an envelope of {size} bytes has no allowed size")
+    if envelope[:HEADER] != envelope_header(epoch):
+        raise EntryInvalid(f"an envelope's header does not name this suite, an envelope and epoch {epoch}")
+
+
+def open_envelope(key: Secret, set_id: bytes, epoch: int, envelope: bytes) -> bytes:
+    """The bytes of the entry in an envelope. Raises EntryInvalid, CommitMismatch or AuthFailed."""
+    check_envelope_shape(envelope, epoch)
+    return unpad(open_sealed(key, set_id + envelope[:HEADER], envelope[HEADER:]), OVERHEAD)
+
+
+def read_envelope(key: Secret, chain: Chain, envelope: bytes) -> Entry:
+    """The entry in an envelope of the chain's epoch, opened, parsed and checked (SPEC 10.4) but for its operations.
+
+    Raises only what says that the envelope has no effect: EntryInvalid, WireError or CryptoError. It takes its
+    position in the log all the same.
+    """
+    entry = parse_entry(open_envelope(key, chain.set_id, chain.epoch, envelope))
+    check_entry(entry, chain, chain.set_id)
+    return entry
+
+
+def envelope_hash(envelope: bytes) -> bytes:
+    """The hash of an envelope: what the relay knows a repetition by."""
+    return blake2b(Label.ENVELOPE, envelope)
+
+
+def next_log_hash(prev: bytes, envelope: bytes) -> bytes:
+    """log_hash(n) from log_hash(n−1) and envelope n. log_hash(0) is the hash of the epoch's record."""
+    return blake2b(Label.LOG, prev, envelope_hash(envelope))

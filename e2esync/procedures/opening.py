@@ -1,0 +1,88 @@
+"""Opening an epoch (SPEC 14.3) by compare-and-set: caught up, prepared, sent; again if others were first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from e2esync.epoch.record import Change, Flag, Record
+from e2esync.errors import Refused, RemoteProtocolError
+from e2esync.procedures.reading import enter, read_on
+from e2esync.procedures.steps import Link, Procedure, accepted, ask, fetch_blob, upload_blobs
+from e2esync.replica.announcing import announcement, is_announced, mark_announced, next_number
+from e2esync.replica.core import Replica
+from e2esync.replica.entering import adopt_fold
+from e2esync.replica.opening import Opening, merged_runs, prepare
+from e2esync.replica.port import SlotRow
+from e2esync.replica.reading import check_head
+from e2esync.session.messages import Open, Opened, PutSlot, ReadSlots, SlotList, SlotStored
+
+PLAIN = Flag(0)
+TRIES = 20
+"""Lost races before the caller hears of it; the relay holds the others back long before (SPEC 13.6)."""
+
+
+def open_epoch(replica: Replica, link: Link, wish: Callable[[Replica], tuple[Change, ...] | None],
+               flags: Flag = PLAIN) -> Procedure[Record | None]:
+    """Open the next epoch with the changes that `wish` gives for the replica as it then is.
+
+    `wish` is asked again after every lost race; None means that nothing is left to wish for, and nothing is opened.
+    Returns the record, or None. Raises RightMissing, ChainInvalid or Refused.
+    """
+    for _try in range(TRIES):
+        yield from read_on(replica, link)
+        changes = wish(replica)
+        if changes is None:
+            return None
+        opening = yield from _prepare(replica, link, changes, flags)
+        yield from upload_blobs(link, opening.blobs)
+        answers = yield [Open(
+            opening.record.raw, opening.box_list, opening.boxes, opening.announcement,
+            tuple(name for name, _blob in opening.blobs), opening.dead,
+        )]
+        if not isinstance(answers[0], Refused):
+            _opened(replica, link, opening, accepted(answers[0], Opened))
+            return opening.record
+        if answers[0].reason == "EpochClosed":
+            link.epoch = replica.position.epoch + 1
+            yield from enter(replica, link)
+        elif answers[0].reason != "HeadMoved":
+            raise answers[0]
+    raise Refused("HeadMoved", "other devices wrote each time that this one tried to open an epoch", "try again later")
+
+
+def announce(replica: Replica, link: Link) -> Procedure[None]:
+    """Announce the sealing key that the open epoch calls for, once (SPEC 10.6)."""
+    if is_announced(replica):
+        return
+    own = announcement(replica, next_number(replica), link.entropy)
+    yield from ask(PutSlot(own, b""), SlotStored)
+    mark_announced(replica)
+
+
+def read_slots(replica: Replica, link: Link) -> Procedure[dict[int, SlotRow]]:
+    """All slots as the relay serves them now; what is newer than what was known is kept."""
+    served = yield from ask(ReadSlots(), SlotList)
+    known = {row.member: row for row in replica.store.slots()}
+    for slot in served.slots:
+        before = known.get(slot.member, SlotRow(slot.member, b"", b"", 0))
+        heard = link.now() if slot.heartbeat and slot.heartbeat != before.heartbeat else before.heard
+        known[slot.member] = SlotRow(slot.member, slot.announcement, slot.heartbeat, heard)
+        replica.store.put_slot(known[slot.member])
+    return known
+
+
+def _prepare(replica: Replica, link: Link, changes: tuple[Change, ...], flags: Flag) -> Procedure[Opening]:
+    slots = yield from read_slots(replica, link)
+    indexes = {}
+    for run in merged_runs(replica):
+        at_hand = replica.store.upload(run.index_id)
+        indexes[run.index_id] = at_hand or (yield from fetch_blob(run.index_id))
+    return prepare(replica, changes, slots, indexes, link.now(), link.entropy, flags=flags)
+
+
+def _opened(replica: Replica, link: Link, opening: Opening, answer: Opened) -> None:
+    """The opener enters by its own fold: it has just made the snapshot from it."""
+    if not adopt_fold(replica, opening.entrance):
+        raise RemoteProtocolError("the epoch that this device opened does not begin from its own state")
+    link.epoch = replica.position.epoch
+    check_head(replica, answer.head, replica.position, link.head.incarnation)

@@ -1,0 +1,70 @@
+"""Sending (SPEC 13.4, 14.1): the outbox goes out in order; the same bytes again where an answer was lost."""
+
+from __future__ import annotations
+
+from e2esync.errors import CloneDetected, Refused
+from e2esync.log.head import ShortHead
+from e2esync.procedures.reading import enter, read_on, take
+from e2esync.procedures.steps import PIPELINE, Link, Procedure, accepted, upload_blobs
+from e2esync.replica.core import Replica
+from e2esync.replica.port import OutboxRow
+from e2esync.replica.writing import pack, seal_outbox
+from e2esync.session.messages import Append, Appended, LogPart
+
+
+def send(replica: Replica, link: Link) -> Procedure[int]:
+    """Send everything that waits; returns how many entries went out. The replica is caught up when it begins."""
+    sent = 0
+    while True:
+        pack(replica, link.entropy)
+        waiting = seal_outbox(replica, link.entropy)
+        if not waiting:
+            return sent
+        sent += yield from _send_some(replica, link, waiting[:PIPELINE])
+
+
+def _send_some(replica: Replica, link: Link, rows: list[OutboxRow]) -> Procedure[int]:
+    """Append some entries in one go; returns how many of them the relay took."""
+    epoch = replica.position.epoch
+    appends = []
+    for row in rows:
+        names = replica.store.uploads(row.counter)
+        yield from upload_blobs(link, [(name, replica.store.upload(name) or b"") for name in names])
+        appends.append(Append(epoch, row.envelope, tuple(names)))
+    answers = yield list(appends)
+    taken: list[tuple[int, bytes, ShortHead]] = []
+    refused: Refused | None = None
+    for row, answer in zip(rows, answers, strict=True):
+        if isinstance(answer, Refused):
+            refused = answer
+            break
+        appended = accepted(answer, Appended)
+        taken.append((appended.seq, row.envelope, appended.head))
+    yield from _fold_own(replica, link, taken)
+    if refused is not None:
+        yield from _refused(replica, link, refused)
+    return len(taken)
+
+
+def _fold_own(replica: Replica, link: Link, taken: list[tuple[int, bytes, ShortHead]]) -> Procedure[None]:
+    """Fold own envelopes at the positions that they took; where others' came between, read the log instead."""
+    position = replica.position
+    following = [seq for seq, _envelope, _head in taken] == [position.seq + 1 + n for n in range(len(taken))]
+    if taken and following:
+        head = taken[-1][2] if taken[-1][2].seq == taken[-1][0] else None
+        part = LogPart(position.epoch, position.seq + 1, tuple(envelope for _seq, envelope, _head in taken), head)
+        yield from take(replica, link, part)
+        if head is not None:
+            return
+    if taken:
+        yield from read_on(replica, link)
+
+
+def _refused(replica: Replica, link: Link, refused: Refused) -> Procedure[None]:
+    """What a refused append means (SPEC 13.8): another epoch, or something that the caller has to hear of."""
+    if refused.reason != "EpochClosed":
+        raise refused
+    link.epoch = max(link.epoch, replica.position.epoch + 1)
+    yield from enter(replica, link)
+    if replica.frozen:
+        raise CloneDetected("another device writes under this device's index")

@@ -1,0 +1,213 @@
+"""One client's connection to the relay: a task that reads, a task that writes, and bounds on both.
+
+The reader stops while too much is unanswered, so a client that floods waits in its own socket. The writer sends
+whatever has queued up at once. A client that does not read its pushes is not told of further ones; when it has caught
+up with its socket it gets one push that shows it the gap, and reads the log.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from e2esync.errors import RemoteProtocolError, Unreachable
+from e2esync.limits import HANDSHAKE_TIMEOUT, MAILBOX_TTL
+from e2esync.session.codec import encode_message
+from e2esync.session.commands import Change, Command, Consult, Disconnect, StoreCommand, Transmit
+from e2esync.session.kinds import Refusal
+from e2esync.session.messages import Message, RefusalAnswer
+from e2esync.session.relay import RelaySession, State
+from e2esync.transports.base import CountingTransport, batch_sender
+
+if TYPE_CHECKING:
+    from e2esync.relay.server import Relay
+
+OUTBOX_MAX: Final = 1 << 20
+"""Queued bytes beyond which no request is read and no push is queued."""
+
+_HOPELESS: Final = 4 << 20
+_PENDING_MAX: Final = 4 << 20
+_SEND_TIMEOUT: Final = 60
+_KEEPALIVE: Final = 50
+_VISIT_MAX: Final = (MAILBOX_TTL + 60_000) / 1000
+
+
+class Connection:
+    """One connection, from its first frame to its end."""
+
+    def __init__(self, relay: Relay, transport: CountingTransport, session: RelaySession, number: int) -> None:
+        self.number = number
+        self.session = session
+        self.position = (0, 0)
+        self.lagging = False
+        self.beats: dict[int, bytes] = {}
+        self.mailbox: tuple[bytes, int] | None = None
+        self.gone = False
+        self._relay = relay
+        self._transport = transport
+        self._send_many = batch_sender(transport)
+        self._ping = getattr(transport, "ping", None)
+        self._outbox: list[bytes] = []
+        self._outbox_bytes = 0
+        self._pending_bytes = 0
+        self._reads: deque[tuple[Consult, int, int]] = deque()
+        self._reading_store = False
+        self._writes_begun = 0
+        self._writes_done = 0
+        self._ending = False
+        self._something_to_send = trio.Event()
+        self._room = trio.Event()
+        self._scope = trio.CancelScope()
+
+    @property
+    def is_member(self) -> bool:
+        """Whether a member has proved itself."""
+        return self.session.state is State.MEMBER
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is undecided or unsent."""
+        return bool(self._outbox or self.session.unanswered)
+
+    @property
+    def full(self) -> bool:
+        """Whether the client does not keep up with what it is sent."""
+        return self._outbox_bytes > OUTBOX_MAX
+
+    async def run(self) -> None:
+        """Until either side ends it. Raises nothing that a client can cause."""
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write)
+                try:
+                    await self._read()
+                except RemoteProtocolError as error:
+                    # Not even a frame: say so, if the other side still listens, and hang up.
+                    self.queue(encode_message(RefusalAnswer(Refusal.BAD_FRAME, error.message[:1000])))
+                    self.end()
+                    await self._wait_for_end()
+                except Unreachable:
+                    self._scope.cancel()
+
+    def end(self) -> None:
+        """Sends what is queued, then hangs up."""
+        self._ending = True
+        self._something_to_send.set()
+
+    def drop(self) -> None:
+        """Hangs up at once."""
+        self._scope.cancel()
+
+    def queue(self, frame: bytes) -> None:
+        """Queues a frame for the writer. Heartbeats that waited for a reason to send go along."""
+        self._outbox.append(frame)
+        self._outbox_bytes += len(frame)
+        if self.beats and self.is_member:
+            beats, self.beats = self.beats, {}
+            for beat in beats.values():
+                self._outbox.append(beat)
+                self._outbox_bytes += len(beat)
+        if self._outbox_bytes > _HOPELESS:
+            self.drop()
+        self._something_to_send.set()
+
+    def complete(self, command: StoreCommand, result: Message, size: int) -> None:
+        """The store's result of one of this connection's commands, which came in a frame of `size` bytes."""
+        self._pending_bytes -= size
+        if isinstance(command, Change):
+            self._writes_done += 1
+        elif isinstance(command, Consult):
+            self._reading_store = False
+        if self.session.state is not State.CLOSED or self.session.unanswered:
+            self._do(self.session.complete(command, result), 0)
+        self._next_read()
+        self._room.set()
+
+    async def _read(self) -> None:
+        with trio.move_on_after(HANDSHAKE_TIMEOUT / 1000) as scope:
+            while self.session.state not in (State.MEMBER, State.VISITING):
+                await self._read_one()
+        if scope.cancelled_caught:
+            self._scope.cancel()
+            return
+        with trio.move_on_after(_VISIT_MAX) as visit:
+            if self.is_member:
+                visit.deadline = float("inf")
+            while True:
+                await self._read_one()
+        self._scope.cancel()
+
+    async def _read_one(self) -> None:
+        while not self._may_read():
+            if self._ending or self.session.state is State.CLOSED:
+                await self._wait_for_end()
+            self._room = trio.Event()
+            if not self._may_read():
+                await self._room.wait()
+        frame = await self._transport.receive()
+        self._do(self.session.receive(frame), len(frame))
+
+    async def _wait_for_end(self) -> None:
+        with trio.move_on_after(_SEND_TIMEOUT):
+            await trio.sleep_forever()
+        self._scope.cancel()
+
+    def _may_read(self) -> bool:
+        return (
+            self.session.reading and not self._ending and not self._relay.stopping
+            and not self.full and self._pending_bytes < _PENDING_MAX
+        )
+
+    def _do(self, commands: list[Command], size: int) -> None:
+        for command in commands:
+            if isinstance(command, Transmit):
+                for frame in command.frames:
+                    self.queue(frame)
+            elif isinstance(command, Disconnect):
+                self.end()
+            elif isinstance(command, Consult):
+                self._pending_bytes += size
+                # An answer must not be older than what this session wrote before it asked.
+                self._reads.append((command, size, self._writes_begun))
+                self._next_read()
+            else:
+                self._pending_bytes += size
+                if isinstance(command, Change):
+                    self._writes_begun += 1
+                self._relay.submit(self, command, size)
+
+    def _next_read(self) -> None:
+        # One read at a time: sixty-four answers of half a megabyte are not worth anybody's memory.
+        if self._reading_store or self.full or not self._reads or self._reads[0][2] > self._writes_done:
+            return
+        consult, size, _ = self._reads.popleft()
+        self._reading_store = True
+        self._relay.consult(self, consult, size)
+
+    async def _write(self) -> None:
+        try:
+            while not self._ending or self._outbox:
+                if not self._outbox:
+                    await self._idle()
+                    continue
+                frames, self._outbox = self._outbox, []
+                with trio.fail_after(_SEND_TIMEOUT):
+                    await self._send_many(frames)
+                self._outbox_bytes = sum(map(len, self._outbox))
+                self._room.set()
+                self._next_read()
+                if self.lagging and not self.full:
+                    self._relay.hub.catch_up(self)
+        except (Unreachable, trio.TooSlowError):
+            self._outbox.clear()
+        self._scope.cancel()
+
+    async def _idle(self) -> None:
+        self._something_to_send = trio.Event()
+        with trio.move_on_after(_KEEPALIVE) as scope:
+            await self._something_to_send.wait()
+        if scope.cancelled_caught and self._ping is not None:
+            # Proxies and address translators forget connections that are silent for a minute.
+            await self._ping()

@@ -1,0 +1,276 @@
+"""The relay as a trio program: connections in, one store, pushes out (SPEC 13).
+
+    socket ─ transport ─ Connection ─ RelaySession ──commands──► StoreThread (writer, reader) ─ RelayStore
+                              ▲                                          │
+                              └────────── answers, Hub: pushes ◄─────────┘
+
+Everything but the two store threads runs in one trio thread, so none of it needs a lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import trio
+
+from e2esync.errors import E2esyncError, SessionError
+from e2esync.limits import HANDSHAKE_TIMEOUT
+from e2esync.relay.connection import Connection
+from e2esync.relay.holds import Hold, Holds
+from e2esync.relay.hub import Hub
+from e2esync.relay.threads import StoreThread
+from e2esync.session.codec import encode_message
+from e2esync.session.commands import Admit, Change, Consult
+from e2esync.session.kinds import Refusal
+from e2esync.session.messages import Append, ClosingPush, Message, Open, RefusalAnswer
+from e2esync.session.relay import RelaySession
+from e2esync.stores.relay import RelayStore
+from e2esync.stores.relay_batch import BatchResult, Outcome
+from e2esync.transports.address import Listener
+from e2esync.transports.base import CountingTransport
+
+logger: Final = logging.getLogger("e2esync.relay")
+
+_STOP_TIMEOUT: Final = 3.0
+_SWEEP_INTERVAL: Final = 600.0
+_CHECKPOINT_INTERVAL: Final = 2.0
+_COME_BACK: Final = 2_000
+_CONNECTIONS_MAX: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A command on its way through the store, and where its result goes."""
+
+    connection: Connection
+    command: Admit | Change
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadJob:
+    connection: Connection
+    command: Consult
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Sweep:
+    """Time to drop what is past its retention; the writer does that between batches."""
+
+
+def system_now() -> int:
+    """Milliseconds since 1970, by the system's clock."""
+    return time.time_ns() // 1_000_000
+
+
+class Relay:
+    """A running relay over one store. `run` drives it; `handle` takes one connection."""
+
+    def __init__(
+        self, store: RelayStore, *, now: Callable[[], int] = system_now, draw: Callable[[int], bytes] = os.urandom,
+        connections_max: int = _CONNECTIONS_MAX, log_addresses: bool = False,
+    ) -> None:
+        self.hub = Hub()
+        self._store = store
+        self._now = now
+        self._draw = draw
+        self._connections_max = connections_max
+        self._log_addresses = log_addresses
+        self._connections: dict[int, Connection] = {}
+        self._numbers = 0
+        self._holds = Holds()
+        self._held: dict[bytes, deque[_Job]] = {}
+        self.stopping = False
+        self._timers: trio.Nursery | None = None
+        self._writer: StoreThread[_Job | _Sweep, BatchResult] = StoreThread(self._execute, self._executed)
+        self._reader: StoreThread[_ReadJob, list[Message]] = StoreThread(self._consult, self._consulted)
+
+    @property
+    def connections(self) -> int:
+        """How many are connected."""
+        return len(self._connections)
+
+    async def run(
+        self, listeners: Sequence[Listener], *, stop: trio.Event | None = None,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serves until `stop` is set or the task is cancelled; either way what was begun is made durable."""
+        async with trio.open_nursery() as threads:
+            threads.start_soon(self._writer.run)
+            threads.start_soon(self._reader.run)
+            try:
+                async with trio.open_nursery() as nursery:
+                    self._timers = nursery
+                    nursery.start_soon(self._maintain)
+                    for listener in listeners:
+                        nursery.start_soon(self._listen, listener)
+                    task_status.started()
+                    await (trio.Event() if stop is None else stop).wait()
+                    await self._drain()
+                    nursery.cancel_scope.cancel()
+            finally:
+                self._writer.stop()
+                self._reader.stop()
+
+    async def handle(self, transport: CountingTransport) -> None:
+        """Serves one connection until it ends."""
+        if self.stopping or len(self._connections) >= self._connections_max:
+            await self._turn_away(transport)
+            return
+        self._numbers += 1
+        session = RelaySession(self._store.key, self._draw(32), self._numbers)
+        connection = Connection(self, transport, session, self._numbers)
+        self._connections[connection.number] = connection
+        try:
+            await connection.run()
+        finally:
+            del self._connections[connection.number]
+            connection.gone = True
+            self.hub.leave(connection)
+            self._gone(connection)
+            await transport.aclose()
+
+    def submit(self, connection: Connection, command: Admit | Change, size: int) -> None:
+        """Passes a command to the writer, or holds it back (SPEC 13.6)."""
+        job = _Job(connection, command, size)
+        if (
+            isinstance(command, Change) and isinstance(command.request, Append | Open)
+            and self._holds.blocks(command.set_id, command.member)
+        ):
+            self._held.setdefault(command.set_id, deque()).append(job)
+            return
+        self._writer.submit(job)
+
+    def consult(self, connection: Connection, command: Consult, size: int) -> None:
+        """Passes a reading request to the reader."""
+        self._reader.submit(_ReadJob(connection, command, size))
+
+    # In the store's threads.
+
+    def _execute(self, items: Sequence[_Job | _Sweep]) -> BatchResult:
+        jobs = [item for item in items if isinstance(item, _Job)]
+        try:
+            if len(jobs) < len(items):
+                self._store.sweep(self._now())
+            return self._store.execute([job.command for job in jobs], self._now())
+        except E2esyncError as error:
+            # Nothing of the batch has happened; every one of these may simply be sent again.
+            logger.error("nothing can be stored: %s (%s)", error.message, error.hint)
+        except Exception:
+            logger.exception("a bug: a batch of commands failed")
+        busy = RefusalAnswer(Refusal.BUSY, "the relay cannot store anything now")
+        return BatchResult([Outcome(busy) for _ in jobs], {})
+
+    def _consult(self, jobs: Sequence[_ReadJob]) -> list[Message]:
+        return [self._consult_one(job.command) for job in jobs]
+
+    def _consult_one(self, command: Consult) -> Message:
+        try:
+            return self._store.read(command, self._now())
+        except E2esyncError as error:
+            logger.error("nothing can be read: %s (%s)", error.message, error.hint)
+        except Exception:
+            logger.exception("a bug: a reading request failed")
+        return RefusalAnswer(Refusal.BUSY, "the relay cannot read its store now")
+
+    # In trio's thread.
+
+    def _executed(self, items: Sequence[_Job | _Sweep], result: BatchResult) -> None:
+        jobs = [item for item in items if isinstance(item, _Job)]
+        answers = [
+            partial(job.connection.complete, job.command, outcome.result, job.size)
+            for job, outcome in zip(jobs, result.outcomes, strict=True)
+        ]
+        self.hub.apply(answers, [job.connection for job in jobs], result)
+        for job, outcome in zip(jobs, result.outcomes, strict=True):
+            if isinstance(job.command, Change) and isinstance(job.command.request, Open):
+                self._decided(job.command, outcome.result)
+
+    def _consulted(self, jobs: Sequence[_ReadJob], results: list[Message]) -> None:
+        for job, result in zip(jobs, results, strict=True):
+            job.connection.complete(job.command, result, job.size)
+
+    def _decided(self, change: Change, result: Message) -> None:
+        """SPEC 13.6: an opening's end releases what was held for it; its HeadMoved may begin a hold."""
+        if self._holds.decided(change.set_id, change.member):
+            self._release(change.set_id)
+        elif isinstance(result, RefusalAnswer) and result.code is Refusal.HEAD_MOVED and self._timers is not None:
+            hold = self._holds.head_moved(change.set_id, change.member, trio.current_time() * 1000)
+            if hold is not None:
+                self._timers.start_soon(self._expire, change.set_id, hold)
+
+    def _gone(self, connection: Connection) -> None:
+        session = connection.session
+        if not self.hub.has_member(session.set_id, session.member) and self._holds.decided(
+            session.set_id, session.member
+        ):
+            self._release(session.set_id)
+
+    async def _expire(self, set_id: bytes, hold: Hold) -> None:
+        await trio.sleep_until(hold.until / 1000)
+        if self._holds.expired(set_id, hold):
+            self._release(set_id)
+
+    def _release(self, set_id: bytes) -> None:
+        for job in self._held.pop(set_id, ()):
+            self._writer.submit(job)
+
+    async def _listen(self, listener: Listener) -> None:
+        await trio.serve_listeners(partial(self._accepted, listener), list(listener.sockets))
+
+    async def _accepted(self, listener: Listener, stream: trio.SocketStream) -> None:
+        try:
+            with trio.fail_after(HANDSHAKE_TIMEOUT / 1000):
+                transport = await listener.upgrade(stream)
+        except (SessionError, trio.TooSlowError):
+            return
+        if self._log_addresses:
+            logger.info("connection from %s", stream.socket.getpeername()[0])
+        try:
+            await self.handle(transport)
+        except Exception:
+            logger.exception("a bug: a connection failed")
+
+    async def _turn_away(self, transport: CountingTransport) -> None:
+        try:
+            with trio.move_on_after(1):
+                await transport.send(encode_message(RefusalAnswer(Refusal.BUSY, "the relay takes no more connections")))
+        except SessionError:
+            pass
+        await transport.aclose()
+
+    async def _maintain(self) -> None:
+        """Checkpoints and sweeps, off the path of appends."""
+        swept = trio.current_time()
+        commits = -1
+        while True:
+            await trio.sleep(_CHECKPOINT_INTERVAL)
+            try:
+                if self._store.commits != commits:
+                    commits = self._store.commits
+                    await trio.to_thread.run_sync(self._store.checkpoint)
+                if trio.current_time() - swept > _SWEEP_INTERVAL:
+                    swept = trio.current_time()
+                    self._writer.submit(_Sweep())
+            except E2esyncError as error:
+                logger.error("maintenance failed: %s (%s)", error.message, error.hint)
+
+    async def _drain(self) -> None:
+        """Says goodbye, and lets what was begun come to its end (SPEC 13.3 CLOSING)."""
+        self.stopping = True
+        for connection in self._connections.values():
+            if connection.is_member:
+                connection.queue(encode_message(ClosingPush(_COME_BACK + connection.number * 7 % _COME_BACK)))
+        for set_id in list(self._held):
+            self._release(set_id)
+        with trio.move_on_after(_STOP_TIMEOUT):
+            while any(connection.busy for connection in self._connections.values()):
+                await trio.sleep(0.01)

@@ -1,0 +1,78 @@
+"""This device's sealing keys and its slot (SPEC 10.6): a key is stored before anybody hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from e2esync.crypto import Entropy
+from e2esync.crypto.sealing import SealingKey
+from e2esync.epoch.announcement import Announcement, check_announcement, sign_announcement
+from e2esync.epoch.chain import Chain
+from e2esync.errors import E2esyncError
+from e2esync.limits import SPEC_VERSION
+from e2esync.replica.core import SEALING, Replica
+from e2esync.replica.port import SlotRow
+from e2esync.wire import decode, encode
+
+
+def sealing_key(replica: Replica, number: int, entropy: Entropy) -> SealingKey:
+    """This device's sealing key of a number; made and stored if there is none."""
+    store = replica.store
+    secret = store.secret(SEALING, number)
+    if secret is not None:
+        return SealingKey.from_secret(secret.reveal())
+    key = SealingKey.generate(entropy)
+    with store.transaction():
+        store.keep_secret(SEALING, number, key.secret)
+    return key
+
+
+def next_number(replica: Replica) -> int:
+    """The number to announce: the one above that which the open epoch was sealed to (SPEC 10.6)."""
+    return replica.chain.numbers[replica.member] + 1
+
+
+def announcement(replica: Replica, number: int, entropy: Entropy) -> bytes:
+    """A signed announcement of the sealing key with this number, under the next revision."""
+    key = sealing_key(replica, number, entropy)
+    store = replica.store
+    with store.transaction():
+        stored = store.get("revision")
+        revision = (decode(stored) if stored else 0) + 1
+        store.put("revision", encode(revision))
+    return sign_announcement(
+        replica.signing_key, replica.set_id, member=replica.member, number=number, revision=revision,
+        seal_key=key.public, version=SPEC_VERSION,
+    ).raw
+
+
+def is_announced(replica: Replica) -> bool:
+    """Whether the relay has taken the announcement that the open epoch calls for."""
+    return replica.store.get("announced") == encode(next_number(replica))
+
+
+def mark_announced(replica: Replica) -> None:
+    """The relay has taken it."""
+    replica.store.put("announced", encode(next_number(replica)))
+
+
+def newest_seal_key(chain: Chain, member: int, slots: Mapping[int, SlotRow]) -> tuple[int, bytes] | None:
+    """(number, public sealing key) to seal to for a device: the newest announcement served, if it is valid.
+
+    None where neither the slot nor the chain gives a key of a number that is not lower than the record's.
+    """
+    number = chain.numbers.get(member, 1)
+    served = valid_announcement(chain, slots.get(member))
+    if served is not None and served.number >= number:
+        return served.number, served.seal_key
+    return (1, chain.members[member].seal_key) if number == 1 and member in chain.members else None
+
+
+def valid_announcement(chain: Chain, slot: SlotRow | None) -> Announcement | None:
+    """The announcement in a slot, or None for an empty slot or one that members refuse."""
+    if slot is None or not slot.announcement:
+        return None
+    try:
+        return check_announcement(chain, slot.announcement, None)
+    except E2esyncError:
+        return None

@@ -1,0 +1,118 @@
+"""Who this device is in a set, and where it stands (SPEC 14): the part of a replica that all rooms share.
+
+Everything is read from the store when it is asked for, because another process may have written meanwhile; only what
+cannot change within an epoch (chain, epoch key) is remembered, under the epoch that it belongs to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from e2esync.crypto import Secret, SigningKey
+from e2esync.epoch.boxes import epoch_key
+from e2esync.epoch.chain import Chain, replay_chain
+from e2esync.errors import NoProfile
+from e2esync.replica.port import ReplicaStore
+from e2esync.wire import decode, encode
+
+SIGNING = "signing"
+SEALING = "sealing"
+EPOCH = "epoch"
+"""Kinds of secrets: the signing seed (number 0), sealing keys by key number, epoch secrets by epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a replica has folded: `seq` envelopes of `epoch`, whose log hash is `log_hash` (32 bytes)."""
+
+    epoch: int
+    seq: int
+    log_hash: bytes
+
+
+class Replica:
+    """One device in one contact set, over its store. Raises NoProfile if the store holds no set yet."""
+
+    def __init__(self, store: ReplicaStore) -> None:
+        identity = store.get("identity")
+        if identity is None:
+            raise NoProfile("this profile is in no contact set yet")
+        self.store = store
+        self.set_id: bytes
+        self.member: int
+        self.person: bytes
+        self.set_id, self.member, self.person = decode(identity)
+        self._chain: Chain | None = None
+        self._key: tuple[int, Secret] | None = None
+        self._signing_key: SigningKey | None = None
+
+    @property
+    def position(self) -> Position:
+        """Where the shared state stands. (0, 0, record 0) for a device that has only just joined epoch 0."""
+        return read_position(self.store)
+
+    @property
+    def chain(self) -> Chain:
+        """The verified chain up to the epoch that this replica is in."""
+        epoch = self.position.epoch
+        if self._chain is None or self._chain.epoch != epoch:
+            self._chain = replay_chain(self.set_id, self.store.records()[: epoch + 1])
+        return self._chain
+
+    def adopt_chain(self, chain: Chain) -> None:
+        """Remember a chain that was verified already, when the position moves to its epoch."""
+        self._chain = chain
+
+    @property
+    def key(self) -> Secret | None:
+        """The AEAD key K of the open epoch, or None where this device was never sealed to."""
+        epoch = self.position.epoch
+        if self._key is None or self._key[0] != epoch:
+            secret = self.store.secret(EPOCH, epoch)
+            if secret is None:
+                return None
+            self._key = (epoch, epoch_key(self.set_id, epoch, secret))
+        return self._key[1]
+
+    @property
+    def signing_key(self) -> SigningKey:
+        """This device's signing key in this set."""
+        if self._signing_key is None:
+            seed = self.store.secret(SIGNING, 0)
+            if seed is None:
+                raise NoProfile("the profile lacks its signing key")
+            self._signing_key = SigningKey(seed)
+        return self._signing_key
+
+    @property
+    def frozen(self) -> str:
+        """Why this device has stopped writing, or an empty string."""
+        return (self.store.get("frozen") or b"").decode()
+
+    def freeze(self, why: str) -> None:
+        """Stop writing: nothing is sent or opened any more (CloneDetected, ForkDetected)."""
+        self.store.put("frozen", why.encode())
+
+
+def begin(store: ReplicaStore, set_id: bytes, member: int, person: bytes, signing_key: SigningKey,
+          chain: Chain, records: list[bytes]) -> Replica:
+    """A replica that stands at the beginning of the chain's newest epoch, with an empty state."""
+    store.put("identity", encode([set_id, member, person]))
+    store.keep_secret(SIGNING, 0, signing_key.seed)
+    for epoch, record in enumerate(records):
+        store.add_record(epoch, record)
+    write_position(store, Position(chain.epoch, 0, chain.head.hash))
+    return Replica(store)
+
+
+def read_position(store: ReplicaStore) -> Position:
+    """The stored position."""
+    stored = store.get("position")
+    if stored is None:
+        raise NoProfile("the profile has no position in its set")
+    return Position(*decode(stored))
+
+
+def write_position(store: ReplicaStore, position: Position) -> None:
+    """Store the position; in the same transaction as what moved it."""
+    store.put("position", encode([position.epoch, position.seq, position.log_hash]))

@@ -1,0 +1,288 @@
+"""From one epoch to the next (SPEC 14.2): nothing that crosses a boundary is joined; the state is *replaced*.
+
+An `Entrance` is what has been verified of the epoch to enter. `adopt_fold` enters with this device's own fold, when
+its digest is the manifest's; otherwise the runs that are new to it are staged and `adopt_snapshot` enters with those.
+Either way the own entries that the snapshot does not cover go to the new log again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from e2esync.contactset import SetOp, decode_ops, encode_ops, unpack, whole_life
+from e2esync.crypto import Secret
+from e2esync.crypto.sealing import SealingKey
+from e2esync.epoch.boxes import epoch_key, open_own_box, parse_box_list
+from e2esync.epoch.chain import Chain
+from e2esync.epoch.record import Record, parse_record
+from e2esync.errors import (
+    CloneDetected,
+    CryptoError,
+    DeviceRemoved,
+    E2esyncError,
+    ForkDetected,
+    SnapshotInvalid,
+    SnapshotMismatch,
+)
+from e2esync.log.entry import parse_entry
+from e2esync.log.envelope import next_log_hash, open_envelope
+from e2esync.replica.core import EPOCH, SEALING, Position, Replica, write_position
+from e2esync.replica.port import DIRTY, OutboxRow, ReplicaStore, RunRow
+from e2esync.replica.snapshots import contact_row, digest, run_row, settle, write_settled
+from e2esync.replica.writing import current_context, lay_over, shown_state
+from e2esync.snapshot.blob import check_blob_id, open_manifest
+from e2esync.snapshot.manifest import Manifest, RunRef, check_manifest, parse_manifest
+from e2esync.wire import decode, encode
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What has been verified of the newest epoch: its chain, its secret, its manifest (None in epoch 0)."""
+
+    chain: Chain
+    records: tuple[Record, ...]
+    """The records from this replica's epoch (exclusive) to the newest."""
+    secret: Secret
+    manifest: Manifest | None
+
+
+def extend(replica: Replica, raws: tuple[bytes, ...]) -> tuple[Chain, tuple[Record, ...]]:
+    """SPEC 14.2 steps 1 and 2: the chain extended by records from this replica's epoch + 1 on.
+
+    Raises ForkDetected where the records are of another branch, DeviceRemoved where this device is out.
+    """
+    chain = replica.chain
+    records = []
+    for raw in raws:
+        record = parse_record(raw)
+        if record.epoch == chain.epoch + 1 and record.prev != chain.head.hash:
+            raise ForkDetected(f"epoch {record.epoch} follows a record that this device has never seen")
+        chain = chain.extend(record)
+        records.append(record)
+    if replica.member not in chain.members:
+        raise DeviceRemoved("this device was removed from the contact set", "another device can pair it again")
+    if records:
+        _check_closing(replica, records[0])
+    return chain, tuple(records)
+
+
+def closed_at(replica: Replica, record: Record) -> bool:
+    """Whether this replica's fold is exactly the log that `record` closes."""
+    position = replica.position
+    closed = (position.epoch + 1, position.seq, position.log_hash)
+    return (record.epoch, record.closes_seq, record.closes_hash) == closed
+
+
+def open_secret(replica: Replica, chain: Chain, box_list: bytes, box: bytes) -> Secret | None:
+    """SPEC 14.2 step 3: the epoch secret from this device's box; None if it has to ask to be sealed again."""
+    numbers = {member: number for member, number, _hash in parse_box_list(box_list)}
+    secret = replica.store.secret(SEALING, numbers.get(replica.member, 0))
+    if secret is None:
+        return None
+    try:
+        key = SealingKey.from_secret(secret.reveal())
+        last = replica.chain.numbers.get(replica.member, 0)
+        return open_own_box(chain.head, replica.set_id, replica.member, box_list, box, key, last_number=last)
+    except CryptoError:
+        return None
+
+
+def read_manifest(replica: Replica, chain: Chain, secret: Secret, blob: bytes) -> Manifest:
+    """SPEC 14.2 step 4."""
+    check_blob_id(chain.head.manifest, blob)
+    key = epoch_key(replica.set_id, chain.epoch, secret)
+    manifest = parse_manifest(open_manifest(key, replica.set_id, chain.epoch, blob))
+    check_manifest(manifest, chain.epoch, _horizon(replica.store))
+    return manifest
+
+
+def adopt_fold(replica: Replica, entrance: Entrance) -> bool:
+    """SPEC 14.2 step 5, first half: enter with the own fold, if its digest is the manifest's. False if not."""
+    manifest = entrance.manifest
+    if manifest is None or len(entrance.records) != 1 or not closed_at(replica, entrance.records[0]):
+        return False
+    store = replica.store
+    settled = settle(store, manifest.horizon)
+    if settled.digest != manifest.digest or dict(manifest.vector) != store.vector():
+        return False
+    with store.transaction():
+        lives = _own_lives(replica)
+        kept, number = _adopt_runs(store, manifest.runs)
+        store.renumber_runs([DIRTY, *(run.number for run in store.runs() if run.number not in kept)], number)
+        write_settled(store, settled, number)
+        store.put_runs(_new_runs(store, manifest.runs, kept, number))
+        if not kept:
+            store.drop_absent(number)
+        store.mark_shown(settled.changes)
+        _move(replica, entrance, lives)
+    return True
+
+
+def missing_runs(replica: Replica, manifest: Manifest, *, whole: bool) -> list[tuple[int, RunRef]]:
+    """The runs to stage, newest first, with local numbers: those that this replica's state was not made of.
+
+    With `whole` every run; needed where the shorter way does not give the manifest's digest.
+    """
+    known = {} if whole else {run.index_id: run.number for run in _common(replica.store.runs(), manifest.runs)}
+    top = max((run.number for run in replica.store.runs()), default=0)
+    numbered = [(known.get(ref.index_id, top + place), ref) for place, ref in enumerate(manifest.runs, 1)]
+    return [(number, ref) for number, ref in reversed(numbered) if ref.index_id not in known]
+
+
+def adopt_snapshot(replica: Replica, entrance: Entrance, *, whole: bool) -> SnapshotMismatch | None:
+    """SPEC 14.2 step 5, second half: enter with the staged runs over those this replica's state was made of.
+
+    Raises SnapshotInvalid, having changed nothing, if the result has not the manifest's digest. Returns the notice
+    if this device's complete fold of the same log was another one.
+    """
+    store, manifest = replica.store, entrance.manifest
+    differs = len(entrance.records) == 1 and closed_at(replica, entrance.records[0])
+    with store.transaction():
+        lives = _own_lives(replica)
+        refs = manifest.runs if manifest else ()
+        kept = [] if whole else _common(store.runs(), refs)
+        shown = _replace_state(store, {run.number for run in kept})
+        staged = [run_row(number, ref)
+                  for number, ref in missing_runs(replica, manifest, whole=whole)] if manifest else []
+        store.put_runs([*kept, *reversed(staged)])
+        store.clear_staged()
+        if manifest is not None and digest(store) != manifest.digest:
+            raise SnapshotInvalid("the runs of the snapshot do not give the state that its manifest names")
+        store.mark_shown(shown)
+        store.put("media", b"")
+        _move(replica, entrance, lives)
+    if differs:
+        return SnapshotMismatch(f"epoch {entrance.chain.epoch} began from another state than this device's fold")
+    return None
+
+
+def _check_closing(replica: Replica, record: Record) -> None:
+    """SPEC 14.2 step 2: the own log is a prefix of the closed one, or what follows is of removed members only."""
+    position = replica.position
+    if position.seq <= record.closes_seq:
+        if position.seq == record.closes_seq and position.log_hash != record.closes_hash:
+            raise ForkDetected(f"epoch {record.epoch} closes another log than the one that this device has seen")
+        return
+    log_hash = replica.chain.head.hash
+    for seq in range(1, position.seq + 1):
+        envelope = replica.store.envelope(seq) or b""
+        if seq == record.closes_seq + 1 and log_hash != record.closes_hash:
+            raise ForkDetected(f"epoch {record.epoch} closes another log than the one that this device has seen")
+        if seq > record.closes_seq and _author(replica, envelope) not in record.removes:
+            raise ForkDetected(f"epoch {record.epoch} leaves out an envelope of a member that stays")
+        log_hash = next_log_hash(log_hash, envelope)
+
+
+def _author(replica: Replica, envelope: bytes) -> int | None:
+    key = replica.key
+    if key is None:
+        return None
+    try:
+        return parse_entry(open_envelope(key, replica.set_id, replica.position.epoch, envelope)).author
+    except E2esyncError:
+        return None
+
+
+def _own_lives(replica: Replica) -> dict[tuple[bytes, int], SetOp]:
+    """Lives that unlanded own writes set, each as one set of the rest of it, as last known (step 6)."""
+    store = replica.store
+    paths: dict[tuple[bytes, int], set[str]] = {}
+    for raw in [*(parse_entry(row.entry).ops for row in store.outbox()), *(row.op for row in store.pending())]:
+        for op in decode_ops(raw):
+            if isinstance(op, SetOp):
+                paths.setdefault((op.contact, op.life), set()).update(op.values)
+    lives = {}
+    for (contact, life), own in paths.items():
+        # As shown: the life may be dead in the shared state, and is alive for this device by its own write.
+        state = shown_state(store, contact)
+        rest = whole_life(contact, state, life, own) if state else None
+        if rest is not None:
+            lives[contact, life] = rest
+    return lives
+
+
+def _replace_state(store: ReplicaStore, kept: set[int]) -> list[bytes]:
+    """The overlay of staged rows over the contacts whose run is kept; returns the contacts that may have changed."""
+    covered = set()
+    rows = []
+    for contact, state, number in store.staged():
+        covered.add(contact)
+        rows.append(contact_row(contact, state, number))
+    stale = [row.contact for row in store.contacts() if row.run not in kept and row.contact not in covered]
+    store.delete_contacts(stale)
+    store.put_contacts(rows)
+    return [*covered, *stale]
+
+
+def _common(runs: list[RunRow], refs: Sequence[RunRef]) -> list[RunRow]:
+    """The longest prefix that a replica's runs and a manifest's have in common."""
+    common = []
+    for run, ref in zip(runs, refs, strict=False):
+        if run.index_id != ref.index_id:
+            break
+        common.append(run)
+    return common
+
+
+def _adopt_runs(store: ReplicaStore, refs: Sequence[RunRef]) -> tuple[set[int], int]:
+    """(numbers of the runs kept, number of the new run or DIRTY) when entering with the own fold (SPEC 11.3)."""
+    kept = {run.number for run in _common(store.runs(), refs)}
+    if len(refs) == len(kept):
+        return kept, DIRTY
+    if len(refs) > len(kept) + 1:
+        raise SnapshotInvalid("a snapshot has more than one new run")
+    return kept, max((run.number for run in store.runs()), default=0) + 1
+
+
+def _new_runs(store: ReplicaStore, refs: Sequence[RunRef], kept: set[int], number: int) -> list[RunRow]:
+    rows = [run for run in store.runs() if run.number in kept]
+    return rows + [run_row(number, ref) for ref in refs[len(kept):]]
+
+
+def _move(replica: Replica, entrance: Entrance, lives: dict[tuple[bytes, int], SetOp]) -> None:
+    """SPEC 14.2 steps 6 and 7: vector, chain, outbox, secrets and position of the new epoch."""
+    store, chain, manifest = replica.store, entrance.chain, entrance.manifest
+    own_last = _last_own_counter(store)
+    if manifest is not None:
+        store.replace_vector(dict(manifest.vector))
+        store.put("horizon", encode(manifest.horizon))
+        store.put("unknown", encode(manifest.unknown))
+    landed = store.vector().get(replica.member, (0, b""))[0]
+    if landed > own_last and own_last:
+        replica.freeze(CloneDetected.code)
+    for record in entrance.records:
+        store.add_record(record.epoch, record.raw)
+    store.clear_envelopes()
+    store.put_parked([])
+    store.keep_secret(EPOCH, chain.epoch, entrance.secret)
+    store.erase_secrets(EPOCH, chain.epoch)
+    if replica.member in chain.numbers:
+        store.erase_secrets(SEALING, chain.numbers[replica.member])
+    write_position(store, Position(chain.epoch, 0, chain.head.hash))
+    replica.adopt_chain(chain)
+    store.delete_outbox(landed)
+    for row in store.outbox():
+        store.update_outbox(OutboxRow(row.counter, row.entry, b"", 0))
+    _send_whole_lives(replica, lives)
+    store.mark_shown(lay_over(replica, store.overlaid()))
+
+
+def _send_whole_lives(replica: Replica, lives: dict[tuple[bytes, int], SetOp]) -> None:
+    """Step 6: a life that the snapshot lacks goes along whole, so that no half contact can come back."""
+    store = replica.store
+    context = current_context(replica)
+    for (contact, life), rest in lives.items():
+        row = store.contact(contact)
+        if row is None or not row.state or unpack(row.state).life(life) is None:
+            store.add_pending(encode_ops([rest]), contact, context)
+
+
+def _last_own_counter(store: ReplicaStore) -> int:
+    outbox = store.outbox()
+    return outbox[-1].counter if outbox else 0
+
+
+def _horizon(store: ReplicaStore) -> int:
+    stored = store.get("horizon")
+    return int(decode(stored)) if stored else 0

@@ -1,0 +1,55 @@
+"""The set's own object (SPEC 8.8): book name and device names, encrypted like any contact and never shown as one."""
+
+from __future__ import annotations
+
+from e2esync.contactset import set_ops, view
+from e2esync.errors import BadCard
+from e2esync.limits import CONTACT_ID, DEVICE_NAME_MAX
+from e2esync.replica.core import Replica
+from e2esync.replica.writing import shown_state, write
+from e2esync.wire import Value
+
+OWN_OBJECT = bytes(CONTACT_ID)
+
+
+def own_registers(replica: Replica) -> dict[str, Value]:
+    """The registers of the set's own object; empty before anything was written to it."""
+    state = shown_state(replica.store, OWN_OBJECT)
+    shown = view(state) if state else None
+    return dict(shown.registers) if shown else {}
+
+
+def device_names(replica: Replica) -> dict[int, str]:
+    """Device names by member index, as far as they are written and readable."""
+    names = {}
+    for path, value in own_registers(replica).items():
+        kind, _slash, index = path.partition("/")
+        if kind == "devices" and index.isdecimal() and isinstance(value, dict) and isinstance(value.get("name"), str):
+            names[int(index)] = value["name"]
+    return names
+
+
+def book_name(replica: Replica) -> str:
+    """The book's name, or an empty string."""
+    name = own_registers(replica).get("name")
+    return name if isinstance(name, str) else ""
+
+
+def name_device(replica: Replica, member: int, name: str, now: int) -> None:
+    """Name a device. Raises BadCard for an empty name or one above 64 bytes."""
+    _write(replica, f"devices/{member}", {"name": _checked(name)}, now)
+
+
+def name_book(replica: Replica, name: str, now: int) -> None:
+    """Name the book. Raises BadCard for an empty name or one above 64 bytes."""
+    _write(replica, "name", _checked(name), now)
+
+
+def _checked(name: str) -> str:
+    if not name.strip() or len(name.encode()) > DEVICE_NAME_MAX:
+        raise BadCard(f"a name has to have 1 to {DEVICE_NAME_MAX} bytes", "choose a shorter one")
+    return name
+
+
+def _write(replica: Replica, path: str, value: Value, now: int) -> None:
+    write(replica, list(set_ops(OWN_OBJECT, shown_state(replica.store, OWN_OBJECT), now, {path: value})))

@@ -1,0 +1,220 @@
+"""The store that a replica stands on: one contact set's rows, in transactions (SPEC 14).
+
+A replica holds no contact in memory: it reads and writes packed states through this port, so a book of 100,000
+contacts costs what it touches. Everything between `transaction()`'s start and end happens together or not at all.
+The reference implementation is `stores.profile` (SQLite); an embedder may bring another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from e2esync.crypto.secret import Secret
+
+DIRTY = 0
+"""Run number of a contact whose state no run of the snapshot gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRow:
+    """A contact of the shared state: what every member has after the same log."""
+
+    contact: bytes
+    state: bytes
+    """Packed state (SPEC 8.3); empty for a contact that is gone but stands in an older run (*absent*)."""
+    hash: bytes
+    """Contact hash (SPEC 8.7), 32 bytes; empty for an absent contact."""
+    run: int
+    """Local number of the newest run that gives this state; `DIRTY` when none does."""
+    unsettled: bool
+    """Whether a boundary has something to do here (SPEC 8.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run of the snapshot that the open epoch began from (SPEC 11.3), oldest first."""
+
+    number: int
+    """Local number, from 1, never reused."""
+    index_id: bytes
+    index_key: bytes
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRow:
+    """A write of this device that is in no entry yet (SPEC 10.3: counters are given when packed)."""
+
+    number: int
+    op: bytes
+    """One encoded operation (`contactset.ops.encode_ops([op])`)."""
+    contact: bytes
+    context: bytes
+    """`encode([vector, head])`: the causal context of the write."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """An own entry that no snapshot covers yet."""
+
+    counter: int
+    entry: bytes
+    envelope: bytes
+    """The envelope it went out in, or empty if it has to be sealed (again) under the open epoch."""
+    seq: int
+    """Its position in the open epoch's log, 0 while the relay has not acknowledged it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRow:
+    """What was last served of a member's slot."""
+
+    member: int
+    announcement: bytes
+    heartbeat: bytes
+    heard: int
+    """When the heartbeat came, by this device's clock; 0 for never."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupersededRow:
+    """A value that a write replaced, or a delete removed: kept locally for undo."""
+
+    contact: bytes
+    life: int
+    path: str
+    value: bytes
+    """Encoded card value."""
+    author: int
+    counter: int
+    time: int
+    by_author: int
+    by_counter: int
+    at: int
+    """When this device folded it."""
+
+
+class ReplicaStore(Protocol):
+    """One contact set's rows. Every method raises only errors of the tree (ProfileDamaged, DiskFull, ProfileBusy)."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing, durable when it ends (unless it is nested: then with the outermost)."""
+        ...
+
+    # Named values: the position, the chain's head and so on (`replica.meta` names them).
+    def get(self, name: str) -> bytes | None: ...
+    def put(self, name: str, value: bytes) -> None: ...
+    def drop(self, name: str) -> None: ...
+
+    # Secrets: signing key, sealing keys by number, epoch secrets by epoch.
+    def secret(self, kind: str, number: int) -> Secret | None: ...
+    def keep_secret(self, kind: str, number: int, secret: Secret) -> None: ...
+    def erase_secrets(self, kind: str, below: int) -> None:
+        """Logical erase of the secrets of a kind with a number below `below` (secure_delete is on)."""
+        ...
+    def secret_numbers(self, kind: str) -> list[int]: ...
+
+    # Chain.
+    def records(self) -> list[bytes]: ...
+    def add_record(self, epoch: int, record: bytes) -> None: ...
+
+    # Shared state.
+    def contact(self, contact: bytes) -> ContactRow | None: ...
+    def put_contacts(self, rows: Iterable[ContactRow]) -> None: ...
+    def delete_contacts(self, contacts: Iterable[bytes]) -> None: ...
+    def delete_all_contacts(self) -> None: ...
+    def contacts(self, *, run: int | None = None) -> Iterator[ContactRow]:
+        """All, or those of one run number, ascending by contact id, streamed; absent ones included."""
+        ...
+    def unsettled(self) -> list[ContactRow]: ...
+    def renumber_runs(self, numbers: Iterable[int], to: int) -> None:
+        """Every contact whose run is one of `numbers` gets run `to`."""
+        ...
+    def drop_absent(self, run: int) -> None:
+        """Delete absent rows of a run."""
+        ...
+    def count_dirty(self) -> int: ...
+    def bucket_hashes(self, bucket: int) -> list[tuple[bytes, bytes]]:
+        """(contact, hash) of the present contacts whose id begins with this byte, ascending by id."""
+        ...
+    def bucket(self, number: int) -> bytes | None:
+        """The stored digest of a bucket; None once a contact in it changed (put_contacts and deletes see to it)."""
+        ...
+    def put_bucket(self, number: int, digest: bytes) -> None: ...
+
+    # Vector of the shared state with the id of each author's last entry; parked entries.
+    def vector(self) -> dict[int, tuple[int, bytes]]: ...
+    def put_vector(self, member: int, counter: int, entry_id: bytes) -> None: ...
+    def replace_vector(self, vector: dict[int, tuple[int, bytes]]) -> None: ...
+    def parked(self) -> list[tuple[int, int, bytes]]:
+        """(author, counter, entry) of entries that wait for their author's entry before."""
+        ...
+    def put_parked(self, rows: list[tuple[int, int, bytes]]) -> None:
+        """Replace what is parked by these."""
+        ...
+
+    # Envelopes of the open epoch, kept to give them back to a restored relay.
+    def add_envelopes(self, first: int, envelopes: Iterable[bytes]) -> None: ...
+    def envelope(self, seq: int) -> bytes | None: ...
+    def envelope_bytes(self) -> int: ...
+    def clear_envelopes(self) -> None: ...
+
+    # Own writes.
+    def add_pending(self, op: bytes, contact: bytes, context: bytes) -> int: ...
+    def pending(self) -> list[PendingRow]: ...
+    def pending_of(self, contact: bytes) -> list[PendingRow]: ...
+    def delete_pending(self, up_to: int) -> None: ...
+    def add_outbox(self, row: OutboxRow, contacts: Iterable[bytes]) -> None:
+        """`contacts`: the ones that the entry writes, so that `outbox_of` finds it."""
+        ...
+    def outbox(self) -> list[OutboxRow]: ...
+    def outbox_of(self, contact: bytes) -> list[OutboxRow]: ...
+    def outbox_contacts(self, counter: int) -> list[bytes]: ...
+    def update_outbox(self, row: OutboxRow) -> None: ...
+    def delete_outbox(self, up_to: int) -> None:
+        """Entries with a counter up to `up_to`, with their contacts and blobs."""
+        ...
+
+    # Blobs that wait for upload, under the own entry (or 0 for an opening) that names them.
+    def add_upload(self, blob_id: bytes, blob: bytes, counter: int) -> None: ...
+    def uploads(self, counter: int) -> list[bytes]:
+        """The ids of the blobs that an entry names."""
+        ...
+    def upload(self, blob_id: bytes) -> bytes | None: ...
+    def delete_uploads(self, counter: int) -> None: ...
+
+    # What people see: own unlanded writes laid over the shared state.
+    def overlay(self, contact: bytes) -> bytes | None:
+        """The packed state with own writes, where it differs from the shared one."""
+        ...
+    def put_overlay(self, rows: Iterable[tuple[bytes, bytes]]) -> None: ...
+    def delete_overlay(self, contacts: Iterable[bytes]) -> None: ...
+    def overlaid(self) -> list[bytes]: ...
+    def clear_overlay(self) -> list[bytes]:
+        """Drop the whole overlay; returns the contacts whose shown state changes by that."""
+        ...
+    def mark_shown(self, contacts: Iterable[bytes]) -> None:
+        """The shown state of these contacts changed: bring the index of names up to date with them."""
+        ...
+
+    # Snapshot.
+    def runs(self) -> list[RunRow]: ...
+    def put_runs(self, runs: list[RunRow]) -> None: ...
+    def stage(self, rows: Iterable[tuple[bytes, bytes, int]]) -> None:
+        """(contact, packed state or empty, run number) of a snapshot on its way in; the first of a contact stays."""
+        ...
+    def staged(self) -> Iterator[tuple[bytes, bytes, int]]: ...
+    def clear_staged(self) -> None: ...
+
+    # Slots, media, history.
+    def slots(self) -> list[SlotRow]: ...
+    def put_slot(self, row: SlotRow) -> None: ...
+    def media(self, digest: str) -> bytes | None: ...
+    def missing_media(self) -> list[tuple[str, bytes]]:
+        """(digest, encoded value of its `blobs/<digest>` register) of shown media whose bytes are not here."""
+        ...
+    def put_media(self, digest: str, content: bytes) -> None: ...
+    def add_superseded(self, rows: Iterable[SupersededRow]) -> None: ...

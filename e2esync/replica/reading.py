@@ -1,0 +1,292 @@
+"""From the log to the state (SPEC 8.4, 10, 14.1): envelopes are opened, judged and folded in log order only.
+
+`open_slice` checks position, log hash and the relay's head and opens the envelopes; `wanted` names the blobs that
+batches among them need; `fold` changes the state. What has no effect takes its position all the same (SPEC 10.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+
+from e2esync.contactset import BatchOp, ContactSet, FoldResult, Op, Pending, Status, contact_hash, decode_ops
+from e2esync.errors import (
+    CloneDetected,
+    CryptoError,
+    Detection,
+    E2esyncError,
+    EntryInvalid,
+    ForkDetected,
+    RelayRestored,
+    RemoteProtocolError,
+    RollbackDetected,
+    SnapshotInvalid,
+)
+from e2esync.log.entry import Entry, parse_entry
+from e2esync.log.envelope import next_log_hash, read_envelope
+from e2esync.log.head import Head, ShortHead, from_short, verify_head
+from e2esync.replica.core import Position, Replica, write_position
+from e2esync.replica.port import DIRTY, ContactRow, OutboxRow, ReplicaStore, RunRow, SupersededRow
+from e2esync.replica.snapshots import batch_run, fetcher, run_items
+from e2esync.replica.writing import all_landed, lay_over
+from e2esync.wire import decode, encode
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One envelope of a slice: its entry and operations, or None for one without effect."""
+
+    envelope: bytes
+    entry: Entry | None
+    ops: tuple[Op, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogSlice:
+    """Envelopes that follow a replica's position, verified against the relay's head where it was given."""
+
+    start: int
+    opened: tuple[Opened, ...]
+    end: Position
+
+    @property
+    def batches(self) -> list[BatchOp]:
+        """The batches whose chunks `fold` needs."""
+        return [op for one in self.opened for op in one.ops if isinstance(op, BatchOp)]
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a slice did."""
+
+    changed: frozenset[bytes]
+    """Contacts whose shown state changed."""
+    entries: int
+    without_effect: int
+    unknown: int
+    """Operations written by a newer version."""
+    detections: tuple[Detection, ...]
+
+
+def check_welcome(replica: Replica, head: Head) -> None:
+    """Judge the relay's head against what this device has seen (SPEC 14.1); raises the detection."""
+    position = replica.position
+    known = replica.store.get("incarnation")
+    restored = known is not None and known != encode(head.incarnation)
+    if (head.epoch, head.seq) < (position.epoch, position.seq):
+        raise (RelayRestored if restored else RollbackDetected)(
+            f"the relay is at {head.epoch}/{head.seq}, this device has seen {position.epoch}/{position.seq}")
+    if head.epoch == position.epoch:
+        if head.record_hash != replica.chain.head.hash:
+            raise ForkDetected(f"the relay's record of epoch {head.epoch} is not the one that this device is in")
+        if head.seq == position.seq and head.log_hash != position.log_hash:
+            raise (RelayRestored if restored else ForkDetected)(
+                f"the relay's log at {head.epoch}/{head.seq} is not the one that this device has seen")
+    if not restored:
+        replica.store.put("incarnation", encode(head.incarnation))
+
+
+def open_slice(replica: Replica, start: int, envelopes: tuple[bytes, ...], head: ShortHead | None,
+               incarnation: int) -> LogSlice:
+    """Check and open envelopes that begin right behind the position (SPEC 14.1). Changes nothing.
+
+    Raises RemoteProtocolError for a gap and ForkDetected for a head that does not verify.
+    """
+    position = replica.position
+    if start != position.seq + 1:
+        raise RemoteProtocolError(f"the relay sent position {start} where {position.seq + 1} comes next")
+    log_hash = position.log_hash
+    for envelope in envelopes:
+        log_hash = next_log_hash(log_hash, envelope)
+    end = Position(position.epoch, position.seq + len(envelopes), log_hash)
+    if head is not None and head.seq == end.seq:
+        check_head(replica, head, end, incarnation)
+    return LogSlice(start, tuple(_open(replica, envelope) for envelope in envelopes), end)
+
+
+def check_head(replica: Replica, head: ShortHead, at: Position, incarnation: int) -> None:
+    """A short head verifies only if the relay's log hash at that position is this device's (SPEC 10.2)."""
+    whole = from_short(head, at.epoch, at.log_hash, replica.chain.head.hash, incarnation)
+    try:
+        verify_head(whole, replica.set_id, replica.chain.relay_key)
+    except E2esyncError as error:
+        raise ForkDetected(f"the relay's head at {at.epoch}/{at.seq} is not of the log that it sent") from error
+    replica.store.put("head", encode([whole.body, whole.signature]))
+
+
+def fold(replica: Replica, part: LogSlice, blobs: Mapping[bytes, bytes], now: int) -> Folded:
+    """Fold a slice into the shared state, all or nothing. `blobs` holds what `wanted` named (SPEC 8.4)."""
+    store = replica.store
+    with store.transaction():
+        folding = _Folding(replica, blobs)
+        without = 0
+        for offset, opened in enumerate(part.opened):
+            if opened.entry is None or not folding.entry(opened.entry):
+                without += 1
+            if opened.entry is not None and opened.entry.author == replica.member:
+                _landed(store, opened.entry, part.start + offset)
+        folding.write(now)
+        store.add_envelopes(part.start, (opened.envelope for opened in part.opened))
+        write_position(store, part.end)
+        store.put("media", b"")
+        shown = _show(replica, folding.changed)
+    entries = len(part.opened) - without
+    return Folded(frozenset(shown), entries, without, len(folding.unknown), tuple(folding.detections))
+
+
+def _open(replica: Replica, envelope: bytes) -> Opened:
+    """The entry in an envelope, if it is valid (SPEC 10.4)."""
+    key = replica.key
+    chain = replica.chain
+    if key is None or chain.head.opener not in chain.members:
+        return Opened(envelope, None, ())
+    try:
+        entry = read_envelope(key, chain, envelope)
+        return Opened(envelope, entry, tuple(decode_ops(entry.ops)))
+    except E2esyncError:
+        return Opened(envelope, None, ())
+
+
+def _landed(store: ReplicaStore, entry: Entry, seq: int) -> None:
+    for row in store.outbox():
+        if row.counter == entry.counter and row.entry == entry.raw:
+            store.update_outbox(OutboxRow(row.counter, row.entry, row.envelope, seq))
+
+
+class _States(MutableMapping[bytes, bytes]):
+    """Packed states by contact: reads fall through to what is below, writes stay in `written` (empty = gone)."""
+
+    def __init__(self, below: ReplicaStore | _States) -> None:
+        self.written: dict[bytes, bytes] = {}
+        self._below = below
+
+    def __getitem__(self, contact: bytes) -> bytes:
+        state = self.get(contact)
+        if not state:
+            raise KeyError(contact)
+        return state
+
+    def get(self, contact: bytes, default: bytes | None = None) -> bytes | None:  # type: ignore[override]
+        state = self.written.get(contact)
+        if state is None:
+            if isinstance(self._below, _States):
+                return self._below.get(contact, default)
+            row = self._below.contact(contact)
+            state = row.state if row else b""
+        return state or default
+
+    def __contains__(self, contact: object) -> bool:
+        return isinstance(contact, bytes) and self.get(contact) is not None
+
+    def __setitem__(self, contact: bytes, state: bytes) -> None:
+        self.written[contact] = state
+
+    def __delitem__(self, contact: bytes) -> None:
+        self.written[contact] = b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (contact for contact, state in self.written.items() if state)
+
+    def __len__(self) -> int:
+        return len(self.written)
+
+
+class _Folding:
+    """FOLD over a store: what changes is held here and written once, by `write`."""
+
+    def __init__(self, replica: Replica, blobs: Mapping[bytes, bytes]) -> None:
+        self._replica = replica
+        self._store = replica.store
+        self._states = _States(replica.store)
+        parked = {(author, counter): _pending(parse_entry(raw)) for author, counter, raw in replica.store.parked()}
+        self._set = ContactSet(self._states, replica.store.vector(), parked)
+        self._raw = {(author, counter): raw for author, counter, raw in replica.store.parked()}
+        self._fetch = fetcher(blobs.get)
+        self._epoch = replica.position.epoch
+        self._results: list[FoldResult] = []
+        self._taken: dict[bytes, tuple[bytes, int]] = {}
+        self.detections: list[Detection] = []
+
+    @property
+    def changed(self) -> dict[bytes, bytes]:
+        """Contact → packed state, of those that the slice changed."""
+        return self._states.written
+
+    @property
+    def unknown(self) -> list[tuple[int, int, bytes]]:
+        """Operations of later versions: (member, counter, operation)."""
+        return [(one.author, one.counter, op.raw) for one in self._results for op in one.unknown]
+
+    def entry(self, entry: Entry) -> bool:
+        """Fold one valid entry; False if it had no effect (SPEC 8.4, 10.4)."""
+        pending = _pending(entry)
+        try:
+            applied = self._set.apply(
+                pending.author, pending.counter, pending.entry_id, pending.claimed, pending.ops, pending.size,
+                self._epoch, self._items, prev=pending.prev,
+            )
+        except (EntryInvalid, SnapshotInvalid, CryptoError):
+            # A batch whose chunks are not what it says has no effect, for everybody alike.
+            return False
+        if applied.status is Status.FORKED:
+            self._equivocation(entry)
+        if applied.status is Status.PARKED:
+            self._raw[entry.author, entry.counter] = entry.raw
+        self._results += applied.results
+        return bool(applied.results)
+
+    def _items(self, op: BatchOp) -> list[tuple[bytes, bytes]]:
+        items = list(run_items(self._replica.set_id, batch_run(op), self._fetch))
+        runs = self._store.runs()
+        number = max((run.number for run in runs), default=0) + 1
+        self._store.put_runs([*runs, RunRow(number, op.index_id, op.index_key, op.count)])
+        self._taken.update({contact: (state, number) for contact, state in items})
+        return items
+
+    def _equivocation(self, entry: Entry) -> None:
+        """Two entries under one counter: a copied device, or a malicious one (SPEC 8.4 step 1)."""
+        if entry.author == self._replica.member:
+            self._replica.freeze(CloneDetected.code)
+            self.detections.append(CloneDetected("another device writes under this device's index"))
+        else:
+            self.detections.append(ForkDetected(f"member {entry.author} wrote two entries numbered {entry.counter}"))
+
+    def write(self, now: int) -> None:
+        """Put what changed into the store."""
+        unsettled = {contact for one in self._results for contact in one.unsettled}
+        rows = []
+        for contact, state in self.changed.items():
+            taken = self._taken.get(contact)
+            run = taken[1] if taken is not None and taken[0] == state else DIRTY
+            rows.append(ContactRow(contact, state, contact_hash(contact, state), run, contact in unsettled))
+        self._store.put_contacts(rows)
+        for member in {one.author for one in self._results}:
+            self._store.put_vector(member, *self._set.vector[member])
+        self._store.put_parked([(*dot, self._raw[dot]) for dot in self._set.parked])
+        if self.unknown:
+            known = decode(self._store.get("unknown") or encode([]))
+            self._store.put("unknown", encode([*known, *self.unknown]))
+        self._store.add_superseded(
+            SupersededRow(one.contact, one.life, one.path, encode(one.value), one.author, one.counter, one.time,
+                          one.by_author, one.by_counter, now)
+            for result in self._results for one in result.superseded
+        )
+
+
+def _pending(entry: Entry) -> Pending:
+    return Pending(entry.author, entry.counter, entry.id, entry.prev, entry.vector, decode_ops(entry.ops),
+                   len(entry.raw))
+
+
+def _show(replica: Replica, changed: Mapping[bytes, bytes]) -> set[bytes]:
+    """Bring what people see up to date with what a slice changed; returns whose shown state changed."""
+    store = replica.store
+    laid = set(store.overlaid())
+    if laid and all_landed(replica):
+        shown = set(store.clear_overlay())
+    else:
+        laid &= changed.keys()
+        shown = lay_over(replica, laid)
+    shown |= changed.keys() - laid
+    store.mark_shown(shown)
+    return shown

@@ -1,0 +1,261 @@
+"""From an edit to the outbox (SPEC 8.6, 10.3, 10.5).
+
+A write is first *pending*: shown at once, in no entry yet. `pack` makes entries of what is pending, when it is time to
+send: an entry never changes once it is in the outbox, and it stays there until a snapshot covers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from e2esync.contactset import BatchOp, DeleteOp, Op, SetOp, clamp, decode_ops, encode_ops, fold_ops, write_life
+from e2esync.crypto import Entropy
+from e2esync.limits import ENTRY_BODY_MAX, HASH, NONCE
+from e2esync.log.entry import Entry, parse_entry, sign_entry
+from e2esync.log.envelope import seal_envelope
+from e2esync.replica.core import Replica
+from e2esync.replica.port import OutboxRow, PendingRow, ReplicaStore
+from e2esync.replica.snapshots import batch_run, fetcher, run_items
+from e2esync.snapshot.runs import build_run
+from e2esync.wire import Value, decode, encode
+
+_OPS_BUDGET = ENTRY_BODY_MAX - 1024
+"""What the operations of one entry may take, so that header and padding still fit into an envelope."""
+
+
+def shown_state(store: ReplicaStore, contact: bytes) -> bytes | None:
+    """The packed state as people see it: own unsent writes laid over the shared state. None when unknown."""
+    laid = store.overlay(contact)
+    if laid is not None:
+        return laid or None
+    row = store.contact(contact)
+    return row.state or None if row else None
+
+
+def write(replica: Replica, ops: list[SetOp | DeleteOp]) -> None:
+    """Journal writes of this device and show them. They are sent by the next sync."""
+    store = replica.store
+    with store.transaction():
+        context = current_context(replica)
+        for op in ops:
+            store.add_pending(encode_ops([op]), op.contact, context)
+        _show(replica, ops)
+
+
+def write_batch(replica: Replica, items: Iterable[tuple[bytes, dict[str, Value]]], now: int, entropy: Entropy,
+                media: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    """Journal many contacts' registers as one entry over chunks (SPEC 11.4); ids ascending, no null among values.
+
+    `media`: (id, blob) of media parts that the registers name; they are uploaded with the entry.
+    """
+    store = replica.store
+    with store.transaction():
+        pack(replica, entropy)
+        counter, prev = last_own(replica)
+        states: list[tuple[bytes, bytes]] = []
+        ops: list[SetOp | DeleteOp] = []
+        for contact, values in items:
+            life = write_life(shown_state(store, contact))
+            states.append((contact, encode([[life, [[replica.member, counter + 1, now, values]]]])))
+            ops.append(SetOp(contact, life, now, values))
+        run = build_run(states, replica.set_id, entropy)
+        batch = BatchOp(run.ref.index_id, run.ref.index_key.reveal(), run.ref.count)
+        for blob_id, blob in (*run.blobs, *media):
+            store.add_upload(blob_id, blob, counter + 1)
+        entry = _sign(replica, counter + 1, prev, current_context(replica), [batch], entropy)
+        store.add_outbox(OutboxRow(entry.counter, entry.raw, b"", 0), (op.contact for op in ops))
+        _show_batch(replica, states, ops)
+
+
+def pack(replica: Replica, entropy: Entropy) -> int:
+    """Make entries of everything pending; returns how many. One causal context an entry (SPEC 10.3)."""
+    store = replica.store
+    made = 0
+    with store.transaction():
+        rows = store.pending()
+        counter, prev = last_own(replica)
+        for group in _by_entry(rows):
+            ops = _coalesce([decode_ops(row.op)[0] for row in group])
+            counter += 1
+            entry = _sign(replica, counter, prev, group[0].context, ops, entropy)
+            store.add_outbox(OutboxRow(counter, entry.raw, b"", 0), {row.contact for row in group})
+            prev = entry.id
+            made += 1
+        if rows:
+            store.delete_pending(rows[-1].number)
+    return made
+
+
+def seal_outbox(replica: Replica, entropy: Entropy) -> list[OutboxRow]:
+    """The own entries that the open epoch's log has not got, each in its envelope; sealed once, then the same bytes."""
+    key = replica.key
+    if key is None or replica.frozen:
+        return []
+    waiting = []
+    with replica.store.transaction():
+        for row in replica.store.outbox():
+            if row.seq:
+                continue
+            if not row.envelope:
+                nonce = entropy.draw("envelope nonce", NONCE)
+                envelope = seal_envelope(key, replica.set_id, replica.position.epoch, row.entry, nonce)
+                row = OutboxRow(row.counter, row.entry, envelope, 0)
+                replica.store.update_outbox(row)
+            waiting.append(row)
+    return waiting
+
+
+def last_own(replica: Replica) -> tuple[int, bytes]:
+    """Counter and id of this device's newest entry: in the outbox, else the newest that the shared state holds."""
+    outbox = replica.store.outbox()
+    if outbox:
+        newest = parse_entry(outbox[-1].entry)
+        return newest.counter, newest.id
+    return replica.store.vector().get(replica.member, (0, bytes(HASH)))
+
+
+def current_context(replica: Replica) -> bytes:
+    """`encode([vector, head])` of the shared state: what a write made now has seen."""
+    position = replica.position
+    vector = [[member, counter] for member, (counter, _id) in sorted(replica.store.vector().items())]
+    return encode([vector, [position.epoch, position.seq, position.log_hash[:16]]])
+
+
+def lay_over(replica: Replica, contacts: Iterable[bytes]) -> set[bytes]:
+    """Lay own unlanded writes over the shared state of these contacts again; returns whose shown state changed."""
+    store = replica.store
+    vector = {member: counter for member, (counter, _id) in store.vector().items()}
+    batches = _OwnBatches(replica)
+    changed, plain, laid = set(), [], []
+    for contact in contacts:
+        before = store.overlay(contact)
+        row = store.contact(contact)
+        base = row.state if row else b""
+        states = {contact: base} if base else {}
+        for counter, seen, ops in _unlanded(replica, contact, vector):
+            fold_ops(states, replica.member, counter, seen, ops, replica.position.epoch, batches.only(contact))
+        after = states.get(contact, b"")
+        if after == base:
+            plain.append(contact)
+        else:
+            laid.append((contact, after))
+        if before != after:
+            changed.add(contact)
+    store.delete_overlay(plain)
+    store.put_overlay(laid)
+    return changed
+
+
+def all_landed(replica: Replica) -> bool:
+    """Whether the shared state holds every write of this device."""
+    store = replica.store
+    landed = store.vector().get(replica.member, (0, b""))[0]
+    outbox = store.outbox()
+    return not store.pending() and (not outbox or outbox[-1].counter <= landed)
+
+
+class _OwnBatches:
+    """The items of own batches that wait in the outbox, by contact; read from their blobs when first asked for."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self._items: dict[bytes, dict[bytes, bytes]] = {}
+
+    def only(self, contact: bytes) -> Callable[[BatchOp], list[tuple[bytes, bytes]]]:
+        """What `fold_ops` asks for a batch's items, cut down to one contact."""
+
+        def items(op: BatchOp) -> list[tuple[bytes, bytes]]:
+            state = self._batch(op).get(contact)
+            return [(contact, state)] if state else []
+
+        return items
+
+    def _batch(self, op: BatchOp) -> dict[bytes, bytes]:
+        if op.index_id not in self._items:
+            fetch = fetcher(self._replica.store.upload)
+            self._items[op.index_id] = dict(run_items(self._replica.set_id, batch_run(op), fetch))
+        return self._items[op.index_id]
+
+
+def _unlanded(replica: Replica, contact: bytes, vector: dict[int, int],
+              ) -> Iterator[tuple[int, dict[int, int], list[Op]]]:
+    """(counter, seen, operations on this contact) of own writes that the shared state lacks, in order."""
+    landed = vector.get(replica.member, 0)
+    for row in replica.store.outbox_of(contact):
+        if row.counter > landed:
+            entry = parse_entry(row.entry)
+            seen = clamp(entry.vector, vector, replica.member, row.counter)
+            yield row.counter, seen, _only(contact, decode_ops(entry.ops))
+    own = last_own(replica)[0] + 1
+    for pending in replica.store.pending_of(contact):
+        claimed = dict(decode(pending.context)[0])
+        yield own, clamp(claimed, vector, replica.member, own), decode_ops(pending.op)
+
+
+def _only(contact: bytes, ops: list[Op]) -> list[Op]:
+    return [op for op in ops if isinstance(op, BatchOp) or (isinstance(op, SetOp | DeleteOp) and op.contact == contact)]
+
+
+def _show(replica: Replica, ops: list[SetOp | DeleteOp]) -> None:
+    """Lay new writes over what is shown now. The counter is the one that the next entry will have."""
+    store = replica.store
+    counter = last_own(replica)[0] + 1
+    seen = {member: count for member, (count, _id) in store.vector().items()}
+    seen[replica.member] = counter - 1
+    contacts = dict.fromkeys(op.contact for op in ops)
+    states = {contact: state for contact in contacts if (state := shown_state(store, contact))}
+    fold_ops(states, replica.member, counter, seen, ops, replica.position.epoch, lambda _op: ())
+    store.put_overlay([(contact, states.get(contact, b"")) for contact in contacts])
+    store.mark_shown(contacts)
+
+
+def _show_batch(replica: Replica, states: list[tuple[bytes, bytes]], ops: list[SetOp | DeleteOp]) -> None:
+    """As `_show`, for a batch: a contact that was unknown is shown just as its item says."""
+    store = replica.store
+    fresh = [(contact, state) for contact, state in states if shown_state(store, contact) is None]
+    store.put_overlay(fresh)
+    store.mark_shown(contact for contact, _state in fresh)
+    known = {contact for contact, _state in fresh}
+    rest = [op for op in ops if op.contact not in known]
+    if rest:
+        _show(replica, rest)
+
+
+def _sign(replica: Replica, counter: int, prev: bytes, context: bytes, ops: list[Op], entropy: Entropy) -> Entry:
+    vector, head = decode(context)
+    claimed = {member: count for member, count in vector if member != replica.member}
+    return sign_entry(
+        replica.signing_key, replica.set_id, author=replica.member, counter=counter, prev=prev, vector=claimed,
+        seen_head=(head[0], head[1], head[2]), ops=encode_ops(ops), entropy=entropy,
+    )
+
+
+def _by_entry(rows: list[PendingRow]) -> Iterator[list[PendingRow]]:
+    """Pending rows cut into entries: one context each, within the size, and no set after a delete of its contact."""
+    group: list[PendingRow] = []
+    size = 0
+    deleted: set[bytes] = set()
+    for row in rows:
+        full = size + len(row.op) > _OPS_BUDGET
+        if group and (full or row.context != group[0].context or row.contact in deleted):
+            yield group
+            group, size, deleted = [], 0, set()
+        group.append(row)
+        size += len(row.op)
+        if isinstance(decode_ops(row.op)[0], DeleteOp):
+            deleted.add(row.contact)
+    if group:
+        yield group
+
+
+def _coalesce(ops: list[Op]) -> list[Op]:
+    """Several sets of one life become one: the last value of each path, with the last time."""
+    merged: dict[tuple[bytes, int] | int, Op] = {}
+    for number, op in enumerate(ops):
+        if not isinstance(op, SetOp):
+            merged[number] = op
+            continue
+        earlier = merged.pop((op.contact, op.life), None)
+        values = {**earlier.values, **op.values} if isinstance(earlier, SetOp) else op.values
+        merged[op.contact, op.life] = SetOp(op.contact, op.life, op.time, values)
+    return list(merged.values())

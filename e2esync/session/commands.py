@@ -1,0 +1,76 @@
+"""What the relay's side of a connection asks its driver to do (SPEC 13): values, no behaviour.
+
+`Transmit` and `Disconnect` are for the connection. `Admit`, `Change` and `Consult` are for the store; the driver
+hands their result back through `RelaySession.complete`. Results are messages: an answer, or a RefusalAnswer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from e2esync.session import messages as m
+
+Writing = m.Append | m.Open | m.PutBlob | m.PutSlot | m.Create | m.UseMailbox | m.Mail
+"""Requests that change the store: one writer decides them, in the order in which they come."""
+
+Reading = m.Read | m.ReadChain | m.ReadBox | m.GetBlob | m.ReadSlots | m.Inspect | m.Have
+"""Requests that only read it."""
+
+VISITORS = (m.Create, m.UseMailbox, m.Mail, m.Ping)
+"""The requests of a visitor; all others need a member's session (SPEC 13.3)."""
+
+VISITORS_ONLY = (m.Create, m.UseMailbox, m.Mail)
+
+WRITING = (m.Append, m.Open, m.PutBlob, m.PutSlot, m.Create, m.UseMailbox, m.Mail)
+
+READING = (m.Read, m.ReadChain, m.ReadBox, m.GetBlob, m.ReadSlots, m.Inspect, m.Have)
+
+
+@dataclass(frozen=True, slots=True)
+class Transmit:
+    """Send these frames, in order."""
+
+    frames: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Send what is queued, then hang up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Is this member's proof right (SPEC 13.2)? The result is a Welcome, or RefusalAnswer NotMember."""
+
+    set_id: bytes
+    member: int
+    binding: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Decide a request that changes the store.
+
+    `session` tells the sessions of one member apart. `mailbox` is the side that a visitor asked for; whether it got
+    it, the store knows.
+    """
+
+    set_id: bytes
+    member: int
+    session: int
+    request: Writing
+    mailbox: m.UseMailbox | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consult:
+    """Answer a request from what the store holds."""
+
+    set_id: bytes
+    member: int
+    request: Reading
+
+
+StoreCommand = Admit | Change | Consult
+Command = Transmit | Disconnect | StoreCommand

@@ -1,0 +1,242 @@
+"""One contact set's rows in a profile: the reference `replica.port.ReplicaStore` (SPEC 14).
+
+`state.SharedState` holds what all members share; here stand this device's own writes on their way out, what is laid
+over the shared state until they land, and what is kept for undo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from e2esync.replica.port import OutboxRow, PendingRow, SupersededRow
+from e2esync.stores.database import Database, Row, blob, number, text
+from e2esync.stores.index import CardRow, NameIndex
+from e2esync.stores.state import SharedState, batches
+
+_PENDING = "SELECT number, op, contact, context FROM pending WHERE book = ? "
+_OUTBOX = "SELECT outbox.counter, entry, envelope, seq FROM outbox WHERE outbox.book = ? "
+_HISTORY = """
+    SELECT contact, life, path, value, author, counter, time, by_author, by_counter, at
+    FROM history WHERE book = ? """
+
+
+_BLOBS = "blobs/"
+_WITH_MEDIA = """
+    SELECT coalesce(overlay.state, contacts.state) FROM contacts
+    LEFT JOIN overlay ON overlay.book = contacts.book AND overlay.contact = contacts.contact
+    WHERE contacts.book = ?1 AND instr(contacts.state, ?2) AND length(coalesce(overlay.state, contacts.state)) > 0"""
+
+
+class BookStore(SharedState):
+    """A book of a profile, by its number. Any number of them share the profile's transactions."""
+
+    def __init__(self, database: Database, book: int) -> None:
+        super().__init__(database, book)
+        self._names = NameIndex(database, book)
+
+    # Own writes that are in no entry yet.
+
+    def add_pending(self, op: bytes, contact: bytes, context: bytes) -> int:
+        self._db.run(
+            "INSERT INTO pending(book, op, contact, context) VALUES(?, ?, ?, ?)", (self._book, op, contact, context)
+        )
+        return self._db.last_id()
+
+    def pending(self) -> list[PendingRow]:
+        return [_pending(row) for row in self._db.all(_PENDING + "ORDER BY number", (self._book,))]
+
+    def pending_of(self, contact: bytes) -> list[PendingRow]:
+        rows = self._db.all(_PENDING + "AND contact = ? ORDER BY number", (self._book, contact))
+        return [_pending(row) for row in rows]
+
+    def delete_pending(self, up_to: int) -> None:
+        self._db.run("DELETE FROM pending WHERE book = ? AND number <= ?", (self._book, up_to))
+
+    # Own entries that no snapshot covers yet.
+
+    def add_outbox(self, row: OutboxRow, contacts: Iterable[bytes]) -> None:
+        with self.transaction():
+            self._db.run(
+                "INSERT INTO outbox(book, counter, entry, envelope, seq) VALUES(?, ?, ?, ?, ?)",
+                (self._book, row.counter, row.entry, row.envelope, row.seq),
+            )
+            self._db.many(
+                "INSERT OR IGNORE INTO outbox_contacts(book, contact, counter) VALUES(?, ?, ?)",
+                ((self._book, contact, row.counter) for contact in contacts),
+            )
+
+    def outbox(self) -> list[OutboxRow]:
+        return [_outbox(row) for row in self._db.all(_OUTBOX + "ORDER BY counter", (self._book,))]
+
+    def outbox_of(self, contact: bytes) -> list[OutboxRow]:
+        rows = self._db.all(
+            "SELECT outbox.counter, entry, envelope, seq FROM outbox_contacts JOIN outbox USING(book, counter)"
+            " WHERE outbox_contacts.book = ? AND contact = ? ORDER BY outbox.counter",
+            (self._book, contact),
+        )
+        return [_outbox(row) for row in rows]
+
+    def outbox_contacts(self, counter: int) -> list[bytes]:
+        rows = self._db.all(
+            "SELECT contact FROM outbox_contacts WHERE book = ? AND counter = ? ORDER BY contact", (self._book, counter)
+        )
+        return [blob(row[0]) for row in rows]
+
+    def update_outbox(self, row: OutboxRow) -> None:
+        self._db.run(
+            "UPDATE outbox SET entry = ?, envelope = ?, seq = ? WHERE book = ? AND counter = ?",
+            (row.entry, row.envelope, row.seq, self._book, row.counter),
+        )
+
+    def delete_outbox(self, up_to: int) -> None:
+        with self.transaction():
+            for table in ("outbox", "outbox_contacts"):
+                self._db.run(f"DELETE FROM {table} WHERE book = ? AND counter <= ?", (self._book, up_to))
+            # Blobs of counter 0 belong to an opening, not to an entry.
+            self._db.run("DELETE FROM uploads WHERE book = ? AND counter BETWEEN 1 AND ?", (self._book, up_to))
+
+    # Blobs that wait for upload.
+
+    def add_upload(self, blob_id: bytes, blob: bytes, counter: int) -> None:
+        self._db.run(
+            "INSERT OR REPLACE INTO uploads(book, counter, blob_id, blob) VALUES(?, ?, ?, ?)",
+            (self._book, counter, blob_id, blob),
+        )
+
+    def uploads(self, counter: int) -> list[bytes]:
+        """The ids of the blobs, in the order in which they were added."""
+        rows = self._db.all(
+            "SELECT blob_id FROM uploads WHERE book = ? AND counter = ? ORDER BY number", (self._book, counter)
+        )
+        return [blob(row[0]) for row in rows]
+
+    def upload(self, blob_id: bytes) -> bytes | None:
+        row = self._db.one("SELECT blob FROM uploads WHERE book = ? AND blob_id = ?", (self._book, blob_id))
+        return None if row is None else blob(row[0])
+
+    def delete_uploads(self, counter: int) -> None:
+        self._db.run("DELETE FROM uploads WHERE book = ? AND counter = ?", (self._book, counter))
+
+    # What people see.
+
+    def overlay(self, contact: bytes) -> bytes | None:
+        row = self._db.one("SELECT state FROM overlay WHERE book = ? AND contact = ?", (self._book, contact))
+        return None if row is None else blob(row[0])
+
+    def put_overlay(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        with self.transaction():
+            for batch in batches(rows):
+                batch.sort(key=_first)
+                self._db.many(
+                    "INSERT OR REPLACE INTO overlay(book, contact, state) VALUES(?, ?, ?)",
+                    [(self._book, contact, state) for contact, state in batch],
+                )
+
+    def delete_overlay(self, contacts: Iterable[bytes]) -> None:
+        self._db.many(
+            "DELETE FROM overlay WHERE book = ? AND contact = ?", ((self._book, contact) for contact in contacts)
+        )
+
+    def overlaid(self) -> list[bytes]:
+        rows = self._db.all("SELECT contact FROM overlay WHERE book = ? ORDER BY contact", (self._book,))
+        return [blob(row[0]) for row in rows]
+
+    def clear_overlay(self) -> list[bytes]:
+        with self.transaction():
+            rows = self._db.all(
+                "SELECT overlay.contact FROM overlay LEFT JOIN contacts USING(book, contact)"
+                " WHERE overlay.book = ? AND overlay.state IS NOT contacts.state ORDER BY overlay.contact",
+                (self._book,),
+            )
+            self._db.run("DELETE FROM overlay WHERE book = ?", (self._book,))
+        return [blob(row[0]) for row in rows]
+
+    def mark_shown(self, contacts: Iterable[bytes]) -> None:
+        self._names.mark(contacts)
+
+    def cards(self, query: str | None = None) -> list[CardRow]:
+        """The index of names (`NameIndex.cards`)."""
+        return self._names.cards(query)
+
+    def find(self, selector: str) -> list[CardRow]:
+        """The contacts that a selector names (`NameIndex.find`)."""
+        return self._names.find(selector)
+
+    # Media and history.
+
+    def media(self, digest: str) -> bytes | None:
+        row = self._db.one("SELECT content FROM media WHERE book = ? AND digest = ?", (self._book, digest))
+        return None if row is None else blob(row[0])
+
+    def put_media(self, digest: str, content: bytes) -> None:
+        self._db.run(
+            "INSERT OR REPLACE INTO media(book, digest, content) VALUES(?, ?, ?)", (self._book, digest, content)
+        )
+
+    def missing_media(self) -> list[tuple[str, bytes]]:
+        """(digest, encoded place) of shown media that are not here (SPEC 11.6)."""
+        from e2esync.contactset import view
+        from e2esync.wire import encode
+
+        # Only contacts that name a place of media at all are worth unpacking.
+        rows = self._db.all(_WITH_MEDIA, (self._book, _BLOBS.encode()))
+        here = set(self.media_digests())
+        places: dict[str, bytes] = {}
+        for (state,) in rows:
+            shown = view(blob(state))
+            for path, place in (shown.registers if shown else {}).items():
+                digest = path.removeprefix(_BLOBS)
+                if path != digest and digest not in here:
+                    places[digest] = encode(place)
+        return sorted(places.items())
+
+    def media_digests(self) -> list[str]:
+        """What `media` has, ascending."""
+        rows = self._db.all("SELECT digest FROM media WHERE book = ? ORDER BY digest", (self._book,))
+        return [text(row[0]) for row in rows]
+
+    def delete_media(self, digests: Iterable[str]) -> None:
+        """Drop media that no card names any more."""
+        self._db.many("DELETE FROM media WHERE book = ? AND digest = ?", ((self._book, each) for each in digests))
+
+    def add_superseded(self, rows: Iterable[SupersededRow]) -> None:
+        self._db.many(
+            "INSERT INTO history(book, contact, life, path, value, author, counter, time, by_author, by_counter, at)"
+            " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            ((self._book, row.contact, row.life, row.path, row.value, row.author, row.counter, row.time,
+              row.by_author, row.by_counter, row.at) for row in rows),
+        )
+
+    def superseded(self, contact: bytes | None = None) -> list[SupersededRow]:
+        """What was replaced or removed, of a contact or of all, newest first."""
+        if contact is None:
+            rows = self._db.all(_HISTORY + "ORDER BY number DESC", (self._book,))
+        else:
+            rows = self._db.all(_HISTORY + "AND contact = ? ORDER BY number DESC", (self._book, contact))
+        return [_superseded(row) for row in rows]
+
+    def purge_superseded(self, before: int) -> None:
+        """Drop what was replaced before this time (ms): undo does not reach further back."""
+        self._db.run("DELETE FROM history WHERE book = ? AND at < ?", (self._book, before))
+
+
+def _pending(row: Row) -> PendingRow:
+    key, op, contact, context = row
+    return PendingRow(number(key), blob(op), blob(contact), blob(context))
+
+
+def _outbox(row: Row) -> OutboxRow:
+    counter, entry, envelope, seq = row
+    return OutboxRow(number(counter), blob(entry), blob(envelope), number(seq))
+
+
+def _superseded(row: Row) -> SupersededRow:
+    contact, life, path, value, *numbers = row
+    author, counter, time, by_author, by_counter, at = map(number, numbers)
+    return SupersededRow(
+        blob(contact), number(life), text(path), blob(value), author, counter, time, by_author, by_counter, at
+    )
+
+
+def _first(row: tuple[bytes, bytes]) -> bytes:
+    return row[0]

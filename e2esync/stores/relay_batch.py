@@ -1,0 +1,243 @@
+"""One transaction of the relay's store: what its commands share while it lasts.
+
+A `Batch` knows the moment, the sets it has touched, and what is to be pushed once it is durable. Views change only
+after a command has gone through; a command that is declined leaves the batch as it was.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import apsw
+
+from e2esync.crypto import SigningKey
+from e2esync.epoch.announcement import parse_announcement, removals_asked
+from e2esync.epoch.chain import Chain, verify_chain
+from e2esync.errors import E2esyncError
+from e2esync.limits import SET_BYTES_MAX
+from e2esync.log.head import ShortHead, sign_head, to_short
+from e2esync.session.kinds import Refusal
+from e2esync.session.messages import Message
+from e2esync.session.rules import Declined, SetView, check_member
+
+_VIEWS_MAX: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Effect: a member's session begins, and has been told of the log up to this position."""
+
+    set_id: bytes
+    epoch: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """Effect: an envelope took a position."""
+
+    set_id: bytes
+    epoch: int
+    seq: int
+    envelope: bytes
+    member: int
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochOpened:
+    """Effect: a record was added. `ended` are the members whose sessions are over: removed, or under another key."""
+
+    set_id: bytes
+    epoch: int
+    record: bytes
+    member: int
+    session: int
+    ended: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotChanged:
+    """Effect: a slot was overwritten. `urgent` if the announcement changed; a heartbeat can wait."""
+
+    set_id: bytes
+    member: int
+    announcement: bytes
+    heartbeat: bytes
+    time: int
+    session: int
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SideTaken:
+    """Effect: a session has a side of a mailbox. `waiting` are the other side's messages that it has not seen."""
+
+    mailbox: bytes
+    side: int
+    session: int
+    waiting: tuple[tuple[int, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mailed:
+    """Effect: a mailbox has a new message, for the other side."""
+
+    mailbox: bytes
+    side: int
+    n: int
+    message: bytes
+
+
+Effect = Admitted | Logged | EpochOpened | SlotChanged | SideTaken | Mailed
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one command: the answer to its session, and what others are to hear."""
+
+    result: Message
+    effect: Effect | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """One durable batch: an outcome for each command, in order, and one head for each epoch that was appended to."""
+
+    outcomes: Sequence[Outcome]
+    heads: dict[tuple[bytes, int], ShortHead]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A set's view and its row in the file."""
+
+    row: int
+    view: SetView
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the relay is: its key, and the incarnation of its store (SPEC 10.2)."""
+
+    key: SigningKey
+    incarnation: int
+
+    def head(
+        self, set_id: bytes, epoch: int, seq: int, log_hash: bytes, record_hash: bytes, now: int,
+    ) -> ShortHead:
+        """The signed short head of a position."""
+        return to_short(sign_head(
+            self.key, set_id, epoch=epoch, seq=seq, log_hash=log_hash, record_hash=record_hash, time=now,
+            incarnation=self.incarnation,
+        ))
+
+
+class Views:
+    """The sets seen last, verified once. Bounded: a relay may hold more sets than fit its memory."""
+
+    def __init__(self, size: int = _VIEWS_MAX) -> None:
+        self._size = size
+        self._known: OrderedDict[bytes, Known] = OrderedDict()
+
+    def get(self, connection: apsw.Connection, set_id: bytes) -> Known | None:
+        """The set, from memory or from the file; None if there is none."""
+        known = self._known.get(set_id)
+        if known is None:
+            known = _load(connection, set_id)
+            if known is None:
+                return None
+            self.put(known)
+        self._known.move_to_end(set_id)
+        return known
+
+    def put(self, known: Known) -> None:
+        """Remembers a set, and forgets the one that was not used for longest."""
+        self._known[known.view.set_id] = known
+        while len(self._known) > self._size:
+            self._known.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forgets everything, after a transaction that failed or changed sets behind the views' back."""
+        self._known.clear()
+
+
+@dataclass(slots=True)
+class Batch:
+    """The running transaction."""
+
+    connection: apsw.Connection
+    views: Views
+    identity: Identity
+    now: int
+    quota: int = SET_BYTES_MAX
+    dirty: dict[bytes, Known] = field(default_factory=dict)
+    positions: dict[tuple[bytes, int], SetView] = field(default_factory=dict)
+
+    def member(self, set_id: bytes, member: int) -> Known:
+        """The set, if the member is in it; else Declined with NotMember."""
+        known = self.find(set_id)
+        check_member(known.view if known else None, member)
+        assert known is not None
+        return known
+
+    def find(self, set_id: bytes) -> Known | None:
+        """The set as this batch has left it so far."""
+        return self.dirty.get(set_id) or self.views.get(self.connection, set_id)
+
+    def update(self, known: Known, view: SetView) -> None:
+        """The set's new view; it is written once, at the end of the batch."""
+        self.dirty[view.set_id] = Known(known.row, view)
+
+    def appended(self, view: SetView) -> None:
+        """Notes that this position needs a signed head. Only the last one of a batch and epoch gets it."""
+        self.positions[view.set_id, view.epoch] = view
+
+    def flush(self) -> None:
+        """Writes the sets' rows; the last thing in the transaction."""
+        for row, view in ((known.row, known.view) for known in self.dirty.values()):
+            self.connection.execute(
+                "UPDATE sets SET epoch = ?, record_hash = ?, seq = ?, log_hash = ?, held = ? WHERE id = ?",
+                (view.epoch, view.record_hash, view.seq, view.log_hash, view.held, row),
+            )
+
+    def heads(self) -> dict[tuple[bytes, int], ShortHead]:
+        """One signature for each set and epoch that this batch appended to."""
+        return {
+            key: self.identity.head(view.set_id, view.epoch, view.seq, view.log_hash, view.record_hash, self.now)
+            for key, view in self.positions.items()
+        }
+
+    def commit(self) -> None:
+        """Makes this batch's views the known ones, after the transaction is durable."""
+        for known in self.dirty.values():
+            self.views.put(known)
+
+
+def with_leaving(connection: apsw.Connection, row: int, view: SetView) -> SetView:
+    """The view with the members whom a request in a slot asks to remove (SPEC 13.4 step 2)."""
+    slots = connection.execute("SELECT announcement FROM slots WHERE owner = ? AND announcement != x''", (row,))
+    return replace(view, leaving=removals_asked(view.chain, [parse_announcement(raw) for (raw,) in slots]))
+
+
+def _load(connection: apsw.Connection, set_id: bytes) -> Known | None:
+    found = connection.execute(
+        "SELECT id, epoch, record_hash, seq, log_hash, held FROM sets WHERE set_id = ?", (set_id,)
+    ).fetchone()
+    if found is None:
+        return None
+    row, epoch, record_hash, seq, log_hash, held = found
+    records = connection.execute("SELECT record FROM records WHERE owner = ? ORDER BY epoch", (row,))
+    chain = _verified(set_id, [raw for (raw,) in records])
+    view = SetView(set_id, chain, epoch, record_hash, seq, log_hash, held)
+    return Known(row, with_leaving(connection, row, view))
+
+
+def _verified(set_id: bytes, raws: list[bytes]) -> Chain:
+    try:
+        return verify_chain(set_id, raws)
+    except E2esyncError as error:
+        raise Declined(Refusal.BUSY, "the relay's own copy of this set is damaged; its operator must act") from error

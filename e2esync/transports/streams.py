@@ -1,0 +1,140 @@
+"""Byte streams under the transports: sockets, TLS, and the count of bytes on the wire.
+
+A `WireStream` turns every way in which a socket or TLS can fail into Unreachable, so that the transports above have
+one error to think of.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import Final
+
+import trio
+
+from e2esync.errors import Unreachable
+from e2esync.transports.base import gone
+
+READ_SIZE: Final = 64 << 10
+CONNECT_TIMEOUT: Final = 15.0
+
+_BROKEN: Final = (trio.BrokenResourceError, trio.ClosedResourceError, ssl.SSLError, OSError)
+
+
+class CountedStream(trio.abc.Stream):
+    """A stream that counts its bytes; under TLS it counts the encrypted ones."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self.sent = 0
+        self.received = 0
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Sends and counts."""
+        await self._stream.send_all(data)
+        self.sent += len(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """As the stream below."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Receives and counts."""
+        data = await self._stream.receive_some(max_bytes)
+        self.received += len(data)
+        return data
+
+    async def aclose(self) -> None:
+        """Closes the stream below."""
+        await self._stream.aclose()
+
+
+class WireStream:
+    """A byte stream whose every failure is Unreachable, and whose bytes are counted."""
+
+    def __init__(self, stream: trio.abc.Stream, tls: ssl.SSLContext | None = None, host: str | None = None) -> None:
+        self._counted = CountedStream(stream)
+        self._stream: trio.abc.Stream = self._counted
+        self._tls: trio.SSLStream[CountedStream] | None = None
+        if tls is not None:
+            # Peers hang up without TLS's goodbye all the time; frames carry their own lengths, so nothing is cut short.
+            self._tls = trio.SSLStream(
+                self._counted, tls, server_hostname=host, server_side=host is None, https_compatible=True
+            )
+            self._stream = self._tls
+
+    @property
+    def sent(self) -> int:
+        """Bytes sent, as they are on the wire."""
+        return self._counted.sent
+
+    @property
+    def received(self) -> int:
+        """Bytes received, as they are on the wire."""
+        return self._counted.received
+
+    async def handshake(self) -> None:
+        """The TLS handshake, if there is TLS. Raises Unreachable with the reason."""
+        if self._tls is None:
+            return
+        try:
+            await self._tls.do_handshake()
+        except _BROKEN as error:
+            cause = error.__cause__ if isinstance(error, trio.BrokenResourceError) else error
+            reason = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "the connection broke"
+            raise Unreachable(
+                f"TLS with the other side failed: {reason}", "check the relay's address and its certificate"
+            ) from error
+
+    async def send_all(self, data: bytes) -> None:
+        """Sends all of `data`."""
+        try:
+            await self._stream.send_all(data)
+        except _BROKEN as error:
+            raise gone() from error
+
+    async def receive_some(self) -> bytes:
+        """Some bytes; none at the end of the stream."""
+        try:
+            return bytes(await self._stream.receive_some(READ_SIZE))
+        except _BROKEN as error:
+            raise gone() from error
+
+    async def aclose(self) -> None:
+        """Closes at once; never raises."""
+        with trio.CancelScope(shield=True):
+            await trio.aclose_forcefully(self._stream)
+
+
+async def open_stream(host: str, port: int, tls: ssl.SSLContext | None) -> WireStream:
+    """A connection to `host`:`port`, with TLS if a context is given. Raises Unreachable."""
+    where = f"{host}:{port}"
+    try:
+        with trio.fail_after(CONNECT_TIMEOUT):
+            stream = await trio.open_tcp_stream(host, port)
+    except trio.TooSlowError as error:
+        raise Unreachable(f"{where} does not answer") from error
+    except OSError as error:
+        raise Unreachable(f"cannot connect to {where}: {_reason(error)}") from error
+    wire = WireStream(stream, tls, host if tls else None)
+    try:
+        with trio.fail_after(CONNECT_TIMEOUT):
+            await wire.handshake()
+    except BaseException as error:
+        await wire.aclose()
+        if isinstance(error, trio.TooSlowError):
+            raise Unreachable(f"{where} does not answer") from error
+        raise
+    return wire
+
+
+def _reason(error: OSError) -> str:
+    # trio wraps the errors of all addresses of a name; the innermost one says what happened.
+    inner: BaseException = error
+    while isinstance(inner.__cause__, OSError | BaseExceptionGroup):
+        inner = inner.__cause__
+    if isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]
+    if isinstance(inner, OSError) and inner.errno is not None and inner.errno > 0:
+        return os.strerror(inner.errno).lower()
+    return str(getattr(inner, "strerror", "") or "it is not in use").lower()

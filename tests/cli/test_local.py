@@ -1,0 +1,417 @@
+"""The commands that need no relay, on a real profile."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2esync.cli.commands.remove import is_mass_change
+from e2esync.client.protection import KeyFile, Passphrase
+
+from .conftest import Cli
+from .driving import local_profile, run_program
+
+HOSTILE = "\x1b]0;pwn\x07Eve\u202e\x9b2J\nnext\x7f"
+FORBIDDEN = set("\x1b\x07\u202e\x9b\x7f")
+CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{0}\r\nFN:{1}\r\nN:;{1};;;\r\nEND:VCARD\r\n"
+
+
+def many(path: Path, count: int) -> str:
+    """A file of so many contacts."""
+    path.write_text("".join(CARD.format(f"uid-{n:05d}", f"Person {n:05d}") for n in range(count)), newline="")
+    return str(path)
+
+
+# list, show, selectors
+
+def test_list(people: Cli) -> None:
+    ran = people("list")
+    assert (ran.code, ran.err) == (0, "")
+    assert [line.split("  ")[0] for line in ran.out.splitlines()] == ["NAME", "Ada Lovelace", "Adam Ant", "山田太郎"]
+    assert people("ls", "--json").json["contacts"][0]["phones"] == ["+44 20 7946 0001"]
+
+
+@pytest.mark.parametrize(("query", "names"), [
+    ("ada", ["Ada Lovelace", "Adam Ant"]), ("Ada Love", ["Ada Lovelace"]), ("taro@example.jp", ["山田太郎"]),
+    ("020 79460002", ["Adam Ant"]), ("nobody", []),
+])
+def test_list_query(people: Cli, query: str, names: list[str]) -> None:
+    ran = people("list", *query.split(), "--json")
+    assert [row["name"] for row in ran.json["contacts"]] == names
+    assert people("list", "nobody").out == ""
+
+
+def test_the_listed_uid_selects(people: Cli) -> None:
+    for line in people("list").out.splitlines()[1:]:
+        assert people("show", line.split()[-1]).code == 0
+
+
+def test_a_urn_uid_is_listed_and_found_without_its_beginning(book: Cli, tmp_path: Path) -> None:
+    card = tmp_path / "card.json"
+    card.write_text(json.dumps({"@type": "Card", "version": "1.0", "name": {"full": "Grace"},
+                                "uid": "urn:uuid:12345678-1234-4234-8234-123456789abc"}))
+    assert book("import", str(card)).code == 0
+    assert book("list").out.splitlines()[1].split() == ["Grace", "12345678"]
+    assert book("show", "12345678", "--json").json["card"]["name"]["full"] == "Grace"
+
+
+def test_ambiguous_and_unknown_selectors(people: Cli) -> None:
+    ran = people("show", "ada")
+    assert (ran.code, ran.out) == (4, "")
+    assert "Ada Lovelace" in ran.err
+    assert "Adam Ant" in ran.err
+    error = people("show", "ada", "--json").error
+    assert error["code"] == "Ambiguous"
+    assert {row["name"] for row in error["candidates"]} == {"Ada Lovelace", "Adam Ant"}
+    assert people("show", "nobody", "--json").error["code"] == "NotFound"
+    assert people("show", " ").code == 2
+
+
+def test_show(people: Cli) -> None:
+    ran = people("show", "ada@example.org")
+    assert ran.out.startswith("Ada Lovelace\n")
+    assert "phone (mobile)        +44 20 7946 0001" in ran.out
+    card = people("show", "ada@example.org", "--json").json["card"]
+    assert card["name"] == {"full": "Ada Lovelace"}
+    assert card["@type"] == "Card"
+
+
+def test_hostile_text_never_reaches_output_raw(book: Cli, tmp_path: Path) -> None:
+    card = tmp_path / "card.json"
+    card.write_text(json.dumps({
+        "@type": "Card", "version": "1.0", "uid": HOSTILE, "name": {"full": HOSTILE},
+        "phones": {"p": {"number": HOSTILE, "label": HOSTILE}}, "notes": {"n": {"note": HOSTILE}},
+        "keywords": {HOSTILE: True}, f"example.com:{HOSTILE}": HOSTILE, "media": {"m": {"kind": HOSTILE, "uri": HOSTILE}},
+    }))
+    assert book("import", str(card), "--label", HOSTILE).code == 0
+    for arguments in (["list"], ["show", "Eve"], ["show", HOSTILE], ["status"], ["devices"], ["conflicts"],
+                      ["export", "--format", "vcard4"], ["rm", "Eve", HOSTILE + "x"], ["edit", "Eve", "--note", HOSTILE],
+                      ["devices", "rename", "1", HOSTILE], ["devices"], ["devices", "rename", HOSTILE + "x", "x"],
+                      [HOSTILE], ["list", HOSTILE], ["--home", HOSTILE, "list"], ["import", HOSTILE], ["help", HOSTILE]):
+        for more in ([], ["--json"]):
+            ran = book(*arguments, *more)
+            assert not (set(ran.out) | set(ran.err)) & FORBIDDEN, arguments
+            assert "bug" not in ran.err, ran.err
+
+
+# new, edit, rm
+
+def test_new_prints_the_uid_and_nothing_else(book: Cli) -> None:
+    ran = book("new", "--name", "Ada", "--birthday", "--12-10", "--label", "Maths", "--org", "Analytical Engines")
+    uid = ran.out.strip()
+    card = book("show", uid, "--json").json["card"]
+    assert card["uid"] == uid
+    assert card["keywords"] == {"Maths": True}
+    assert next(iter(card["anniversaries"].values()))["date"] == {"month": 12, "day": 10}
+
+
+def test_new_from_a_file_and_from_nothing(book: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    path.write_text('{"@type": "Card", "version": "1.0", "uid": "mine", "name": {"full": "Ada"}}')
+    assert book("new", "--from", str(path), "--json").json["uid"] == "mine"
+    path.write_text("{nonsense")
+    assert book("new", "--from", str(path)).code == 2
+    path.write_text('{"@type": "Card", "phones": 3}')
+    assert book("new", "--from", str(path)).code == 1
+    path.write_text('{"@type": "Card", "version": "1.0"}')
+    assert "nothing was added" in book("new", "--from", str(path)).err
+    assert book("new").code == 2
+    assert book("new", "--from", str(path), "--name", "x").code == 2
+    assert len(book("list", "--json").json["contacts"]) == 1
+
+
+def test_edit(people: Cli) -> None:
+    assert people("edit", "Adam", "--add-phone", "work=+49 89 1", "--note", "line one", "--json").json["changed"] == 2
+    card = people("show", "Adam", "--json").json["card"]
+    assert {"number": "+49 89 1", "contexts": {"work": True}} in card["phones"].values()
+    assert people("edit", "Adam", "--note", "line one", "--json").json["changed"] == 0
+    assert people("edit", "Adam", "--set", 'titles/t1={"name":"Prince"}', "--unset", "notes").code == 0
+    card = people("show", "Adam", "--json").json["card"]
+    assert "notes" not in card
+    assert card["titles"] == {"t1": {"name": "Prince"}}
+    assert people("edit", "Adam", "--set", "phones=3").code == 1
+    assert people("edit", "Adam").code == 2
+    assert people("edit", "nobody", "--note", "x").code == 4
+
+
+@pytest.fixture
+def editor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """An editor that runs a piece of Python on the card, and a person at a terminal who starts it."""
+    import sys
+
+    def use(code: str) -> None:
+        script = tmp_path / "editor.py"
+        script.write_text("import json, os, sys\npath = sys.argv[1]\ncard = json.load(open(path))\n" + code +
+                          "\njson.dump(card, open(path, 'w'))\n")
+        monkeypatch.setenv("EDITOR", f"{sys.executable} {script}")
+        monkeypatch.setattr("e2esync.cli.editor.can_ask", lambda: True)
+    return use
+
+
+def test_edit_in_an_editor(people: Cli, editor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("E2ESYNC_PASSPHRASE", "canary")
+    log = tmp_path / "log"
+    editor(f"open({str(log)!r}, 'w').write(repr((path, oct(os.stat(path).st_mode), oct(os.stat(os.path.dirname(path))"
+           ".st_mode), sorted(card), 'E2ESYNC_PASSPHRASE' in os.environ)))\ncard['notes'] = {'n': {'note': 'edited'}}")
+    assert people("edit", "Adam", "--json").json["changed"] == 1
+    path, mode, folder, props, leaked = eval(log.read_text())  # what the script above wrote
+    assert (mode[-3:], folder[-3:], leaked) == ("600", "700", False)
+    assert not os.path.exists(os.path.dirname(path))
+    assert "origin" not in props
+    assert "blobs" not in props
+    assert people("show", "Adam", "--json").json["card"]["notes"] == {"n": {"note": "edited"}}
+
+
+def test_new_in_an_editor(book: Cli, editor: Any) -> None:
+    editor("card['name']['full'] = 'Ada'")
+    card = book("show", book("new").out.strip(), "--json").json["card"]
+    assert card["name"] == {"full": "Ada"}
+    assert "phones" not in card
+    editor("pass")
+    assert book("new").code == 1
+
+
+def test_a_spoiled_edit_changes_nothing(people: Cli, editor: Any) -> None:
+    editor("open(path, 'w').write('{'); sys.exit()")
+    ran = people("edit", "Adam")
+    assert ran.code == 1
+    assert "not valid JSON" in ran.err
+    editor("sys.exit(3)")
+    assert "ended with 3" in people("edit", "Adam").err
+    assert "notes" not in people("show", "Adam", "--json").json["card"]
+
+
+def test_rm(people: Cli) -> None:
+    assert people("rm", "Adam", "nobody").code == 4
+    assert len(people("list", "--json").json["contacts"]) == 3
+    assert people("rm", "Adam", "adam@example.org", "--json").json["count"] == 1
+    assert [row["name"] for row in people("list", "--json").json["contacts"]] == ["Ada Lovelace", "山田太郎"]
+
+
+def test_rm_asks_a_person_and_takes_no_for_the_answer(people: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("e2esync.cli.commands.remove.can_ask", lambda: True)
+    monkeypatch.setattr("e2esync.cli.commands.remove.confirm", lambda _question: False)
+    assert people("rm", "Adam").code == 1
+    assert people("show", "Adam").code == 0
+    assert people("rm", "Adam", "--yes").code == 0
+
+
+@pytest.mark.parametrize(("removed", "total", "stops"), [
+    (10, 10, False), (11, 11, True), (11, 110, False), (11, 109, True), (0, 0, False), (1000, 10_000, False),
+    (1001, 10_000, True),
+])
+def test_mass_change(removed: int, total: int, stops: bool) -> None:
+    assert is_mass_change(removed, total) is stops
+
+
+def test_mass_removal_needs_yes(book: Cli, tmp_path: Path) -> None:
+    assert book("import", many(tmp_path / "many.vcf", 60)).code == 0
+    doomed = [f"Person {n:05d}" for n in range(11)]
+    ran = book("rm", *doomed)
+    assert ran.code == 15
+    assert "11 of 60" in ran.err
+    assert "Person 00000" in ran.err
+    assert len(book("list", "--json").json["contacts"]) == 60
+    assert book("rm", *doomed, "--yes").code == 0
+    assert len(book("list", "--json").json["contacts"]) == 49
+
+
+# import, quarantine, export
+
+def test_import_twice_and_dry_run(book: Cli, tmp_path: Path) -> None:
+    path = many(tmp_path / "many.vcf", 3)
+    ran = book("import", path, "--dry-run")
+    assert (ran.code, "3 cards: 3 new, 0 identical, 0 updated" in ran.err) == (0, True)
+    assert book("list", "--json").json["contacts"] == []
+    expected = {"cards": 3, "new": 3, "identical": 0, "updated": 0, "applied": True, "quarantined": []}
+    assert book("import", path, "--json").json == {"schema": 1, **expected}
+    assert book("import", path, "--json").json == {"schema": 1, **expected, "new": 0, "identical": 3}
+
+
+def test_import_label_folder_and_stdin(book: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "cards"
+    folder.mkdir()
+    many(folder / "a.vcf", 1)
+    (folder / "b.json").write_text('[{"@type":"Card","version":"1.0","uid":"b","name":{"full":"Bea"}}]')
+    (folder / "notes.txt").write_text("not a card")
+    assert book("import", str(folder), "--label", "From there", "--json").json["new"] == 2
+    assert book("show", "Bea", "--json").json["card"]["keywords"] == {"From there": True}
+    done = run_program("--home", str(tmp_path / "profile"), "import", "-",
+                       stdin=None, input=CARD.format("c", "Cleo").encode())
+    assert done.returncode == 0
+    assert book("show", "Cleo").code == 0
+    assert book("import", str(tmp_path / "missing.vcf")).code == 1
+    (tmp_path / "empty").mkdir()
+    assert book("import", str(tmp_path / "empty")).code == 1
+
+
+def test_bad_cards_are_quarantined_and_listed(book: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "mixed.vcf"
+    path.write_text(CARD.format("1", "Ada") + "junk \x1b[2J outside\r\n" + CARD.format("2", "Bea"), newline="")
+    ran = book("import", str(path))
+    assert ran.code == 3
+    assert "3 cards: 2 new, 0 identical, 0 updated, 1 unreadable -> quarantine" in ran.err
+    assert "mixed.vcf:7:" in ran.err
+    assert book("import", str(path), "--json").json["quarantined"][0]["line"] == 7
+    items = book("quarantine", "--json").json["quarantined"]
+    assert [item["source"] for item in items] == ["mixed.vcf"]
+    assert "mixed.vcf" in book("quarantine", "list").out
+    out = tmp_path / "bad.vcf"
+    assert book("quarantine", "export", "-o", str(out)).code == 0
+    assert out.read_bytes() == b"junk \x1b[2J outside\r\n"
+    assert book("quarantine", "drop", "99").code == 4
+    assert book("quarantine", "drop", str(items[0]["id"])).code == 0
+    assert book("quarantine", "--json").json["quarantined"] == []
+
+
+def test_export_is_what_was_imported(book: Cli, tmp_path: Path) -> None:
+    path = Path(many(tmp_path / "many.vcf", 3))
+    book("import", str(path))
+    out = tmp_path / "out.vcf"
+    before = os.umask(0)
+    try:
+        assert book("export", "-o", str(out)).code == 0
+    finally:
+        os.umask(before)
+    assert out.read_bytes() == path.read_bytes()
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert book("export", "-o", str(out)).code == 1
+    assert book("export", "Person 00001", "-o", str(out), "--yes", "--json").json["contacts"] == 1
+    assert out.read_text(newline="") == CARD.format("uid-00001", "Person 00001")
+    assert book("export", "--json").code == 2
+
+
+@pytest.mark.parametrize(("kind", "mark"), [
+    ("vcard2.1", "VERSION:2.1"), ("vcard3", "VERSION:3.0"), ("vcard4", "VERSION:4.0"), ("jscontact", '"@type": "Card"'),
+])
+def test_export_formats_come_back(people: Cli, tmp_path: Path, kind: str, mark: str) -> None:
+    shown = people("export", "--format", kind).out
+    assert shown.count(mark) == 3
+    assert "山田太郎" in shown or kind == "vcard2.1"
+    path = tmp_path / "again"
+    path.write_text(shown, newline="")
+    assert people("import", str(path), "--dry-run", "--json").json["new"] == 0
+
+
+def test_export_to_a_folder(book: Cli, tmp_path: Path) -> None:
+    names = ["plain-uid", "../../evil", ".hidden", "UPPER", "upper", "a/b", "x" * 300]
+    path = tmp_path / "cards.vcf"
+    path.write_text("".join(CARD.format(uid, f"Person {n}") for n, uid in enumerate(names)), newline="")
+    book("import", str(path))
+    folder = tmp_path / "out"
+    assert book("export", "-o", str(folder) + "/").code == 0
+    files = sorted(file.name for file in folder.iterdir())
+    assert len(files) == len(names)
+    assert "plain-uid.vcf" in files
+    assert all(file.endswith(".vcf") and not file.startswith(".") for file in files)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+    assert not (tmp_path.parent / "evil.vcf").exists()
+    assert book("import", str(folder), "--dry-run", "--json").json["identical"] == len(names)
+
+
+def test_export_refuses_a_symbolic_link(people: Cli, tmp_path: Path) -> None:
+    victim, link = tmp_path / "victim", tmp_path / "link"
+    victim.write_text("precious")
+    link.symlink_to(victim)
+    assert people("export", "-o", str(link), "--yes").code == 1
+    assert victim.read_text() == "precious"
+
+
+def test_photos_go_out_and_their_keys_do_not(book: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "photo.vcf"
+    path.write_text("BEGIN:VCARD\r\nVERSION:3.0\r\nUID:p\r\nFN:Ada\r\nN:;Ada;;;\r\n"
+                    "PHOTO;ENCODING=b;TYPE=JPEG:/9j/4AAQSkZJRgABAQAAAQABAAD/2Q==\r\nEND:VCARD\r\n", newline="")
+    assert book("import", str(path)).code == 0
+    assert book("export").out == path.read_text().replace("\r\n", "\n") or "/9j/4AAQ" in book("export").out
+    for arguments in (["show", "Ada", "--json"], ["export", "--format", "jscontact"], ["show", "Ada"],
+                      ["conflicts", "--json"], ["status", "--json"], ["list", "--json"]):
+        shown = book(*arguments).out
+        assert "blobs" not in shown
+        assert '"keys"' not in shown
+    assert "data:image/jpeg;base64,/9j/4AAQ" in book("export", "--format", "jscontact").out
+
+
+# status, devices, conflicts
+
+def test_status(people: Cli) -> None:
+    ran = people("status")
+    assert "Contacts, 3 contacts" in ran.out
+    assert "never" in ran.out
+    status = people("status", "--json", "--strict").json
+    assert (status["contacts"], status["last_sync"], status["conflicts"]) == (3, 0, 0)
+    assert status["unsent"] >= 3
+    assert len(status["set_id"]) == 64
+
+
+def test_devices(book: Cli) -> None:
+    (device,) = book("devices", "--json").json["devices"]
+    assert (device["name"], device["this"], device["role"]) == ("Test device", True, "owner")
+    assert len(device["fingerprint"]) == 4
+    assert book("devices", "rename", "test", "Kitchen").code == 0
+    assert "Kitchen" in book("devices").out
+    assert book("devices", "rename", "nothing", "x").code == 4
+    assert book("devices", "rename", "Kitchen", "x" * 300).code != 0
+
+
+def test_no_conflicts(people: Cli) -> None:
+    assert people("conflicts", "--strict").code == 0
+    assert people("conflicts", "list", "--json").json["conflicts"] == []
+    assert people("conflicts", "show", "Adam", "--json").json["conflicts"] == []
+
+
+def test_book_selection(people: Cli) -> None:
+    assert people("list", "--book", "0").code == 0
+    assert people("--book", "contacts", "list").code == 0
+    ran = people("list", "--book", "Work")
+    assert ran.code == 4
+    assert "0 Contacts" in ran.err
+
+
+# protection
+
+def test_passphrase(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    local_profile(tmp_path / "profile", Passphrase("old secret"))
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text("old secret\n")
+    new.write_text("new secret\n")
+    ran = cli("list")
+    assert (ran.code, ran.out) == (11, "")
+    assert "--passphrase-file" in ran.err
+    assert cli("list", "--passphrase-file", str(new)).code == 12
+    assert cli("--passphrase-file", str(old), "list").code == 0
+    assert cli("list", "--passphrase-command", f"cat {old}").code == 0
+    ran = cli("passphrase", "--passphrase-file", str(old), "--new-passphrase-file", str(new))
+    assert ran.code == 0
+    assert "secret" not in ran.out + ran.err
+    assert cli("list", "--passphrase-file", str(old)).code == 12
+    monkeypatch.setenv("E2ESYNC_PASSPHRASE", "new secret")
+    assert cli("list").code == 0
+    assert cli("passphrase", "--new-key-file", str(tmp_path / "key"), "--json").json["protection"] == "keyfile"
+    assert cli("list", "--key-file", str(tmp_path / "key")).code == 0
+    assert cli("list", "--key-file", str(new)).code in (12, 14)
+
+
+def test_passphrase_without_a_terminal_or_protection(cli: Cli, tmp_path: Path) -> None:
+    local_profile(tmp_path / "profile", KeyFile(tmp_path / "key"))
+    assert cli("passphrase").code == 11
+    local_profile(tmp_path / "plain")
+    assert cli("--home", str(tmp_path / "plain"), "passphrase", "--new-key-file", "x").code == 1
+
+
+def test_no_terminal_no_question(tmp_path: Path) -> None:
+    local_profile(tmp_path / "locked", Passphrase("secret"))
+    for command, code in ((["list"], 11), (["sync"], 11), (["passphrase"], 11)):
+        done = run_program("--home", str(tmp_path / "locked"), *command)
+        assert (done.returncode, done.stdout) == (code, b"")
+    done = run_program("--home", str(tmp_path / "new"), "init", "--relay", "ws://127.0.0.1:1", "--kit-file", "kit")
+    assert done.returncode == 11
+    assert b"--plain" in done.stderr
+    done = run_program("--home", str(tmp_path / "new"), "init", "--relay", "ws://127.0.0.1:1", "--plain")
+    assert done.returncode == 2
+    assert b"--kit-file" in done.stderr
+    assert not (tmp_path / "new").exists()

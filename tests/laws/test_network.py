@@ -1,0 +1,123 @@
+"""Several devices, one relay, a clock, and lines that break at any frame: everybody converges and no edit is lost.
+
+The devices are the real replica and procedures over real stores, the relay is the real store behind real sessions.
+Every device writes registers of its own, so what must be visible in the end is simply what each wrote last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from e2esync.errors import Unreachable
+from e2esync.limits import OPENINGS_INTERVAL
+from tests.helpers.network import Device, Network
+
+CONTACTS = 6
+
+
+class Run:
+    """One random history and what it must end in."""
+
+    def __init__(self, net: Network, seed: int) -> None:
+        self.net = net
+        self.chance = random.Random(seed)
+        self.alive = [net.begin("first")]
+        self.wrote: dict[tuple[int, str], int] = {}
+        self.count = 0
+
+    def step(self) -> None:
+        """One random act of one random device."""
+        device = self.chance.choice(self.alive)
+        acts = [self.edit] * 8 + [self.sync] * 6 + [self.broken_sync] * 5 + [self.open] * 2 + [self.doom] * 2
+        acts += [self.broken_open, self.add, self.revoke]
+        self.chance.choice(acts)(device)
+        self.net.clock.time += self.chance.choice([1, 1000, 3_600_000])
+
+    def edit(self, device: Device) -> None:
+        """Write a register that only this device writes, in a contact that everybody writes."""
+        self.count += 1
+        contact = f"c{self.chance.randrange(CONTACTS)}"
+        device.edit(contact, **{f"notes/{device.replica.member}": self.count})
+        self.wrote[device.replica.member, contact] = self.count
+
+    def doom(self, device: Device) -> None:
+        """Create or delete a contact that may end either way, but the same way for all."""
+        contact = f"doomed{self.chance.randrange(2)}"
+        if device.registers(contact) is None:
+            device.edit(contact, **{"notes/x": self.count})
+        else:
+            device.delete(contact)
+
+    def sync(self, device: Device) -> None:
+        device.sync()
+
+    def broken_sync(self, device: Device) -> None:
+        """The line is cut after a random number of frames: before, between or after what counts."""
+        with contextlib.suppress(Unreachable):
+            device.sync(self.chance.randrange(2, 40))
+
+    def open(self, device: Device) -> None:
+        device.open()
+
+    def broken_open(self, device: Device) -> None:
+        with contextlib.suppress(Unreachable):
+            device.open(frames=self.chance.randrange(6, 30))
+
+    def add(self, device: Device) -> None:
+        if len(self.alive) < 4:
+            self.net.clock.time += OPENINGS_INTERVAL
+            self.alive.append(self.net.add(device, f"d{len(self.net.devices)}"))
+
+    def revoke(self, device: Device) -> None:
+        """Remove another device; what it has not sent is not expected any more."""
+        others = [other for other in self.alive if other is not device]
+        if len(others) < 2:
+            return
+        gone = self.chance.choice(others)
+        device.remove(gone)
+        self.alive.remove(gone)
+        self.wrote = {key: value for key, value in self.wrote.items() if key[0] != gone.replica.member}
+
+    def check(self) -> None:
+        """Everybody syncs; all have one state, and in it what each wrote last."""
+        self.net.clock.time += OPENINGS_INTERVAL
+        self.net.settle(*self.alive)
+        assert len({device.digest() for device in self.alive}) == 1
+        assert len({device.replica.position for device in self.alive}) == 1
+        for device in self.alive:
+            assert not device.replica.frozen
+            assert not device.store.pending()
+            for (member, contact), value in self.wrote.items():
+                shown = device.registers(contact)
+                assert shown is not None
+                assert shown[f"notes/{member}"] == value
+        names = [f"doomed{n}" for n in range(2)]
+        assert len({repr([device.registers(name) for name in names]) for device in self.alive}) == 1
+
+
+def _play(seed: int, steps: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        net = Network(Path(folder), f"law {seed}")
+        try:
+            run = Run(net, seed)
+            for _step in range(steps):
+                run.step()
+            run.check()
+        finally:
+            net.close()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_history_converges_and_loses_nothing(seed: int) -> None:
+    _play(seed, 60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 250))
+def test_many_more_histories(seed: int) -> None:
+    _play(seed, 100)
