@@ -1,1 +1,66 @@
-"""One address book on all of a person's devices, through a relay that cannot read it."""
+"""One address book on all of a person's devices, through a relay that cannot read it.
+
+The public API, by what it is for:
+
+    Profile, Plain, Passphrase, KeyFile, Keyring     the local folder and how it is protected
+    Book, ImportPlan, Status, Device                 contacts in and out, offline
+    create_set, sync, watch, inspect, pair, join     the relay (trio)
+    RecoveryKit, SystemEntropy                       the kit, and where randomness comes from
+    read_vcards, write_vcards, assemble, flatten     cards: vCard and JSContact
+    E2esyncError (and e2esync.errors)                everything that can go wrong
+
+What is not named here may change without notice. To implement a relay, a transport or another client, see SPEC.md and
+the packages `session`, `procedures` and `transports`. Names are imported when they are first used, so that
+`import e2esync` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from e2esync.access.kit import RecoveryKit
+    from e2esync.card import assemble, flatten, read_vcards, write_vcards
+    from e2esync.client.book import Book, Device, ImportPlan, Status
+    from e2esync.client.entropy import SystemEntropy
+    from e2esync.client.pairing import join, pair
+    from e2esync.client.profile import Profile
+    from e2esync.client.protection import KeyFile, Keyring, Passphrase, Plain
+    from e2esync.client.sync import create_set, inspect, sync, watch
+    from e2esync.errors import E2esyncError
+
+__version__: Final = "0.1.0"
+
+__all__ = [
+    "Book", "Device", "E2esyncError", "ImportPlan", "KeyFile", "Keyring", "Passphrase", "Plain", "Profile",
+    "RecoveryKit", "Status", "SystemEntropy", "__version__", "assemble", "create_set", "flatten", "inspect", "join",
+    "pair", "read_vcards", "sync", "watch", "write_vcards",
+]
+
+_HOMES: Final = {
+    "access.kit": ("RecoveryKit",),
+    "card": ("assemble", "flatten", "read_vcards", "write_vcards"),
+    "client.book": ("Book", "Device", "ImportPlan", "Status"),
+    "client.entropy": ("SystemEntropy",),
+    "client.pairing": ("join", "pair"),
+    "client.profile": ("Profile",),
+    "client.protection": ("KeyFile", "Keyring", "Passphrase", "Plain"),
+    "client.sync": ("create_set", "inspect", "sync", "watch"),
+    "errors": ("E2esyncError",),
+}
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for (PEP 562)."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -148,14 +148,32 @@ def _check_keys(value: dict[Value, Value]) -> None:
 
 def _ordered(value: Value, depth: int) -> Value:
     """`value` with every map in key order; raises NonCanonical for what the encoding cannot carry."""
-    if isinstance(value, dict | list | tuple) and depth <= 0:
-        raise LimitExceeded("the value is nested too deeply")
-    if isinstance(value, dict):
-        if not all(type(key) is str for key in value):
-            raise NonCanonical("a map key is not a string")
-        return {key: _ordered(value[key], depth - 1) for key in sorted(value)}
-    if isinstance(value, list | tuple):
-        return [_ordered(item, depth - 1) for item in value]
-    if type(value) not in _VALUE_LEAVES:
-        _check_number(value, floats=True)
+    kind = type(value)
+    if kind in _VALUE_LEAVES:
+        return value
+    if kind is dict:
+        keys = _sorted_keys(value)
+        below = _deeper(depth)
+        return {key: item if type(item := value[key]) is str else _ordered(item, below) for key in keys}
+    if kind is list or kind is tuple:
+        below = _deeper(depth)
+        return [item if type(item) is str else _ordered(item, below) for item in value]
+    _check_number(value, floats=True)
     return value
+
+
+def _sorted_keys(value: dict[Value, Value]) -> list[str]:
+    try:
+        keys = sorted(value)
+    except TypeError:
+        keys = [None]
+    # Keys that can be sorted together are all strings if one is.
+    if keys and type(keys[0]) is not str:
+        raise NonCanonical("a map key is not a string")
+    return keys
+
+
+def _deeper(depth: int) -> int:
+    if depth <= 0:
+        raise LimitExceeded("the value is nested too deeply")
+    return depth - 1

@@ -260,10 +260,10 @@ def parse_head(text: str) -> Head | None:
 
 def _traits(head: Head) -> int:
     """What the head shows of its writer's style, as the bits of ``Trait``."""
-    bits = 0
+    bits, named = 0, 1 if ";type=" in head.text else 2
     for key, value in head.params:
         if key == "TYPE":
-            bits |= 1 if ";type=" in head.text else 2
+            bits |= named
             bits |= (4 if value.islower() else 8) if value.isalpha() and value != "pref" else 0
             bits |= 16 if "," in value else 0
             if head.name == "EMAIL":

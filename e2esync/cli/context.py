@@ -79,6 +79,13 @@ class Context:
         self._closers.append(profile.close)
         return profile
 
+    def release(self) -> None:
+        """Close the profile now."""
+        if self._profile is not None:
+            self._closers.remove(self._profile.close)
+            self._profile.close()
+            self._profile = self._book = None
+
     def _unlock(self, kind: Kind) -> Way | None:
         from e2esync.client.protection import KeyFile, Passphrase
 

@@ -20,6 +20,7 @@ MakeId = Callable[[str, str], str]
 """(property, normalised value) to an entry id."""
 
 _PATHS: Final = "`e2esync show CONTACT --json` shows the paths"
+_MONTH_AND_DAY: Final = len("MM-DD")
 _CONTEXTS: Final = {"home": "private", "private": "private", "work": "work"}
 _FEATURES: Final = {"mobile": "mobile", "cell": "mobile", "fax": "fax", "pager": "pager"}
 
@@ -41,7 +42,7 @@ def add_field_options(parser: argparse.ArgumentParser) -> None:
     add("--org", action="append", metavar="NAME", help="organization")
     add("--title", action="append", metavar="TEXT", help="job title")
     add("--note", action="append", metavar="TEXT", help="note")
-    add("--birthday", metavar="DATE", help="YYYY-MM-DD, or --MM-DD without a year")
+    add("--birthday", metavar="DATE", help="YYYY-MM-DD, or MM-DD without a year")
     add("--label", action="append", metavar="NAME", help="label (group, category); may be given again")
 
 
@@ -164,9 +165,10 @@ def _set_birthday(card: Card, text: str, make_id: MakeId) -> None:
     entries = _entries(card, "anniversaries")
     births = [key for key, entry in entries.items() if entry.get("kind") == "birth"]
     if text:
-        date = parse_date(text)
+        # vCard leads a date without a year with two hyphens, which on a command line would look like an option.
+        date = parse_date("--" + text if len(text) == _MONTH_AND_DAY else text)
         if date is None:
-            raise UsageError(f"{text} is no date", "a birthday is YYYY-MM-DD, or --MM-DD without a year")
+            raise UsageError(f"{text} is no date", "a birthday is YYYY-MM-DD, or MM-DD without a year")
         key = births[0] if births else make_id("anniversaries", "birth")
         entries[key] = {**entries.get(key, {"kind": "birth"}), "date": date}
     else:

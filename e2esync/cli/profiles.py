@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from e2esync.limits import DEVICE_NAME_MAX
@@ -27,31 +28,30 @@ def device_name(given: str | None) -> str:
     return name
 
 
-def new_profile(context: Context, way: Way) -> Profile:
-    """A new, empty profile in the folder that the options name. Raises ProfileExists."""
+@contextmanager
+def new_profile(context: Context, way: Way) -> Iterator[Profile]:
+    """A new, empty profile in the folder that the options name. Raises ProfileExists.
+
+    If the block fails, the profile goes again: nobody could use it, and it would be in the way of the next attempt.
+    """
     from e2esync.client.entropy import SystemEntropy
     from e2esync.client.profile import Profile
 
-    return context.adopt(Profile.create(context.home, way, entropy=SystemEntropy()))
-
-
-@contextmanager
-def discarded_on_failure(profile: Profile) -> Iterator[Profile]:
-    """Remove the profile if the block fails: nobody can use it, and it would be in the way of the next attempt."""
+    profile = context.adopt(Profile.create(context.home, way, entropy=SystemEntropy()))
     try:
         yield profile
     except BaseException:
-        discard(profile)
+        context.release()
+        _remove(profile.home)
         raise
 
 
-def discard(profile: Profile) -> None:
-    """Close a profile that this process made and remove its folder, if nothing else is in it."""
+def _remove(home: Path) -> None:
+    """Remove the folder of a profile that this process made, if nothing else is in it."""
     from e2esync.client.profile import DATABASE, LOCK, PROTECTION
 
-    profile.close()
     for name in (PROTECTION, DATABASE, DATABASE + "-wal", DATABASE + "-shm", LOCK):
         with suppress(OSError):
-            os.unlink(profile.home / name)
+            os.unlink(home / name)
     with suppress(OSError):
-        profile.home.rmdir()
+        home.rmdir()

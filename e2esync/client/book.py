@@ -178,7 +178,8 @@ class Book:
         """A contact as a JSContact card (RFC 9553). Raises NotFound."""
         from e2esync.card import assemble
 
-        return assemble(self.registers(contact))
+        registers = self.registers(contact)
+        return assemble({path: value for path, value in registers.items() if not _is_inner(path)})
 
     def conflicts(self, contact: bytes) -> dict[str, Candidates]:
         """Path → the values that lost against the one shown, where devices disagree."""
@@ -214,8 +215,7 @@ class Book:
 
         check_card(card)
         old = self.registers(contact)
-        # Origin and blob places are not part of a card; what the import knew stays known.
-        inner = {path: value for path, value in old.items() if path.partition("/")[0] in ("origin", "blobs")}
+        inner = {path: value for path, value in old.items() if _is_inner(path)}
         edits = changes(old, {**inner, **flatten(card)})
         if edits:
             self._set(contact, edits)
@@ -354,6 +354,11 @@ class Book:
         from e2esync.replica.writing import shown_state, write
 
         write(self.replica, list(set_ops(contact, shown_state(self.store, contact), self.now(), values)))
+
+
+def _is_inner(path: str) -> bool:
+    """Whether a register is no part of the card: what its import knew, or where its photos lie."""
+    return path.partition("/")[0] in ("origin", "blobs")
 
 
 def _device_name(names: dict[int, str], member: int) -> str:

@@ -1,4 +1,4 @@
-"""How a profile's database key is protected (issue of local storage): plain, passphrase, key file or OS keyring.
+"""How a profile's database key is protected: plain, passphrase, key file or OS keyring.
 
 The database is encrypted under 32 random bytes that never change; what changes is what seals them:
 

@@ -89,7 +89,7 @@ class Tap:
         self._open = 0
         self._changed = trio.Event()
 
-    async def run(self, relay: RelayProcess, *, task_status: trio.TaskStatus[None]) -> None:
+    async def run(self, relay: RelayProcess, *, task_status: trio.TaskStatus[list[trio.SocketListener]]) -> None:
         """Forward until cancelled."""
         listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
         self.url = f"ws://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
@@ -105,7 +105,7 @@ class Tap:
                 self._open -= 1
                 self._changed.set()
 
-        await trio.serve_listeners(forward, listeners, task_status=_started_without_value(task_status))
+        await trio.serve_listeners(forward, listeners, task_status=task_status)
 
     async def take(self) -> tuple[int, int]:
         """(bytes to the relay, bytes from it) since the last call, once the connections are closed."""
@@ -130,16 +130,6 @@ class Tap:
                 self._down += len(data)
                 await device.send_all(data)
             nursery.cancel_scope.cancel()
-
-
-class _started_without_value:  # noqa: N801 - it stands for a function
-    """`serve_listeners` reports its listeners; who starts a tap wants to know only that it runs."""
-
-    def __init__(self, status: trio.TaskStatus[None]) -> None:
-        self._status = status
-
-    def started(self, _value: object = None) -> None:
-        self._status.started()
 
 
 async def _listening(process: trio.Process) -> tuple[str, int]:

@@ -12,12 +12,13 @@ it is so long that chance would not bring it forth in a million runs.
 from __future__ import annotations
 
 import base64
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from e2esync.card.phone import normalize_phone
+from e2esync.card import normalize_phone
 
 SPELLINGS: Final = ("UTF-8", "UTF-16", "base64", "hex")
 KINDS: Final = ("names", "numbers", "e-mails", "addresses", "notes", "organizations", "other texts", "photos")
@@ -28,11 +29,13 @@ _KIND_OF: Final = {
     "links": "other texts", "personalInfo": "other texts", "keywords": "other texts",
 }
 _NOT_TEXT: Final = frozenset({"@type", "kind", "mediaType", "contexts", "features", "pref", "phoneticSystem",
-                              "phoneticScript", "countryCode", "defaultSeparator", "isOrdered", "listAs", "level"})
+                              "phoneticScript", "countryCode", "defaultSeparator", "isOrdered", "listAs", "level",
+                              "vCardName", "group"})
 _PIECE: Final = 24
 _PIECES_MAX: Final = 8
 _BATCH: Final = 50_000
-_LONG, _SHORT: Final = 8, 4
+_LONG: Final = 8
+_SHORT: Final = 4
 _SHORTEST: Final = 6
 _CHANCE: Final = 1e-6
 _SLICE: Final = 8 << 20
@@ -130,7 +133,7 @@ def _index(wanted: list[Needle], shortest: int, found: Found) -> tuple[_Index, _
         for spelling in sought:
             index, size = (long, _LONG) if len(spelling) >= _LONG else (short, _SHORT)
             offset = (len(spelling) - size) // 2
-            window = int.from_bytes(spelling[offset : offset + size], _order())
+            window = int.from_bytes(spelling[offset : offset + size], sys.byteorder)
             index.setdefault(window, []).append((spelling, offset, needle))
         found.spellings += len(sought)
         found.texts += bool(sought)
@@ -184,8 +187,3 @@ def _pieces(text: str) -> Iterator[str]:
     pieces = [line[at : at + _PIECE] for line in text.splitlines() for at in range(0, len(line), _PIECE)]
     yield from [piece for piece in pieces if len(piece) >= _SHORTEST][:_PIECES_MAX]
 
-
-def _order() -> Any:
-    import sys
-
-    return sys.byteorder

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from e2esync.epoch.announcement import with_requests
 from e2esync.epoch.record import Change, Flag, Record
 from e2esync.errors import Refused, RemoteProtocolError
 from e2esync.procedures.reading import enter, read_on
 from e2esync.procedures.steps import Link, Procedure, accepted, ask, fetch_blob, upload_blobs
-from e2esync.replica.announcing import announcement, is_announced, mark_announced, next_number
+from e2esync.replica.announcing import announcement, is_announced, mark_announced, next_number, valid_announcement
 from e2esync.replica.core import Replica
 from e2esync.replica.entering import adopt_fold
 from e2esync.replica.opening import Opening, merged_runs, prepare
@@ -77,7 +78,10 @@ def _prepare(replica: Replica, link: Link, changes: tuple[Change, ...], flags: F
     for run in merged_runs(replica):
         at_hand = replica.store.upload(run.index_id)
         indexes[run.index_id] = at_hand or (yield from fetch_blob(run.index_id))
-    return prepare(replica, changes, slots, indexes, link.now(), link.entropy, flags=flags)
+    # SPEC 14.3 step 2: whoever opens next does what the others' announcements ask for.
+    asked = [valid for slot in slots.values() if (valid := valid_announcement(replica.chain, slot))]
+    wished = with_requests(replica.chain, replica.member, changes, asked)
+    return prepare(replica, wished, slots, indexes, link.now(), link.entropy, flags=flags)
 
 
 def _opened(replica: Replica, link: Link, opening: Opening, answer: Opened) -> None:

@@ -84,6 +84,7 @@ def check_welcome(replica: Replica, head: Head) -> None:
                 f"the relay's log at {head.epoch}/{head.seq} is not the one that this device has seen")
     if not restored:
         replica.store.put("incarnation", encode(head.incarnation))
+        replica.store.put("head", encode([head.body, head.signature]))
 
 
 def open_slice(replica: Replica, start: int, envelopes: tuple[bytes, ...], head: ShortHead | None,

@@ -37,9 +37,11 @@ def write(replica: Replica, ops: list[SetOp | DeleteOp]) -> None:
     store = replica.store
     with store.transaction():
         context = current_context(replica)
-        for op in ops:
-            store.add_pending(encode_ops([op]), op.contact, context)
-        _show(replica, ops)
+        journal = [(op.contact, encode_ops([op])) for op in ops]
+        for contact, raw in journal:
+            store.add_pending(raw, contact, context)
+        # What is shown is what was journalled: maps in the order of their keys, as everybody else will read them.
+        _show(replica, [op for _contact, raw in journal for op in decode_ops(raw)])
 
 
 def write_batch(replica: Replica, items: Iterable[tuple[bytes, dict[str, Value]]], now: int, entropy: Entropy,
@@ -53,18 +55,26 @@ def write_batch(replica: Replica, items: Iterable[tuple[bytes, dict[str, Value]]
         pack(replica, entropy)
         counter, prev = last_own(replica)
         states: list[tuple[bytes, bytes]] = []
-        ops: list[SetOp | DeleteOp] = []
+        fresh: list[tuple[bytes, bytes]] = []
+        known: list[Op] = []
         for contact, values in items:
-            life = write_life(shown_state(store, contact))
+            shown = shown_state(store, contact)
+            life = write_life(shown)
             states.append((contact, encode([[life, [[replica.member, counter + 1, now, values]]]])))
-            ops.append(SetOp(contact, life, now, values))
+            if shown is None:
+                fresh.append(states[-1])
+            else:
+                known += decode_ops(encode_ops([SetOp(contact, life, now, values)]))
         run = build_run(states, replica.set_id, entropy)
         batch = BatchOp(run.ref.index_id, run.ref.index_key.reveal(), run.ref.count)
         for blob_id, blob in (*run.blobs, *media):
             store.add_upload(blob_id, blob, counter + 1)
         entry = _sign(replica, counter + 1, prev, current_context(replica), [batch], entropy)
-        store.add_outbox(OutboxRow(entry.counter, entry.raw, b"", 0), (op.contact for op in ops))
-        _show_batch(replica, states, ops)
+        store.add_outbox(OutboxRow(entry.counter, entry.raw, b"", 0), (contact for contact, _state in states))
+        # A contact that was unknown is shown just as its item says; the others as if they had been written one by one.
+        store.put_overlay(fresh)
+        store.mark_shown(contact for contact, _state in fresh)
+        _show(replica, known)
 
 
 def pack(replica: Replica, entropy: Entropy) -> int:
@@ -196,29 +206,17 @@ def _only(contact: bytes, ops: list[Op]) -> list[Op]:
     return [op for op in ops if isinstance(op, BatchOp) or (isinstance(op, SetOp | DeleteOp) and op.contact == contact)]
 
 
-def _show(replica: Replica, ops: list[SetOp | DeleteOp]) -> None:
+def _show(replica: Replica, ops: list[Op]) -> None:
     """Lay new writes over what is shown now. The counter is the one that the next entry will have."""
     store = replica.store
     counter = last_own(replica)[0] + 1
     seen = {member: count for member, (count, _id) in store.vector().items()}
     seen[replica.member] = counter - 1
-    contacts = dict.fromkeys(op.contact for op in ops)
+    contacts = dict.fromkeys(op.contact for op in ops if isinstance(op, SetOp | DeleteOp))
     states = {contact: state for contact in contacts if (state := shown_state(store, contact))}
     fold_ops(states, replica.member, counter, seen, ops, replica.position.epoch, lambda _op: ())
     store.put_overlay([(contact, states.get(contact, b"")) for contact in contacts])
     store.mark_shown(contacts)
-
-
-def _show_batch(replica: Replica, states: list[tuple[bytes, bytes]], ops: list[SetOp | DeleteOp]) -> None:
-    """As `_show`, for a batch: a contact that was unknown is shown just as its item says."""
-    store = replica.store
-    fresh = [(contact, state) for contact, state in states if shown_state(store, contact) is None]
-    store.put_overlay(fresh)
-    store.mark_shown(contact for contact, _state in fresh)
-    known = {contact for contact, _state in fresh}
-    rest = [op for op in ops if op.contact not in known]
-    if rest:
-        _show(replica, rest)
 
 
 def _sign(replica: Replica, counter: int, prev: bytes, context: bytes, ops: list[Op], entropy: Entropy) -> Entry:

@@ -1,4 +1,4 @@
-"""The tables of a profile, and how older ones become newer ones (issue of local-store schema versions).
+"""The tables of a profile, and how older ones become newer ones.
 
 `MIGRATIONS[n]` takes schema n to n + 1; `PRAGMA user_version` says which one a file has. A published migration is
 never edited. A file of a newer version is refused, untouched. Every table but `settings` and `quarantine` carries the

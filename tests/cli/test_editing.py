@@ -81,7 +81,9 @@ def test_a_new_name_drops_the_old_components_and_the_same_name_does_not() -> Non
 
 @pytest.mark.parametrize(("text", "date"), [
     ("1815-12-10", {"year": 1815, "month": 12, "day": 10}),
+    ("12-10", {"month": 12, "day": 10}),
     ("--12-10", {"month": 12, "day": 10}),
+    ("1815", {"year": 1815}),
 ])
 def test_birthday(text: str, date: dict[str, int]) -> None:
     card = apply_fields(ADA, options(birthday=text), make)

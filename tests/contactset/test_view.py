@@ -65,6 +65,8 @@ def test_equal_values_are_one_and_equal_means_encoded() -> None:
     winner, others = at("a", *(Group(member, 1, 10, {"a": value}) for member, value in enumerate(values)))
     assert winner == "1"
     assert [(type(other.value), other.value) for other in others] == [(bool, True), (float, 1.0), (int, 1)]
+    winner, others = at("a", *(Group(member, 1, member, {"a": value}) for member, value in enumerate([1.0, 1.0, 1])))
+    assert (type(winner), [type(other.value) for other in others]) == (int, [float])
 
 
 def test_a_value_wins_over_a_removal_that_did_not_see_it() -> None:

@@ -103,9 +103,13 @@ class Book:
 
     def open(
         self, opener: int = 1, changes: tuple[Change, ...] = (), *, manifest: bytes, live: Sequence[bytes] = (),
-        dead: Sequence[bytes] = (), announcement: bytes | None = None, **override: Any,
+        dead: Sequence[bytes] = (), announcement: bytes | None = None, signed: tuple[Change, ...] | None = None,
+        **override: Any,
     ) -> tuple[Open, Record]:
-        """OPEN by `opener`, right unless a field of the record is overridden; `opened` follows it."""
+        """OPEN by `opener`, right unless a field of the record is overridden; `opened` follows it.
+
+        `signed` puts other changes into the record than those that the rest is made for.
+        """
         after = self.chain.after(opener, changes)
         epoch = self.chain.epoch + 1
         removed = {change.member for change in changes if isinstance(change, Remove)}
@@ -119,8 +123,8 @@ class Book:
         box_list, boxes = seal_boxes(self.set_id, epoch, self.secret, recipients, self.entropy)
         fields: dict[str, Any] = {
             "epoch": epoch, "prev": self.chain.head.hash, "closes_seq": self.seq, "closes_hash": self.log_hash,
-            "time": NOW, "opener": opener, "changes": changes, "numbers": numbers,
-            "commit": epoch_commit(self.set_id, epoch, self.secret), "boxes": list_hash(box_list),
+            "time": NOW, "opener": opener, "changes": changes if signed is None else signed,
+            "numbers": numbers, "commit": epoch_commit(self.set_id, epoch, self.secret), "boxes": list_hash(box_list),
             "manifest": manifest,
         } | override
         signer = fields.pop("signer", None) or self.signing[opener]

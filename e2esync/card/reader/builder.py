@@ -106,8 +106,7 @@ class Card:
         for key, value in head.params:
             if key == "CHARSET" or (key == "ENCODING" and head.encoding == "Q"):
                 continue
-            name = (key or "type").lower()
-            params[name] = _append(params.get(name), clean(value))
+            _append(params, (key or "type").lower(), value)
         kind, value = "unknown", clean(self.decoded(line))
         if head.name in TEXT_PROPERTIES:
             kind, value = "text", clean(self.text(line))
@@ -117,10 +116,13 @@ class Card:
         return path
 
 
-def _append(old: Any, value: str) -> Any:
-    if old is None:
-        return value
-    return [*old, value] if isinstance(old, list) else [old, value]
+def _append(params: Entry, name: str, value: str) -> None:
+    """Add a value to a parameter: one is a text, several are a list."""
+    old = params.get(name)
+    if isinstance(old, list):
+        old.append(value)
+    else:
+        params[name] = value if old is None else [old, value]
 
 
 def _members(head: Head, table: dict[str, str], version: str) -> Entry:
@@ -149,7 +151,7 @@ def _members(head: Head, table: dict[str, str], version: str) -> Entry:
     params: Entry = {}
     for key, value in head.params:
         if key not in _HANDLED and (key != "VALUE" or (version != V40 and value.upper() == "URI")):
-            params[key.lower()] = _append(params.get(key.lower()), clean(value))
+            _append(params, key.lower(), value)
     if left:
         params["type"] = left[0] if len(left) == 1 else left
     if params:

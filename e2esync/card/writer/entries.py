@@ -142,9 +142,10 @@ def write_related(target: Target, path: str, entry: Entry) -> list[str]:
 
 def write_keywords(target: Target, key: str) -> list[str]:
     """CATEGORIES: one line for all, which the first keyword carries."""
-    keys = [path[9:] for path, value in target.registers.items() if path.startswith("keywords/") and value]
-    if not keys or keys[0] != key:
+    paths = target.family("keywords/", bool)
+    if not paths or paths[0] != f"keywords/{key}":
         return []
+    keys = [path.partition("/")[2] for path in paths]
     if target.version == V21:
         return [target.raw("CATEGORIES", [], ",".join(map(escape, keys)))]
     return [target.parts("CATEGORIES", [], [keys])]

@@ -60,16 +60,16 @@ def _phonetics(target: Target, name: Entry) -> list[str]:
 def write_nickname(target: Target, path: str, entry: Entry) -> list[str]:
     """NICKNAME: the plain ones share one line, which the first of them carries."""
     name = str(entry.get("name", ""))
-    if len(entry) > 1 or target.version == V21:
+    if not _is_plain(entry) or target.version == V21:
         return target.labelled(entry, lambda group: target.text("NICKNAME", target.params(entry), name, group))
-    plain = [
-        (other, value)
-        for other, value in target.registers.items()
-        if other.startswith("nicknames/") and isinstance(value, dict) and len(value) == 1 and "name" in value
-    ]
-    if not plain or plain[0][0] != path:
-        return [] if plain else [target.text("NICKNAME", [], name)]
-    return [target.parts("NICKNAME", [], [[str(value["name"]) for _, value in plain]])]
+    paths = target.family("nicknames/", _is_plain)
+    if path not in paths[:1]:
+        return [] if paths else [target.text("NICKNAME", [], name)]
+    return [target.parts("NICKNAME", [], [[str(target.registers[other]["name"]) for other in paths]])]
+
+
+def _is_plain(entry: Value) -> bool:
+    return isinstance(entry, dict) and len(entry) == 1 and "name" in entry
 
 
 def write_organization(target: Target, _path: str, entry: Entry) -> list[str]:

@@ -30,12 +30,20 @@ class Target:
     registers: Registers
     media: MediaSource
     groups_made: int = 0
-    heads: dict[str, str] = field(default_factory=dict)
+    families: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
         """The version being written."""
         return self.style.version
+
+    def family(self, prefix: str, belongs: Callable[[Value], bool]) -> list[str]:
+        """The paths that begin with ``prefix`` and share one line, collected once."""
+        paths = self.families.get(prefix)
+        if paths is None:
+            paths = [path for path, value in self.registers.items() if path.startswith(prefix) and belongs(value)]
+            self.families[prefix] = paths
+        return paths
 
     def line(self, name: str, params: Params, value: str, group: str = "") -> str:
         """A content line whose value is already in its written form."""

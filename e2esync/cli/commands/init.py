@@ -9,7 +9,7 @@ from ..context import Context
 from ..exits import UsageError
 from ..files import check_target, write_private
 from ..kitcheck import ask_back, show_kit
-from ..profiles import device_name, discarded_on_failure, new_profile
+from ..profiles import device_name, new_profile
 from ..prompts import ask, can_ask
 from ..protect import add_protection_options, chosen_way
 
@@ -48,7 +48,7 @@ def run(context: Context) -> int:
     way = chosen_way(context)
     name = device_name(args.device)
     kit = _generate()
-    with discarded_on_failure(new_profile(context, way)) as profile:
+    with new_profile(context, way) as profile:
         set_id = _create(profile, relay, name, kit)
         _hand_over(context, kit, relay, set_id)
     out.note(f"The book is ready on this device, {name}.",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..context import Context
 from ..exits import UsageError
 from ..files import read_first_line
-from ..profiles import device_name, discarded_on_failure, new_profile
+from ..profiles import device_name, new_profile
 from ..protect import add_protection_options, chosen_way
 from .init import check_address
 from .pair import NO_VERIFY_WARNING
@@ -50,7 +50,7 @@ def run(context: Context) -> int:
     name = device_name(args.device)
     way = chosen_way(context)
     bar = context.progress()
-    with discarded_on_failure(new_profile(context, way)) as profile:
+    with new_profile(context, way) as profile:
         run_trio(lambda: join(profile, text, name, relay=args.relay, progress=bar.update,
                               show_words=lambda words: show_words(context, words)))
     bar.close()

@@ -1,0 +1,455 @@
+"""The running relay over memory transports: pushes, group commit, holds, bounds, goodbye (SPEC 13)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from e2esync.epoch.record import Remove, make_rekey
+from e2esync.epoch.roles import Role
+from e2esync.crypto import SigningKey
+from e2esync.errors import DiskFull, Refused, Unreachable
+from e2esync.log.envelope import next_log_hash
+from e2esync.log.head import from_short, verify_head
+from e2esync.relay import connection as connection_module
+from e2esync.session import messages as m
+from e2esync.session.client import ClientSession
+from e2esync.session.codec import decode_message, encode_message
+from e2esync.session.kinds import Refusal
+from e2esync.session.messages import Side
+from e2esync.wire import encode
+from tests.relay.driver import Device, Scene, running
+from tests.session.world import ALICE, blob_of
+
+
+async def gone(device: Device) -> None:
+    """The relay hangs up on this device, after whatever it still has to say."""
+    with trio.fail_after(10), pytest.raises(Unreachable):
+        while True:
+            await device.transport.receive()
+
+
+async def refusal(transport: Any) -> m.RefusalAnswer:
+    """The refusal that comes before the relay hangs up."""
+    with trio.fail_after(10):
+        message = decode_message(await transport.receive(), Side.RELAY)
+        assert isinstance(message, m.RefusalAnswer)
+        with pytest.raises(Unreachable):
+            await transport.receive()
+    return message
+
+
+# Conversation.
+
+async def test_an_append_is_pushed_to_the_others_with_a_head(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        one, two, same = [await scene.device(member) for member in (1, 2, 1)]
+        answer = await scene.append(one)
+        for device in (two, same):
+            push = await device.push()
+            assert (push.epoch, push.start, len(push.envelopes), push.head) == (0, 1, 1, answer.head)
+        head = from_short(
+            push.head, 0, scene.book.log_hash, scene.book.chain.head.hash, scene.store.incarnation
+        )
+        verify_head(head, scene.book.set_id, scene.book.relay_key)
+
+
+async def test_everybody_follows_the_log_whoever_writes(tmp_path: Path) -> None:
+    """Answers and pushes together give every session each envelope once, in order, ending at a head that verifies."""
+    async with running(tmp_path) as scene:
+        devices = [await scene.device(member) for member in (1, 2, 1, 2)]
+        requests = {device: [scene.book.append() for _ in range(40)] for device in devices}
+        logs: dict[Device, dict[int, bytes]] = {device: {} for device in devices}
+
+        async def work(device: Device) -> None:
+            await device.send(*requests[device])
+            queue = list(requests[device])
+            while len(logs[device]) < 160:
+                event = (await device.event(object))
+                if hasattr(event, "answer"):
+                    assert event.answer.seq not in logs[device]
+                    assert len(logs[device]) == event.answer.seq - 1
+                    logs[device][event.answer.seq] = queue.pop(0).envelope
+                else:
+                    for offset, envelope in enumerate(event.message.envelopes):
+                        assert event.message.start + offset not in logs[device]
+                        logs[device][event.message.start + offset] = envelope
+
+        async with trio.open_nursery() as nursery:
+            for device in devices:
+                nursery.start_soon(work, device)
+        first = logs[devices[0]]
+        assert all(log == first for log in logs.values())
+        assert sorted(first) == list(range(1, 161))
+        served = await devices[0].ask(m.Read(0, 1))
+        assert list(served.envelopes) == [first[seq] for seq in range(1, 161)]
+
+
+async def test_many_appends_share_a_commit(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        devices = [await scene.device(1 + index % 2, capacity=64) for index in range(10)]
+        before = scene.store.commits
+        async with trio.open_nursery() as nursery:
+            for device in devices:
+                nursery.start_soon(device.send, *[scene.book.append() for _ in range(20)])
+        for device in devices:
+            for _ in range(20):
+                assert isinstance(await device.answer(), m.Appended)
+        assert scene.store.commits - before <= 200 / 4
+
+
+async def test_a_lost_acknowledgement_is_asked_for_again(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        request = scene.book.append()
+        one = await scene.device(1)
+        await one.send(request)
+        await one.aclose()
+        again = await scene.device(1)
+        assert (await again.ask(request)).seq == 1
+        assert (await again.ask(request)).seq == 1
+        assert (await again.ask(m.Inspect())).counts["envelopes"] == 1
+
+
+async def test_a_read_behind_an_append_sees_it(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        one = await scene.device(1)
+        for seq in range(1, 20):
+            await one.send(scene.book.append(), m.Read(0, 1))
+            assert (await one.answer()).seq == seq
+            assert len((await one.answer()).envelopes) == seq
+
+
+async def test_of_racing_openings_one_wins_and_all_hear_of_it(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        one, two, watcher = [await scene.device(member) for member in (1, 2, 2)]
+        manifest = await scene.blob(one)
+        (first, record1), (second, record2) = [scene.book.open(index, manifest=manifest) for index in (1, 2)]
+        await one.send(first)
+        await two.send(second)
+        answers = [await one.answer(), await two.answer()]
+        assert sorted(map(type, answers), key=str) == sorted([m.Opened, str], key=str)
+        won = record1 if isinstance(answers[0], m.Opened) else record2
+        assert "EpochClosed" in answers
+        push = await watcher.push()
+        assert (push.record, push.head.seq) == (won.raw, 0)
+        loser = two if won is record1 else one
+        assert (await loser.push()).record == won.raw
+        scene.book.opened(won)
+        await scene.append(loser)
+        assert (await watcher.push()).epoch == 1
+
+
+async def test_the_old_log_comes_before_the_record_that_closes_it(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        one, two = await scene.device(1), await scene.device(2)
+        manifest = await scene.blob(one)
+        request = scene.book.append()
+        scene.book.landed(request.envelope)
+        opening, record = scene.book.open(manifest=manifest)
+        await one.send(request, opening)
+        assert (await two.push()).envelopes == (request.envelope,)
+        assert (await two.push()).record == record.raw
+
+
+async def test_a_removed_member_hears_of_it_and_is_hung_up_on(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        one, two = await scene.device(1), await scene.device(2)
+        opening, record = scene.book.open(changes=(Remove(2),), manifest=await scene.blob(one))
+        assert isinstance(await one.ask(opening), m.Opened)
+        assert (await two.push()).record == record.raw
+        await gone(two)
+        with pytest.raises(Refused) as caught:
+            await scene.device(2)
+        assert caught.value.reason == "NotMember"
+
+
+async def test_a_replaced_key_ends_the_sessions_made_with_it(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        one, thief, two = [await scene.device(member) for member in (1, 1, 2)]
+        key = SigningKey(b"n" * 32)
+        rekey = make_rekey(key, scene.book.set_id, 1, ALICE, Role.OWNER)
+        opening, record = scene.book.open(
+            changes=(rekey,), manifest=await scene.blob(one),
+            announcement=scene.book.announcement(1, number=2, signer=key),
+        )
+        assert isinstance(await one.ask(opening), m.Opened)
+        assert (await thief.push()).record == record.raw
+        await gone(thief)
+        scene.book.opened(record)
+        await scene.append(one)
+        assert (await two.push()).record == record.raw
+
+
+async def test_announcements_are_pushed_and_heartbeats_ride_along(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        one, two = await scene.device(1), await scene.device(2)
+        beat, announcement = scene.book.heartbeat(), scene.book.announcement(1)
+        assert await one.ask(m.PutSlot(b"", beat)) == m.SlotStored()
+        assert await one.ask(m.PutSlot(b"", newer := scene.book.heartbeat())) == m.SlotStored()
+        with trio.move_on_after(0.05) as waited:
+            await two.push()
+        assert waited.cancelled_caught
+        assert await two.ask(m.Ping()) == m.Pong()
+        assert (await two.push()).heartbeat == newer
+        assert await one.ask(m.PutSlot(announcement, b"")) == m.SlotStored()
+        push = await two.push()
+        assert (push.member, push.announcement, push.heartbeat) == (1, announcement, newer)
+
+
+async def test_a_mailbox_conversation(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        joins, sponsors = m.UseMailbox(b"mailbox.", 0, b"n" * 16), m.UseMailbox(b"mailbox.", 1, b"a" * 16)
+        new, old = await scene.device(None), await scene.device(None)
+        await new.send(joins, m.Mail(0, b"zero"))
+        assert [await new.answer(), await new.answer()] == [m.MailboxUsed(), m.MailStored()]
+        assert await old.ask(sponsors) == m.MailboxUsed()
+        assert await old.push() == m.MailPush(0, b"zero")
+        assert await old.ask(m.Mail(1, b"one")) == m.MailStored()
+        assert await new.push() == m.MailPush(1, b"one")
+        thief = await scene.device(None)
+        assert await thief.ask(m.UseMailbox(b"mailbox.", 0, b"x" * 16)) == "MailboxTaken"
+        await new.aclose()
+        back = await scene.device(None)
+        assert await back.ask(joins) == m.MailboxUsed()
+        assert await back.push() == m.MailPush(1, b"one")
+        assert await back.ask(m.Mail(2, b"two")) == m.MailStored()
+        assert await old.push() == m.MailPush(2, b"two")
+
+
+# Holds (SPEC 13.6).
+
+async def lose_once(scene: Scene, opener: Device, writer: Device) -> bytes:
+    """Member 1's opening loses to an append of member 2. Returns the manifest."""
+    manifest = await scene.blob(opener)
+    opening, _ = scene.book.open(manifest=manifest)
+    await scene.append(writer)
+    assert await opener.ask(opening) == "HeadMoved"
+    return manifest
+
+
+async def test_after_head_moved_the_others_wait_for_the_opening(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        one, two = await scene.device(1), await scene.device(2)
+        manifest = await lose_once(scene, one, two)
+        await two.send(scene.book.append())
+        assert len((await one.ask(m.Read(0, 1))).envelopes) == 1
+        opening, _ = scene.book.open(manifest=manifest)
+        assert isinstance(await one.ask(opening), m.Opened)
+        assert await two.answer() == "EpochClosed"
+
+
+async def test_a_hold_ends_when_its_member_leaves(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        one, two = await scene.device(1), await scene.device(2)
+        await lose_once(scene, one, two)
+        await two.send(scene.book.append())
+        await one.aclose()
+        assert isinstance(await two.answer(), m.Appended)
+
+
+async def test_a_hold_ends_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("e2esync.relay.holds.HOLD", 30)
+    async with running(tmp_path) as scene:
+        one, two = await scene.device(1), await scene.device(2)
+        await lose_once(scene, one, two)
+        assert isinstance(await two.ask(scene.book.append()), m.Appended)
+        # Once a minute: the second loss holds nobody.
+        monkeypatch.setattr("e2esync.relay.holds.HOLD", 3_600_000)
+        assert await one.ask(scene.book.open(manifest=await scene.blob(one))[0]) == "HeadMoved"
+        assert isinstance(await two.ask(scene.book.append()), m.Appended)
+
+
+async def test_own_sessions_are_not_held(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        one, two, same = [await scene.device(member) for member in (1, 2, 1)]
+        await lose_once(scene, one, two)
+        assert isinstance(await same.ask(scene.book.append()), m.Appended)
+
+
+# Hostile and unlucky clients.
+
+@pytest.mark.parametrize("frame", [
+    b"", b"\xc1", encode([10, 0, b"x", []]), encode([1]), encode([1, 1, b"", 5, b"n" * 32]), b"\xdd\xff\xff\xff\xff",
+    encode([99]), encode_message(m.Pong()), b"\x91" * 1000, bytes(1 << 20),
+])
+async def test_hostile_first_frames_end_in_one_refusal(tmp_path: Path, frame: bytes) -> None:
+    async with running(tmp_path) as scene:
+        transport = scene.raw()
+        await transport.send(frame)
+        assert (await refusal(transport)).code is Refusal.BAD_FRAME
+        assert isinstance(await scene.append(await scene.device(1)), m.Appended)
+
+
+@pytest.mark.parametrize("frame", [
+    b"\xc1", encode([1, 1, b"", 0, b"n" * 32]), encode([3, b""]), encode([30, 1, [1, 2, b"s" * 64]]), encode([10]),
+])
+async def test_hostile_later_frames_end_in_one_refusal(tmp_path: Path, frame: bytes) -> None:
+    async with running(tmp_path) as scene:
+        one = await scene.device(1)
+        await one.transport.send(frame)
+        assert (await refusal(one.transport)).code is Refusal.BAD_FRAME
+        await scene.append(await scene.device(1))
+
+
+async def test_another_version_is_told(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        transport = scene.raw()
+        await transport.send(encode([1, 2, "whatever"]))
+        assert (await refusal(transport)).code is Refusal.BAD_VERSION
+
+
+async def test_a_stranger_is_not_told_what_exists(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        stranger = SigningKey(b"x" * 32)
+        refusals = []
+        for set_id, member in ((scene.book.set_id, 1), (scene.book.set_id, 9), (b"?" * 32, 1)):
+            session = ClientSession(set_id, member, stranger, scene.store.key.verify_key, b"n" * 32)
+            with pytest.raises(Refused) as caught:
+                await Device(scene.raw(), session).shake()
+            refusals.append((caught.value.reason, caught.value.message))
+        assert len(set(refusals)) == 1
+        assert refusals[0][0] == "NotMember"
+
+
+async def test_who_says_nothing_is_hung_up_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(tmp_path) as scene:
+        monkeypatch.setattr(connection_module, "HANDSHAKE_TIMEOUT", 30)
+        silent, half = scene.raw(), scene.raw()
+        await half.send(scene.session(1).hello())
+        await half.receive()
+        for transport in (silent, half):
+            with trio.fail_after(10), pytest.raises(Unreachable):
+                await transport.receive()
+        assert scene.relay.connections == 0
+
+
+async def test_a_flood_waits_in_its_own_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "OUTBOX_MAX", 2000)
+    async with running(tmp_path) as scene:
+        one = await scene.device(1, capacity=1)
+        frame = encode_message(m.Read(0, 1))
+        sent = 0
+        with trio.move_on_after(0.3):
+            while True:
+                await one.transport.send(frame)
+                sent += 1
+        (connection,) = scene.relay._connections.values()
+        assert connection.session.unanswered <= 64
+        assert sent < 64 + 16 + 2000 // 80
+
+
+async def test_a_slow_reader_does_not_grow_the_relay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "OUTBOX_MAX", 100_000)
+    async with running(tmp_path) as scene:
+        slow = await scene.device(2, capacity=1)
+        (connection,) = scene.relay._connections.values()
+        one = await scene.device(1)
+        for _ in range(60):
+            await scene.append(one, size=8192)
+            assert connection._outbox_bytes < 150_000
+        assert connection.lagging
+        seen, log_hash = 0, scene.book.chain.head.hash
+        while (push := await slow.push()).start == seen + 1 and push.envelopes:
+            for envelope in push.envelopes:
+                seen, log_hash = seen + 1, next_log_hash(log_hash, envelope)
+        # The gap shows; the rest is read from the log.
+        assert (push.start, push.head.seq) == (61, 60)
+        rest = await slow.ask(m.Read(0, seen + 1))
+        for envelope in rest.envelopes:
+            log_hash = next_log_hash(log_hash, envelope)
+        assert log_hash == scene.book.log_hash
+        await scene.append(one)
+        assert (await slow.push()).start == 61
+
+
+async def test_a_reader_that_never_reads_again_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "_SEND_TIMEOUT", 0.05)
+    async with running(tmp_path) as scene:
+        await scene.device(2, capacity=0)
+        one = await scene.device(1)
+        for _ in range(5):
+            await scene.append(one)
+        with trio.fail_after(10):
+            while scene.relay.connections > 1:
+                await trio.sleep(0.01)
+
+
+async def test_beyond_its_connections_the_relay_is_busy(tmp_path: Path) -> None:
+    async with running(tmp_path, connections_max=2) as scene:
+        one = await scene.device(1)
+        await scene.device(2)
+        assert (await refusal(scene.raw())).code is Refusal.BUSY
+        await one.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        await scene.device(1)
+
+
+async def test_a_failing_disk_is_busy_and_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(tmp_path) as scene:
+        one = await scene.device(1)
+        request = scene.book.append()
+        real = scene.store.execute
+
+        def full(*_: Any) -> Any:
+            raise DiskFull("the disk is full")
+
+        monkeypatch.setattr(scene.store, "execute", full)
+        assert await one.ask(request) == "Busy"
+        monkeypatch.setattr(scene.store, "execute", real)
+        assert (await one.ask(request)).seq == 1
+        monkeypatch.setattr(scene.store, "read", full)
+        assert await one.ask(m.Inspect()) == "Busy"
+
+
+async def test_a_bug_in_the_store_ends_no_relay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(tmp_path) as scene:
+        one = await scene.device(1)
+        with monkeypatch.context() as patched:
+            patched.setattr(scene.store, "execute", lambda *_: 1 / 0)
+            patched.setattr(scene.store, "read", lambda *_: 1 / 0)
+            assert await one.ask(scene.book.append()) == "Busy"
+            assert await one.ask(m.Inspect()) == "Busy"
+        await scene.append(one)
+
+
+async def test_goodbye_finishes_what_was_begun(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        one = await scene.device(1, capacity=64)
+        await one.send(*[scene.book.append() for _ in range(20)])
+        scene.stop.set()
+        assert await one.closing() > 0
+        answers = 0
+        with pytest.raises(Unreachable):
+            while True:
+                assert isinstance(await one.answer(), m.Appended)
+                answers += 1
+        known = scene.store._views.get(scene.store._writer, scene.book.set_id)
+        assert known is not None
+        assert answers == known.view.seq
+        assert (await refusal(scene.raw())).code is Refusal.BUSY
+
+
+async def test_sweeping_goes_between_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(tmp_path) as scene:
+        swept: list[int] = []
+        monkeypatch.setattr(scene.store, "sweep", swept.append)
+        from e2esync.relay.server import _Sweep
+
+        scene.relay._writer.submit(_Sweep())
+        one = await scene.device(1)
+        await scene.append(one)
+        assert len(swept) == 1
+
+
+async def test_large_blobs_come_back_whole(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        one = await scene.device(1)
+        name, data = blob_of(bytes(range(256)) * 4000)
+        half = len(data) // 2
+        await one.send(m.PutBlob(name, len(data), 0, data[:half]), m.PutBlob(name, len(data), half, data[half:]))
+        assert [await one.answer(), await one.answer()] == [m.BlobStored(half), m.BlobStored(len(data))]
+        await one.send(*[m.GetBlob(name, offset) for offset in range(0, len(data), 512 << 10)])
+        assert b"".join([(await one.answer()).part for _ in range(2)]) == data
