@@ -7,6 +7,7 @@ null and finite floats, and may nest deeper.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
 from typing import Any, Final
 
@@ -101,27 +102,37 @@ def _check(value: Value, leaves: frozenset[type], depth: int) -> None:
 
     `leaves` are the types that need no look; integers and, where null is one of those types, floats are looked at.
     """
-    level = [value]
+    floats = _NULL in leaves
+    level = [[value]]
     while level:
         below: list[Value] = []
-        nested = False
-        for item in level:
-            kind = type(item)
-            if kind in leaves:
-                continue
-            if kind is dict:
-                _check_keys(item)
-                below += item.values()
-                nested = True
-            elif kind is list:
-                below += item
-                nested = True
-            else:
-                _check_number(item, floats=_NULL in leaves)
-        depth -= nested
-        if depth < 0:
+        for container in level:
+            for item in _items(container):
+                kind = type(item)
+                if kind is str:
+                    continue
+                if kind is dict or kind is list:
+                    below.append(item)
+                elif kind not in leaves:
+                    _check_number(item, floats=floats)
+        if below and depth <= 0:
             raise LimitExceeded("the value is nested too deeply")
+        depth -= 1
         level = below
+
+
+def _items(container: Value) -> Iterable[Value]:
+    """What an array or map holds. Raises NonCanonical for a map whose keys are not sorted strings."""
+    if type(container) is list:
+        return container
+    # Python orders strings by code point, which is the order of their UTF-8 bytes.
+    last = ""
+    for key in container:
+        if type(key) is not str or (key <= last and last):
+            raise NonCanonical("map keys are not strings in the order of their UTF-8 bytes")
+        last = key
+    values: Iterable[Value] = container.values()
+    return values
 
 
 def _check_number(value: Value, *, floats: bool) -> None:
@@ -132,18 +143,6 @@ def _check_number(value: Value, *, floats: bool) -> None:
         raise NonCanonical(f"a {type(value).__name__} stands where there may be none")
     elif not isfinite(value):
         raise NonCanonical("a number is not finite")
-
-
-def _check_keys(value: dict[Value, Value]) -> None:
-    # Python orders strings by code point, which is the order of their UTF-8 bytes. The decoder has let only strings
-    # and byte strings through, and the two cannot be sorted together, so one key speaks for all.
-    keys = list(value)
-    try:
-        ordered = not keys or (type(keys[0]) is str and keys == sorted(keys))
-    except TypeError:
-        ordered = False
-    if not ordered:
-        raise NonCanonical("map keys are not strings in the order of their UTF-8 bytes")
 
 
 def _ordered(value: Value, depth: int) -> Value:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from e2esync import wire
 from e2esync.access.code import PairingCode
 from e2esync.access.words import words_of
-from e2esync.crypto import Label, Secret, SigningKey, blake2b, check_verify_key, equal, open_sealed, seal, verify
+from e2esync.crypto import Label, Secret, SigningKey, blake2b, check_verify_key, equal, open_sealed, seal
 from e2esync.crypto.sealing import check_seal_public
+from e2esync.epoch.record import check_possession, sign_possession
+from e2esync.epoch.roles import DEVICES, Role
 from e2esync.errors import NonCanonical, PairingAborted
 from e2esync.limits import (
     DEVICE_NAME_MAX,
@@ -30,8 +32,6 @@ from e2esync.limits import (
     SPEC_VERSION,
     VERIFY_KEY,
 )
-
-_DEVICE_ROLES: Final = (1, 2, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +104,20 @@ def transcript_words(transcript: bytes) -> tuple[str, ...]:
     return tuple(words_of(blake2b(Label.SAS, transcript), SAS_WORDS))
 
 
-def sign_possession(signing_key: SigningKey, set_id: bytes, person: bytes, role: int, seal_public: bytes) -> bytes:
-    """The newcomer's proof that it holds its key and wants this place (SPEC 9.3): no index, no epoch."""
-    statement = wire.encode([person, role, signing_key.verify_key, seal_public])
-    return signing_key.sign(Label.SIGN_POSSESSION, set_id, statement)
+def possession_for(offer: Offer, signing_key: SigningKey, seal_public: bytes) -> bytes:
+    """The newcomer's proof that it holds its key and wants the place that it is offered (SPEC 9.3)."""
+    return sign_possession(signing_key, offer.set_id, offer.person, Role(offer.role), seal_public)
 
 
 def check_keys(keys: Keys, offer: Offer, commitment: bytes) -> None:
-    """Refuse keys that were not committed to (PairingAborted), are bad (BadKey) or not proved (AuthFailed)."""
+    """Refuse keys that were not committed to (PairingAborted), are bad (BadKey) or not proved (ChainInvalid)."""
     # SPEC 12.2 step 1: keys and nonce are the ones fixed before the sponsor's nonce was known.
     if not equal(commitment, commitment_of(keys.nonce, keys.verify_key, keys.seal_key)):
         raise PairingAborted("the new device's keys are not the ones that it committed to")
     check_verify_key(keys.verify_key)
     check_seal_public(keys.seal_key)
-    statement = wire.encode([offer.person, offer.role, keys.verify_key, keys.seal_key])
-    verify(Label.SIGN_POSSESSION, offer.set_id, statement, keys.possession, keys.verify_key)
+    role = Role(offer.role)
+    check_possession(offer.set_id, offer.person, role, keys.verify_key, keys.seal_key, keys.possession)
 
 
 def decode_commitment(body: bytes) -> bytes:
@@ -136,7 +135,7 @@ def decode_offer(body: bytes) -> Offer:
     """Body 1, without the sponsor's nonce, which matters to the transcript only. Raises NonCanonical."""
     nonce, set_id, person, role, relay_key, record_hash, epoch = _elements(body, 7)
     _bytes(nonce, PAIRING_NONCE)
-    if _integer(role, 0) not in _DEVICE_ROLES:
+    if _integer(role, 0) not in DEVICES:
         raise NonCanonical("a device cannot join in that role")
     return Offer(
         _bytes(set_id, HASH), _bytes(person, PERSON), role, _bytes(relay_key, VERIFY_KEY),

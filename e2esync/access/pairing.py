@@ -30,8 +30,8 @@ from e2esync.access.messages import (
     decode_landing,
     decode_offer,
     open_message,
+    possession_for,
     seal_message,
-    sign_possession,
     transcript_of,
     transcript_words,
 )
@@ -42,7 +42,6 @@ from e2esync.limits import NONCE, PAIRING_NONCE, SPEC_VERSION
 
 __all__ = [
     "Add", "AskWords", "Event", "Joined", "Joiner", "Offer", "Outgoing", "ShowWords", "Sponsor", "State",
-    "sign_possession",
 ]
 
 
@@ -208,7 +207,7 @@ class Joiner(_Machine):
     def _offered(self, body: bytes) -> list[Event]:
         offer = decode_offer(body)
         key, sealing = self._signing_key, self._sealing_key.public
-        possession = sign_possession(key, offer.set_id, offer.person, offer.role, sealing)
+        possession = possession_for(offer, key, sealing)
         reply = self._send(2, [self._nonce, key.verify_key, sealing, possession, self._name])
         self._agree()
         self._offer = offer

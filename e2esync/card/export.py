@@ -105,13 +105,13 @@ class _Restored:
         slots, rest = slots_of(self.origin, self.registers)
         self.matched = [path is not None for path in slots]
         self.touched = bool(rest) or not all(self.matched)
-        if self.touched and self.origin.uid_place == UID_DERIVED:
-            rest.append("uid")
         rest.sort(key=order_key)
         self.regroup = not all(self.matched) or any(path.startswith(_GROUPED) for path in rest)
         fresh = iter(rest)
         filled = [path if path is not None else next(fresh, None) for path in slots]
         left = list(fresh)
+        if self.touched and self.origin.uid_place == UID_DERIVED:
+            left.append("uid")
         ordered = {path: self.registers.get(path) for path in (*filled, *left) if path}
         target = Target(self.origin.style, ordered, self.media)
         lines = {path: write_register(target, path, value) for path, value in ordered.items()}

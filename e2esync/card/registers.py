@@ -34,7 +34,7 @@ def flatten(card: dict[str, Value]) -> Registers:
             continue
         if prop == PROPS and isinstance(value, list):
             registers |= _number_props(value)
-        elif (prop in MAPS or prop in SETS) and isinstance(value, dict):
+        elif (prop in MAPS or prop in SETS) and isinstance(value, dict) and value:
             for key, entry in value.items():
                 registers[f"{prop}/{key}"] = entry
         else:
@@ -64,7 +64,10 @@ def assemble(registers: Registers) -> dict[str, Value]:
         if path == ORIGIN:
             continue
         if key is None:
-            card[prop] = value
+            if prop in MAPS or prop in SETS:  # An empty map has no entry to be told by, so it is a register itself.
+                card.setdefault(prop, {} if value == {} else value)
+            else:
+                card[prop] = value
         elif prop == PROPS:
             props.append((key, value))
         else:

@@ -98,4 +98,4 @@ def fold_case(text: str) -> str:
             char = chr(ord(char) - 0x60)
         if not unicodedata.combining(char) or is_cjk(char) or char in "\u3099\u309a":
             out.append(char)
-    return "".join(out)
+    return unicodedata.normalize("NFC", "".join(out))

@@ -120,7 +120,7 @@ class _Reading:
         if version == "2.1":
             lines = [parse_line(raw, end, version, self.heads) for raw, end in texts]
         card, owners = read_card(lines, version, self.salt)
-        if len(card.registers) == 1:
+        if len(card.registers) == 1 and "uid" not in owners:
             raise BadCard("the card is empty")
         style = guess_style(lines, version, eol)
         card.registers[ORIGIN] = _origin(card, owners, lines, texts, style)

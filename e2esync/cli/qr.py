@@ -9,7 +9,9 @@ def qr_text(code: str) -> str:
     """The code drawn with half blocks, two rows a line: trusted text, made here."""
     import segno
 
-    # Upper case alone fits the alphanumeric mode, which needs half the room.
+    # Upper case alone fits the alphanumeric mode, which needs two thirds of the room; a `#` does not: it goes apart.
+    url, separator, digits = code.rpartition("#")
     drawing = io.StringIO()
-    segno.make(code, error="l", micro=False).terminal(drawing, compact=True)
+    segno.make([part for part in (url, separator, digits) if part], error="l", micro=False).terminal(
+        drawing, compact=True)
     return drawing.getvalue()

@@ -22,11 +22,3 @@ def ago(moment: int, present: int) -> str:
         if passed >= unit:
             return f"{passed // unit} {name} ago"
     return "just now"
-
-
-def duration(milliseconds: float) -> str:
-    """`1.2 s`, `3 min 05 s`."""
-    seconds = milliseconds / 1000
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"

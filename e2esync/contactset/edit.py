@@ -37,19 +37,27 @@ def delete_ops(contact: bytes, packed: bytes | None, time: int) -> list[DeleteOp
     return [] if packed is None else [DeleteOp(contact, life, time) for life in alive_lives(packed)]
 
 
-def whole_life(contact: bytes, packed: bytes, number: int, without: Collection[str]) -> SetOp | None:
-    """What a snapshot that lacks a life needs besides the writer's own entries, so that the contact comes back whole.
+def whole_life(
+    contact: bytes, packed: bytes, number: int, without: Collection[str], snapshot: bytes | None = None,
+) -> SetOp | None:
+    """What `snapshot` needs besides the writer's own entries so that a life they set comes back whole; None if nothing.
 
-    `packed` is the contact as the writer last knew it, `without` the paths that its unlanded entries set themselves;
-    None if those say it all. *The operation carries the time of what it repeats, so that a value which was only sent
-    along never wins over somebody's edit.*
+    `packed` is the contact as the writer last knew it, `without` the paths that its unlanded entries set themselves,
+    `snapshot` the contact in the new snapshot. A life under that number which holds no write that the writer knew is
+    not the life it knew: that one was dropped, and somebody's late edit alone stands in its place. *The operation
+    carries the time of what it repeats, so that a value which was only sent along never wins over somebody's edit.*
     """
     life = unpack(packed).life(number)
     if life is None or not life.alive:
         return None
+    kept = unpack(snapshot).life(number) if snapshot else None
+    groups = kept.groups if kept else []
+    if {group.dot for group in groups} & {group.dot for group in life.groups}:
+        return None
+    held = set(without).union(*(group.values for group in groups))
     shown = view(pack(Contact([Life(life.number, life.groups)])))
     assert shown is not None
-    values = {path: value for path, value in shown.registers.items() if path not in without}
+    values = {path: value for path, value in shown.registers.items() if path not in held}
     if not values:
         return None
     time = max(group.time for group in life.groups if values.keys() & group.values.keys())

@@ -33,6 +33,8 @@ class Act:
     on_phone: str
     on_laptop: str
     outcome: str
+    before: dict[str, Any]
+    """The contact as it was."""
     holds: Callable[[], bool]
 
 
@@ -41,6 +43,11 @@ def play(phone: Device, laptop: Device) -> list[Act]:
     met, whole, apart, gone = _cast(phone)
     return [_apart(phone, laptop, apart), _met(phone, laptop, met), _whole(phone, laptop, whole),
             _undisputed(phone, laptop, gone)]
+
+
+def unsent(device: Device) -> int:
+    """How many changes of a device the relay has not got."""
+    return len(device.profile.store.book(0).pending())
 
 
 def fill_up(device: Device) -> int:
@@ -60,6 +67,7 @@ def card_of(device: Device, contact: bytes) -> dict[str, Any]:
 
 
 def _apart(phone: Device, laptop: Device, contact: bytes) -> Act:
+    before = card_of(phone, contact)
     number, note = "+44 7700 900961", "Met again at the lighthouse; takes the early ferry."
     _change(phone, contact, "phones", "demo", {"number": number, "features": {"mobile": True}})
     _change(laptop, contact, "notes", "demo", {"note": note})
@@ -69,10 +77,11 @@ def _apart(phone: Device, laptop: Device, contact: bytes) -> Act:
             _entry(device, contact, "phones/demo").get("number") == number
             and _entry(device, contact, "notes/demo").get("note") == note for device in (phone, laptop)
         )
-    return Act(_name(phone, contact), f"adds {number}", "adds a note", "both are there", holds)
+    return Act(_name(phone, contact), f"adds {number}", "adds a note", "both are there", before, holds)
 
 
 def _met(phone: Device, laptop: Device, contact: bytes) -> Act:
+    before = card_of(phone, contact)
     entry = next(path for path in sorted(phone.book.registers(contact)) if path.startswith("phones/"))
     _, key = entry.split("/")
     ours, theirs = "+44 7700 900962", "+44 7700 900963"
@@ -87,24 +96,26 @@ def _met(phone: Device, laptop: Device, contact: bytes) -> Act:
                 return False
         return _entry(phone, contact, entry) == _entry(laptop, contact, entry)
     return Act(_name(phone, contact), f"corrects it to …{ours[-3:]}", f"corrects it to …{theirs[-3:]}",
-               "one is shown, both are kept", holds)
+               "one is shown, both are kept", before, holds)
 
 
 def _whole(phone: Device, laptop: Device, contact: bytes) -> Act:
+    before = card_of(phone, contact)
     name, email = _name(phone, contact), "back.again@lighthouse.example"
-    before = dict(phone.book.registers(contact))
+    registers = dict(phone.book.registers(contact))
     phone.book.remove([contact])
     _change(laptop, contact, "emails", "demo", {"address": email})
 
     def holds() -> bool:
         return all(
-            before.items() <= device.book.registers(contact).items()
+            registers.items() <= device.book.registers(contact).items()
             and _entry(device, contact, "emails/demo").get("address") == email for device in (phone, laptop)
         )
-    return Act(name, "deletes the contact", "adds an e-mail", "the contact is back, whole", holds)
+    return Act(name, "deletes the contact", "adds an e-mail", "the contact is back, whole", before, holds)
 
 
 def _undisputed(phone: Device, laptop: Device, contact: bytes) -> Act:
+    before = card_of(phone, contact)
     name = _name(phone, contact)
     phone.book.remove([contact])
     newcomer = laptop.book.add(_card(NEWCOMER, "+44 7700 900964"))
@@ -112,7 +123,7 @@ def _undisputed(phone: Device, laptop: Device, contact: bytes) -> Act:
     def holds() -> bool:
         shown = [{row.contact for row in device.book.list()} for device in (phone, laptop)]
         return all(contact not in rows and newcomer in rows for rows in shown)
-    return Act(name, "deletes the contact", f"adds {NEWCOMER}", "both devices have done both", holds)
+    return Act(name, "deletes the contact", f"adds {NEWCOMER}", "both devices have done both", before, holds)
 
 
 def _cast(device: Device) -> list[bytes]:

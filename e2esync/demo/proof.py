@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from e2esync.client.book import Book
-from e2esync.demo.acts import Act, card_of
+from e2esync.demo.acts import Act, card_of, unsent
 from e2esync.demo.devices import Device
 from e2esync.demo.exhibit import Exhibit
 from e2esync.demo.report import Report, duration, plural, size
-from e2esync.demo.search import KINDS, SPELLINGS, Found, Needle, needles, read_folder, search, spellings
+from e2esync.demo.search import KINDS, SPELLINGS, Needle, needles, read_folder, search, spellings
 from e2esync.replica.snapshots import digest
 
 _SHOWN: Final = 6
@@ -35,7 +35,7 @@ def equality(report: Report, phone: Device, laptop: Device, photos: dict[str, by
     report.claim(f"all {plural(len(rows[0]), 'contact')} are equal, field by field", same)
     whole = all(device.book.media(name) == data for name, data in photos.items() for device in (phone, laptop))
     report.claim(f"all {plural(len(photos), 'photo')} are on both, byte for byte as in the file", whole)
-    report.claim("nothing is left to send", not any(device.book.status().unsent for device in (phone, laptop)))
+    report.claim("nothing is left to send", not any(unsent(device) for device in (phone, laptop)))
     report.facts["digest"] = digests[0].hex()
 
 
@@ -67,32 +67,33 @@ def relay_holdings(report: Report, said: dict[str, int], exhibit: Exhibit, folde
                              "files": {name: len(data) for name, data in files.items()}}
 
 
-def book_texts(phone: Device, before: list[dict[str, Any]], photos: dict[str, bytes]) -> list[Needle]:
+def book_texts(phone: Device, acts: list[Act], photos: dict[str, bytes]) -> list[Needle]:
     """Every text that was in the book at the beginning or is at the end."""
-    after = [card_of(phone, row.contact) for row in phone.book.list()]
-    return needles([*before, *after], photos.values())
+    cards = [card_of(phone, row.contact) for row in phone.book.list()]
+    return needles([*(act.before for act in acts), *cards], photos.values())
 
 
 def disk_search(report: Report, wanted: list[Needle], relay: Path, empty: dict[str, bytes], devices: list[Device]) -> None:
     """Search the relay's folder for all texts, and show that the same search finds them where they are."""
     begun = time.perf_counter()
-    # What stands in the files of a relay that has never seen a book is the program's own.
-    own = search(wanted, list(empty.values())).hits
-    sought = [needle for needle in wanted if needle not in own]
     files = read_folder(relay)
-    found = search(sought, list(files.values()))
-    hits = Counter(needle.kind for needle in found.hits)
-    counts = Counter(needle.kind for needle in sought)
-    report.table([("", "TEXTS", "HITS"), *((kind, f"{counts[kind]:,}", f"{hits[kind]:,}")
-                                           for kind in KINDS if counts[kind])])
+    found = search(wanted, [*empty.values(), *files.values()])
+    # What stands in the files of a relay that has never seen a book is the program's own.
+    own = set().union(*found.hits[: len(empty)])
+    hits = set().union(*found.hits[len(empty) :]) - own
+    sought = [needle for needle in wanted if needle not in own]
+    by_kind, texts = Counter(needle.kind for needle in hits), Counter(needle.kind for needle in sought)
+    report.table([("", "TEXTS", "HITS"), *((kind, f"{texts[kind]:,}", f"{by_kind[kind]:,}")
+                                           for kind in KINDS if texts[kind])])
     report.say(f"Each was sought as {', '.join(SPELLINGS[:-1])} and {SPELLINGS[-1]}, numbers also as digits only: "
-               f"{found.spellings:,} spellings in {plural(found.files, 'file')}, {size(found.size)}, "
+               f"{found.spellings:,} spellings in {plural(len(files), 'file')}, {size(sum(map(len, files.values())))}, "
                f"{duration(time.perf_counter() - begun)}.")
-    report.claim(f"{plural(found.texts, 'text')} of the book on the relay's disk: {plural(len(found.hits), 'hit')}",
-                 found.texts > 0 and not found.hits)
+    report.claim(f"{plural(len(sought), 'text')} of the book on the relay's disk: {plural(len(hits), 'hit')}",
+                 found.texts > 0 and not hits)
     report.facts["search"] = {
-        "files": found.files, "bytes": found.size, "texts": found.texts, "spellings": found.spellings,
-        "hits": len(found.hits), "own_words": len(own), "kinds": {kind: counts[kind] for kind in KINDS},
+        "files": len(files), "bytes": sum(map(len, files.values())), "texts": len(sought),
+        "spellings": found.spellings, "hits": len(hits), "own_words": len(own),
+        "kinds": {kind: texts[kind] for kind in KINDS},
     }
     _controls(report, sought, devices)
 
@@ -103,19 +104,18 @@ def _controls(report: Report, sought: list[Needle], devices: list[Device]) -> No
     # Of a very short text a profile has no spelling that can be told from chance.
     plain = [needle for needle in sought if len(needle.content) >= _TELLING]
     some = plain[:: -(-len(plain) // _CONTROL)]
-    planted = [spelling for spelling in spellings(max(some, key=lambda needle: len(needle.content)).content)]
-    caught = sum(bool(search(some, [os.urandom(4096) + spelling + os.urandom(4096)]).hits) for spelling in planted)
+    longest = max(some, key=lambda needle: len(needle.content))
+    planted = [os.urandom(4096) + spelling + os.urandom(4096) for spelling in spellings(longest.content)]
+    caught = sum(map(bool, search([longest], planted).hits))
     report.claim(f"the search works: it finds {caught} of {len(planted)} spellings hidden in random bytes",
                  caught == len(planted))
-    there = search(some, list(read_folder(phone.profile.home).values()))
-    share = len(there.hits) / max(there.texts, 1)
-    report.claim(f"on the phone, whose profile is plain here, it finds {len(there.hits):,} of {there.texts:,}",
-                 share >= _CONTROL_SHARE)
-    hidden = search(some, list(read_folder(laptop.profile.home).values()))
-    report.claim(f"on the laptop, whose profile is encrypted, it finds {len(hidden.hits):,} of {hidden.texts:,}",
-                 not hidden.hits)
-    report.facts["control"] = {"planted": len(planted), "caught": caught, "texts": there.texts,
-                               "plain_hits": len(there.hits), "encrypted_hits": len(hidden.hits)}
+    there, hidden = (len(set().union(*search(some, list(read_folder(device.profile.home).values())).hits))
+                     for device in (phone, laptop))
+    report.claim(f"on the phone, whose profile is plain here, it finds {there:,} of {len(some):,}",
+                 there >= len(some) * _CONTROL_SHARE)
+    report.claim(f"on the laptop, whose profile is encrypted, it finds {hidden:,} of {len(some):,}", not hidden)
+    report.facts["control"] = {"planted": len(planted), "caught": caught, "texts": len(some), "plain_hits": there,
+                               "encrypted_hits": hidden}
 
 
 def _lines(book: Book, names: set[str]) -> list[str]:

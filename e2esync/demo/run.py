@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import trio
 
@@ -21,7 +21,7 @@ from e2esync.cli.context import Context
 from e2esync.cli.exits import FAILURE, OK, FileProblem
 from e2esync.cli.files import read_input
 from e2esync.client.protection import KeyFile, Plain
-from e2esync.demo.acts import Act, card_of, fill_up, play
+from e2esync.demo.acts import Act, fill_up, play, unsent
 from e2esync.demo.devices import Clock, Device, Progress
 from e2esync.demo.exhibit import relay_exhibit
 from e2esync.demo.processes import RelayProcess, Tap, relay_process
@@ -59,7 +59,6 @@ class Demo:
         self._kept = kept
         self._clock = Clock()
         self._photos: dict[str, bytes] = {}
-        self._before: list[dict[str, Any]] = []
 
     async def play(self) -> None:
         """The whole of it."""
@@ -76,7 +75,7 @@ class Demo:
                 await self._converge(phone, laptop, acts)
                 await self._look(relay, phone, laptop, acts)
                 report.part("Is any of the book on the relay's disk?")
-                wanted = book_texts(phone, self._before, self._photos)
+                wanted = book_texts(phone, acts, self._photos)
                 disk_search(report, wanted, relay.folder, empty, [phone, laptop])
                 phone.settle_at(relay.url)
                 laptop.settle_at(relay.url)
@@ -115,7 +114,6 @@ class Demo:
         report.claim(f"the phone shows {plural(result.new, 'contact')}", len(phone.book.list()) == result.new)
         if invented := fill_up(phone):
             report.say(f"The file is small, so {plural(invented, 'invented contact')} joined it.")
-        self._before = [card_of(phone, row.contact) for row in phone.book.list()]
         async with clock.online("phone: upload everything", phone) as step:
             await phone.sync()
         report.say(f"All of it is encrypted and at the relay: {size(step.sent)} in {duration(step.seconds)}.")
@@ -144,7 +142,7 @@ class Demo:
         for act in acts:
             report.columns(act.name, act.name if "Newbridge" not in act.on_laptop else "")
             report.columns("  " + act.on_phone, "  " + act.on_laptop)
-        waiting = [device.book.status().unsent for device in (phone, laptop)]
+        waiting = [unsent(device) for device in (phone, laptop)]
         report.claim(f"unsent: {waiting[0]} on the phone, {waiting[1]} on the laptop", all(waiting))
         return acts
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import base64
 import sys
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from e2esync.card import normalize_phone
 
@@ -33,16 +34,15 @@ _NOT_TEXT: Final = frozenset({"@type", "kind", "mediaType", "contexts", "feature
                               "vCardName", "group"})
 _PIECE: Final = 24
 _PIECES_MAX: Final = 8
-_BATCH: Final = 50_000
+_BATCH: Final = 100_000
 _LONG: Final = 8
 _SHORT: Final = 4
 _SHORTEST: Final = 6
 _CHANCE: Final = 1e-6
-_SLICE: Final = 8 << 20
+_SLICE: Final = 64 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Needle:
+class Needle(NamedTuple):
     """One text of the book."""
 
     kind: str
@@ -54,12 +54,11 @@ class Needle:
 class Found:
     """What a search came to."""
 
-    files: int = 0
-    size: int = 0
     texts: int = 0
     """Needles sought in at least one spelling."""
     spellings: int = 0
-    hits: set[Needle] = field(default_factory=set)
+    hits: list[set[Needle]] = field(default_factory=list)
+    """By content: what is in it."""
 
 
 def needles(cards: Iterable[dict[str, Any]], photos: Iterable[bytes]) -> list[Needle]:
@@ -102,17 +101,17 @@ def spellings(content: bytes) -> Iterator[bytes]:
 
 
 def search(wanted: list[Needle], contents: list[bytes]) -> Found:
-    """Look for all needles in all contents."""
-    found = Found(len(contents), sum(map(len, contents)))
-    shortest = _shortest_told_from_chance(found.size, len(wanted))
+    """Look for all needles in each of the contents."""
+    found = Found(hits=[set() for _content in contents])
+    shortest = _shortest_told_from_chance(sum(map(len, contents)), len(wanted))
     for start in range(0, len(wanted), _BATCH):
-        long, short = _index(wanted[start : start + _BATCH], shortest, found)
-        for content in contents:
+        batch = wanted[start : start + _BATCH]
+        long, short = _index(batch, shortest, found)
+        for content, hits in zip(contents, found.hits, strict=True):
             for begin in range(0, len(content), _SLICE):
-                # Windows of one slice; a comparison may look beyond its ends.
-                end = min(begin + _SLICE + _LONG, len(content))
-                _scan(content, begin, end, long, _LONG, "Q", found.hits)
-                _scan(content, begin, end, short, _SHORT, "I", found.hits)
+                # Windows that begin in this slice; comparing looks beyond its ends.
+                _scan(content, begin, long, _LONG, "Q", batch, shortest, hits)
+                _scan(content, begin, short, _SHORT, "I", batch, shortest, hits)
     return found
 
 
@@ -121,40 +120,51 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-_Index = dict[int, list[tuple[bytes, int, Needle]]]
+_Index = dict[int, list[int]]
+"""Window → the numbers of the needles that have a spelling with it in the middle."""
 
 
-def _index(wanted: list[Needle], shortest: int, found: Found) -> tuple[_Index, _Index]:
-    """The spellings by the window in their middle: those of eight bytes and more, and the shorter ones."""
+def _index(batch: list[Needle], shortest: int, found: Found) -> tuple[_Index, _Index]:
+    """The windows of spellings of eight bytes and more, and those of shorter ones."""
     long: _Index = {}
     short: _Index = {}
-    for needle in wanted:
-        sought = {spelling for spelling in spellings(needle.content) if len(spelling) >= shortest}
+    for number, needle in enumerate(batch):
+        sought = [spelling for spelling in spellings(needle.content) if len(spelling) >= shortest]
         for spelling in sought:
             index, size = (long, _LONG) if len(spelling) >= _LONG else (short, _SHORT)
             offset = (len(spelling) - size) // 2
             window = int.from_bytes(spelling[offset : offset + size], sys.byteorder)
-            index.setdefault(window, []).append((spelling, offset, needle))
+            if window in index:
+                index[window].append(number)
+            else:
+                index[window] = [number]
         found.spellings += len(sought)
         found.texts += bool(sought)
     return long, short
 
 
-def _scan(content: bytes, begin: int, end: int, index: _Index, size: int, code: str, hits: set[Needle]) -> None:
-    """Compare what the index has wherever one of its windows stands in content[begin:end]."""
-    if not index:
-        return
-    for shift in range(size):
-        first = begin + shift
-        whole = (end - first) // size * size
-        if whole <= 0:
+def _scan(content: bytes, begin: int, index: _Index, size: int, code: str, batch: list[Needle],
+          shortest: int, hits: set[Needle]) -> None:
+    """Compare the needles of the index wherever one of their windows begins in a slice of the content."""
+    end = min(begin + _SLICE + size - 1, len(content))
+    for first in range(begin, begin + size if index else begin):
+        windows = array(code, content[first : first + max(end - first, 0) // size * size])
+        # Random bytes hardly ever hold a window of the index; this passes over them at the speed of C.
+        if index.keys().isdisjoint(windows):
             continue
-        windows = memoryview(content)[first : first + whole].cast(code)
         for place in [place for place, window in enumerate(windows) if window in index]:
-            position = first + place * size
-            for spelling, offset, needle in index[windows[place]]:
-                if needle not in hits and content.startswith(spelling, max(position - offset, 0)):
+            for needle in {batch[number] for number in index[windows[place]]} - hits:
+                if _stands(content, first + place * size, needle, size, shortest):
                     hits.add(needle)
+
+
+def _stands(content: bytes, position: int, needle: Needle, size: int, shortest: int) -> bool:
+    """Whether a spelling of the needle has its middle window here."""
+    for spelling in spellings(needle.content):
+        start = position - (len(spelling) - size) // 2
+        if len(spelling) >= max(size, shortest) and start >= 0 and content.startswith(spelling, start):
+            return True
+    return False
 
 
 def _shortest_told_from_chance(size: int, count: int) -> int:

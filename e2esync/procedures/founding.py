@@ -36,7 +36,7 @@ def arrive(store: ReplicaStore, link: Link, joined: Joined, signing: SigningKey,
     with store.transaction():
         replica = join(store, joined.set_id, joined.index, joined.person, signing, sealing, chain, list(raws))
     manifest = read_manifest(replica, chain, secret, (yield from fetch_blob(chain.head.manifest)))
-    yield from adopt(replica, link, Entrance(chain, (), secret, manifest), manifest)
+    yield from adopt(replica, link, Entrance(chain, (), secret, manifest))
     return replica
 
 

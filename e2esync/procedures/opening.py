@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from e2esync.epoch.announcement import with_requests
-from e2esync.epoch.record import Change, Flag, Record
+from e2esync.epoch.record import Change, Flag, Record, Remove
 from e2esync.errors import Refused, RemoteProtocolError
-from e2esync.procedures.reading import enter, read_on
+from e2esync.limits import CUT_AFTER_TRIES
+from e2esync.procedures.reading import begin_again, enter, read_on, take
 from e2esync.procedures.steps import Link, Procedure, accepted, ask, fetch_blob, upload_blobs
 from e2esync.replica.announcing import announcement, is_announced, mark_announced, next_number, valid_announcement
 from e2esync.replica.core import Replica
-from e2esync.replica.entering import adopt_fold
+from e2esync.replica.entering import adopt_fold, kept_by_cut
 from e2esync.replica.opening import Opening, merged_runs, prepare
 from e2esync.replica.port import SlotRow
 from e2esync.replica.reading import check_head
-from e2esync.session.messages import Open, Opened, PutSlot, ReadSlots, SlotList, SlotStored
+from e2esync.session.messages import LogPart, Open, Opened, PutSlot, ReadSlots, SlotList, SlotStored
 
 PLAIN = Flag(0)
 TRIES = 20
@@ -23,17 +24,20 @@ TRIES = 20
 
 
 def open_epoch(replica: Replica, link: Link, wish: Callable[[Replica], tuple[Change, ...] | None],
-               flags: Flag = PLAIN) -> Procedure[Record | None]:
+               flags: Flag = PLAIN, cut_after: int = CUT_AFTER_TRIES) -> Procedure[Record | None]:
     """Open the next epoch with the changes that `wish` gives for the replica as it then is.
 
     `wish` is asked again after every lost race; None means that nothing is left to wish for, and nothing is opened.
+    After `cut_after` lost races the log is closed before what members that are to be removed have written last.
     Returns the record, or None. Raises RightMissing, ChainInvalid or Refused.
     """
-    for _try in range(TRIES):
+    for tries in range(TRIES):
         yield from read_on(replica, link)
         changes = wish(replica)
         if changes is None:
             return None
+        if tries >= cut_after:
+            yield from _cut(replica, link, changes)
         opening = yield from _prepare(replica, link, changes, flags)
         yield from upload_blobs(link, opening.blobs)
         answers = yield [Open(
@@ -51,11 +55,27 @@ def open_epoch(replica: Replica, link: Link, wish: Callable[[Replica], tuple[Cha
     raise Refused("HeadMoved", "other devices wrote each time that this one tried to open an epoch", "try again later")
 
 
+def _cut(replica: Replica, link: Link, changes: tuple[Change, ...]) -> Procedure[None]:
+    """Go back to before the last envelopes that only members to be removed have written (SPEC 14.3 step 6).
+
+    The state there is folded again, from the snapshot of the open epoch: a fold cannot be undone.
+    """
+    removed = {change.member for change in changes if isinstance(change, Remove)}
+    position = replica.position
+    keep = kept_by_cut(replica, removed)
+    if keep == position.seq:
+        return
+    kept = tuple(replica.store.envelope(seq) or b"" for seq in range(1, keep + 1))
+    yield from begin_again(replica, link)
+    if kept:
+        yield from take(replica, link, LogPart(position.epoch, 1, kept, None))
+
+
 def announce(replica: Replica, link: Link) -> Procedure[None]:
     """Announce the sealing key that the open epoch calls for, once (SPEC 10.6)."""
     if is_announced(replica):
         return
-    own = announcement(replica, next_number(replica), link.entropy)
+    own = announcement(replica, replica.signing_key, next_number(replica), link.entropy)
     yield from ask(PutSlot(own, b""), SlotStored)
     mark_announced(replica)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from e2esync.errors import ForkDetected, RemoteProtocolError, SnapshotInvalid
 from e2esync.procedures.steps import PIPELINE, Link, Procedure, ask, fetch_blob, fetch_blobs
-from e2esync.replica.core import Replica
+from e2esync.replica.core import EPOCH, Replica
 from e2esync.replica.entering import (
     Entrance,
     adopt_fold,
@@ -18,7 +18,7 @@ from e2esync.replica.entering import (
 from e2esync.replica.reading import Folded, check_head, fold, open_slice
 from e2esync.replica.snapshots import batch_run, chunk_items, run_chunks
 from e2esync.session.messages import BoxAnswer, ChainPart, LogPart, LogPush, Read, ReadBox, ReadChain
-from e2esync.snapshot.manifest import Manifest, RunRef
+from e2esync.snapshot.manifest import RunRef
 from e2esync.snapshot.runs import ChunkRef
 
 
@@ -80,16 +80,30 @@ def enter(replica: Replica, link: Link) -> Procedure[int]:
     manifest = read_manifest(replica, chain, secret, (yield from fetch_blob(chain.head.manifest)))
     entrance = Entrance(chain, records, secret, manifest)
     if not adopt_fold(replica, entrance):
-        yield from adopt(replica, link, entrance, manifest)
+        yield from adopt(replica, link, entrance)
     link.epoch = max(link.epoch, chain.epoch)
     return folded
 
 
-def adopt(replica: Replica, link: Link, entrance: Entrance, manifest: Manifest) -> Procedure[None]:
+def begin_again(replica: Replica, link: Link) -> Procedure[None]:
+    """Go back to the beginning of the open epoch: its snapshot, and nothing of its log."""
+    chain = replica.chain
+    secret = replica.store.secret(EPOCH, chain.epoch)
+    if secret is None:
+        raise SnapshotInvalid(f"this device has no secret of epoch {chain.epoch}")
+    entrance = Entrance(chain, (), secret, None)
+    if chain.epoch:
+        manifest = read_manifest(replica, chain, secret, (yield from fetch_blob(chain.head.manifest)))
+        entrance = Entrance(chain, (), secret, manifest)
+    yield from adopt(replica, link, entrance, (True,))
+
+
+def adopt(replica: Replica, link: Link, entrance: Entrance, ways: tuple[bool, ...] = (False, True)) -> Procedure[None]:
     """Enter by the snapshot: first with only the runs that are new to this replica, then, if need be, with all."""
-    for whole in (False, True):
+    manifest = entrance.manifest
+    for whole in ways:
         replica.store.clear_staged()
-        wanted = missing_runs(replica, manifest, whole=whole)
+        wanted = missing_runs(replica, manifest, whole=whole) if manifest else []
         total = sum(ref.count for _number, ref in wanted)
         done = 0
         for number, ref in wanted:

@@ -274,3 +274,5 @@ class Relay:
         with trio.move_on_after(_STOP_TIMEOUT):
             while any(connection.busy for connection in self._connections.values()):
                 await trio.sleep(0.01)
+        for connection in self._connections.values():
+            connection.drop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from e2esync.crypto import Entropy
+from e2esync.crypto import Entropy, SigningKey
 from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.announcement import Announcement, check_announcement, sign_announcement
 from e2esync.epoch.chain import Chain
@@ -32,8 +32,11 @@ def next_number(replica: Replica) -> int:
     return replica.chain.numbers[replica.member] + 1
 
 
-def announcement(replica: Replica, number: int, entropy: Entropy) -> bytes:
-    """A signed announcement of the sealing key with this number, under the next revision."""
+def announcement(replica: Replica, signing_key: SigningKey, number: int, entropy: Entropy) -> bytes:
+    """A signed announcement of the sealing key with this number, under the next revision.
+
+    `signing_key` is the replica's, or the new one in an opening that replaces it.
+    """
     key = sealing_key(replica, number, entropy)
     store = replica.store
     with store.transaction():
@@ -41,7 +44,7 @@ def announcement(replica: Replica, number: int, entropy: Entropy) -> bytes:
         revision = (decode(stored) if stored else 0) + 1
         store.put("revision", encode(revision))
     return sign_announcement(
-        replica.signing_key, replica.set_id, member=replica.member, number=number, revision=revision,
+        signing_key, replica.set_id, member=replica.member, number=number, revision=revision,
         seal_key=key.public, version=SPEC_VERSION,
     ).raw
 

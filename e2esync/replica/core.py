@@ -18,7 +18,7 @@ from e2esync.wire import decode, encode
 SIGNING = "signing"
 SEALING = "sealing"
 EPOCH = "epoch"
-"""Kinds of secrets: the signing seed (number 0), sealing keys by key number, epoch secrets by epoch."""
+"""Kinds of secrets: signing seeds by the number of the rotation, sealing keys by key number, epoch secrets by epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class Replica:
     def adopt_chain(self, chain: Chain) -> None:
         """Remember a chain that was verified already, when the position moves to its epoch."""
         self._chain = chain
+        self._signing_key = None
 
     @property
     def key(self) -> Secret | None:
@@ -76,12 +77,14 @@ class Replica:
 
     @property
     def signing_key(self) -> SigningKey:
-        """This device's signing key in this set."""
+        """This device's signing key: of those it has made, the one that the chain names (a rotation makes another)."""
         if self._signing_key is None:
-            seed = self.store.secret(SIGNING, 0)
-            if seed is None:
-                raise NoProfile("the profile lacks its signing key")
-            self._signing_key = SigningKey(seed)
+            named = self.chain.all_members[self.member].verify_key
+            numbers = self.store.secret_numbers(SIGNING)
+            seeds = [seed for number in reversed(numbers) if (seed := self.store.secret(SIGNING, number)) is not None]
+            self._signing_key = next((key for key in map(SigningKey, seeds) if key.verify_key == named), None)
+        if self._signing_key is None:
+            raise NoProfile("the profile lacks its signing key")
         return self._signing_key
 
     @property

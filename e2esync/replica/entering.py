@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from e2esync.contactset import SetOp, decode_ops, encode_ops, unpack, whole_life
-from e2esync.crypto import Secret
+from e2esync.crypto import Secret, SigningKey
 from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.boxes import epoch_key, open_own_box, parse_box_list
 from e2esync.epoch.chain import Chain
@@ -27,10 +27,10 @@ from e2esync.errors import (
 )
 from e2esync.log.entry import parse_entry
 from e2esync.log.envelope import next_log_hash, open_envelope
-from e2esync.replica.core import EPOCH, SEALING, Position, Replica, write_position
+from e2esync.replica.core import EPOCH, SEALING, SIGNING, Position, Replica, write_position
 from e2esync.replica.port import DIRTY, OutboxRow, ReplicaStore, RunRow
 from e2esync.replica.snapshots import contact_row, digest, run_row, settle, write_settled
-from e2esync.replica.writing import current_context, lay_over, shown_state
+from e2esync.replica.writing import current_context, last_own, lay_over, shown_state
 from e2esync.snapshot.blob import check_blob_id, open_manifest
 from e2esync.snapshot.manifest import Manifest, RunRef, check_manifest, parse_manifest
 from e2esync.wire import decode, encode
@@ -174,7 +174,16 @@ def _check_closing(replica: Replica, record: Record) -> None:
         log_hash = next_log_hash(log_hash, envelope)
 
 
+def kept_by_cut(replica: Replica, removed: set[int]) -> int:
+    """The last position of the log that is not followed by envelopes of others than `removed` (SPEC 14.3 step 6)."""
+    seq = replica.position.seq
+    while seq and _author(replica, replica.store.envelope(seq) or b"") in (None, *removed):
+        seq -= 1
+    return seq
+
+
 def _author(replica: Replica, envelope: bytes) -> int | None:
+    """Who wrote an envelope of the open epoch; None for one that does not open."""
     key = replica.key
     if key is None:
         return None
@@ -243,13 +252,14 @@ def _new_runs(store: ReplicaStore, refs: Sequence[RunRef], kept: set[int], numbe
 def _move(replica: Replica, entrance: Entrance, lives: dict[tuple[bytes, int], SetOp]) -> None:
     """SPEC 14.2 steps 6 and 7: vector, chain, outbox, secrets and position of the new epoch."""
     store, chain, manifest = replica.store, entrance.chain, entrance.manifest
-    own_last = _last_own_counter(store)
+    own_last, _last_id = last_own(replica)
+    arriving = not store.vector()
+    store.replace_vector(dict(manifest.vector) if manifest else {})
     if manifest is not None:
-        store.replace_vector(dict(manifest.vector))
         store.put("horizon", encode(manifest.horizon))
         store.put("unknown", encode(manifest.unknown))
     landed = store.vector().get(replica.member, (0, b""))[0]
-    if landed > own_last and own_last:
+    if landed > own_last and not arriving:
         replica.freeze(CloneDetected.code)
     for record in entrance.records:
         store.add_record(record.epoch, record.raw)
@@ -260,7 +270,10 @@ def _move(replica: Replica, entrance: Entrance, lives: dict[tuple[bytes, int], S
     if replica.member in chain.numbers:
         store.erase_secrets(SEALING, chain.numbers[replica.member])
     write_position(store, Position(chain.epoch, 0, chain.head.hash))
+    rekeyed = chain.all_members[replica.member].verify_key != replica.chain.all_members[replica.member].verify_key
     replica.adopt_chain(chain)
+    if rekeyed:
+        _replace_signing_key(replica)
     store.delete_outbox(landed)
     for row in store.outbox():
         store.update_outbox(OutboxRow(row.counter, row.entry, b"", 0))
@@ -278,9 +291,16 @@ def _send_whole_lives(replica: Replica, lives: dict[tuple[bytes, int], SetOp]) -
             store.add_pending(encode_ops([rest]), contact, context)
 
 
-def _last_own_counter(store: ReplicaStore) -> int:
-    outbox = store.outbox()
-    return outbox[-1].counter if outbox else 0
+def _replace_signing_key(replica: Replica) -> None:
+    """The chain names another key of this device's: forget the older ones, and have what is unsent signed anew."""
+    store = replica.store
+    active = replica.signing_key.verify_key
+    for number in store.secret_numbers(SIGNING):
+        seed = store.secret(SIGNING, number)
+        if seed is not None and SigningKey(seed).verify_key == active:
+            store.erase_secrets(SIGNING, number)
+            break
+    store.put("resign", b"")
 
 
 def _horizon(store: ReplicaStore) -> int:

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from e2esync.crypto import Entropy, Secret
+from e2esync.crypto import Entropy, Secret, SigningKey
 from e2esync.epoch.boxes import epoch_commit, epoch_key, list_hash, seal_boxes
-from e2esync.epoch.record import Change, Flag, Record, parse_record, sign_record
+from e2esync.epoch.record import Change, Flag, Record, Rekey, make_rekey, parse_record, sign_record
 from e2esync.epoch.roster import Roster
 from e2esync.errors import ChainInvalid
 from e2esync.limits import HORIZON_AGE, KEY, NONCE
 from e2esync.replica.announcing import announcement, is_announced, newest_seal_key, next_number, sealing_key
-from e2esync.replica.core import Replica
+from e2esync.replica.core import SIGNING, Replica
 from e2esync.replica.entering import Entrance
 from e2esync.replica.port import DIRTY, ReplicaStore, RunRow, SlotRow
 from e2esync.replica.snapshots import Settled, run_chunks, run_ref, settle
@@ -80,11 +80,33 @@ def prepare(replica: Replica, changes: tuple[Change, ...], slots: Mapping[int, S
         closes_hash=position.log_hash, time=now, opener=replica.member, changes=changes, numbers=numbers, flags=flags,
         commit=epoch_commit(replica.set_id, epoch, secret), boxes=list_hash(box_list), manifest=blob_id(sealed),
     )
+    signing_key = _next_signing_key(replica, changes)
     return Opening(
-        record, box_list, tuple(boxes), announcement(replica, numbers[replica.member], entropy),
+        record, box_list, tuple(boxes), announcement(replica, signing_key, numbers[replica.member], entropy),
         ((blob_id(sealed), sealed), *(built.blobs if built else ())), _dead(replica, indexes),
         Entrance(chain.extend(record), (record,), secret, manifest),
     )
+
+
+def rekey(replica: Replica, entropy: Entropy) -> Rekey:
+    """The change that replaces this device's own signing key; the new one is stored before anybody hears of it."""
+    store = replica.store
+    signing_key = SigningKey(entropy.draw("signing key", KEY))
+    with store.transaction():
+        store.keep_secret(SIGNING, max(store.secret_numbers(SIGNING)) + 1, signing_key.seed)
+    member = replica.chain.members[replica.member]
+    return make_rekey(signing_key, replica.set_id, replica.member, member.person, member.role)
+
+
+def _next_signing_key(replica: Replica, changes: tuple[Change, ...]) -> SigningKey:
+    """The key that this device signs with after `changes`: announcements by a replaced key are void (SPEC 10.6)."""
+    for change in changes:
+        if isinstance(change, Rekey):
+            for number in replica.store.secret_numbers(SIGNING):
+                seed = replica.store.secret(SIGNING, number)
+                if seed is not None and (key := SigningKey(seed)).verify_key == change.verify_key:
+                    return key
+    return replica.signing_key
 
 
 def _snapshot(replica: Replica, horizon: int, entropy: Entropy) -> tuple[Manifest, BuiltRun | None]:

@@ -103,6 +103,8 @@ def seal_outbox(replica: Replica, entropy: Entropy) -> list[OutboxRow]:
         return []
     waiting = []
     with replica.store.transaction():
+        if replica.store.get("resign") is not None:
+            _sign_again(replica, entropy)
         for row in replica.store.outbox():
             if row.seq:
                 continue
@@ -226,6 +228,21 @@ def _sign(replica: Replica, counter: int, prev: bytes, context: bytes, ops: list
         replica.signing_key, replica.set_id, author=replica.member, counter=counter, prev=prev, vector=claimed,
         seen_head=(head[0], head[1], head[2]), ops=encode_ops(ops), entropy=entropy,
     )
+
+
+def _sign_again(replica: Replica, entropy: Entropy) -> None:
+    """Sign what was never sent with the key that has replaced the one it was signed with (SPEC 10.5)."""
+    store = replica.store
+    prev = store.vector().get(replica.member, (0, bytes(HASH)))[1]
+    for row in store.outbox():
+        old = parse_entry(row.entry)
+        entry = sign_entry(
+            replica.signing_key, replica.set_id, author=old.author, counter=old.counter, prev=prev, vector=old.vector,
+            seen_head=old.seen_head, ops=old.ops, entropy=entropy,
+        )
+        store.update_outbox(OutboxRow(row.counter, entry.raw, b"", 0))
+        prev = entry.id
+    store.drop("resign")
 
 
 def _by_entry(rows: list[PendingRow]) -> Iterator[list[PendingRow]]:

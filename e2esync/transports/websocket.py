@@ -18,7 +18,7 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import WebSocketException
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import SEND_EOF, Protocol, State
+from websockets.protocol import SEND_EOF, Event, Protocol, State
 from websockets.server import ServerProtocol
 from websockets.uri import WebSocketURI
 
@@ -108,7 +108,10 @@ class WebSocketTransport:
                 await self._stream.send_all(data)
 
     def _collect(self) -> None:
-        for event in self._protocol.events_received():
+        self._take(self._protocol.events_received())
+
+    def _take(self, events: Sequence[Event]) -> None:
+        for event in events:
             if not isinstance(event, Frame) or event.opcode in (Opcode.PING, Opcode.PONG, Opcode.CLOSE):
                 continue
             if event.opcode is Opcode.TEXT:
@@ -156,7 +159,7 @@ async def accept_websocket(stream: WireStream) -> WebSocketTransport:
     """The upgrade, as server. Raises RemoteProtocolError for a request that is none; it has been answered then."""
     protocol = ServerProtocol(max_size=FRAME_MAX, logger=_SILENT)
     transport = WebSocketTransport(stream, protocol)
-    request = await _requested(stream, protocol)
+    request, behind = await _requested(stream, protocol)
     response = protocol.accept(request)
     # A date tells strangers the clock, which heads tell members already, and costs 37 bytes of every reconnect.
     for name in ("Date", "Server"):
@@ -166,7 +169,8 @@ async def accept_websocket(stream: WireStream) -> WebSocketTransport:
     await transport._flush()
     if protocol.state is not State.OPEN:
         raise RemoteProtocolError("the other side asked for something that is no WebSocket")
-    transport._collect()
+    # Frames that came in one packet with the request.
+    transport._take(behind)
     return transport
 
 
@@ -178,7 +182,7 @@ async def _upgraded(stream: WireStream, protocol: ClientProtocol) -> None:
         protocol.receive_data(data)
 
 
-async def _requested(stream: WireStream, protocol: ServerProtocol) -> Request:
+async def _requested(stream: WireStream, protocol: ServerProtocol) -> tuple[Request, Sequence[Event]]:
     while True:
         data = await stream.receive_some()
         if not data:
@@ -186,6 +190,6 @@ async def _requested(stream: WireStream, protocol: ServerProtocol) -> Request:
         protocol.receive_data(data)
         if protocol.handshake_exc is not None:
             raise RemoteProtocolError("the other side does not speak HTTP") from protocol.handshake_exc
-        for event in protocol.events_received():
-            if isinstance(event, Request):
-                return event
+        events = protocol.events_received()
+        if events and isinstance(events[0], Request):
+            return events[0], events[1:]

@@ -116,12 +116,17 @@ class TestParse:
     @pytest.mark.parametrize("text", [
         "", "-", "#", "-" * 6, GOOD.text() + "-", "-" + GOOD.text(), GOOD.text() + " ", " " + GOOD.text(),
         GOOD.text() + "\n", GOOD.text().replace("-", ""), GOOD.text().replace("-", " "), GOOD.text().replace("-", "--"),
-        GOOD.text()[:-1], GOOD.text() + "0", GOOD.text()[7:], "#" + GOOD.text(), GOOD.text() + "#",
+        GOOD.text()[:5] + "-" + GOOD.text()[5] + GOOD.text()[7:], GOOD.text()[:-1], GOOD.text() + "0",
+        GOOD.text()[7:], "#" + GOOD.text(), GOOD.text() + "#",
         GOOD.text() + "#" + GOOD.text(), "wss://a#b#" + GOOD.text(), "x" * 121, "0" * 10_000,
     ])
     def test_other_shapes(self, text: str) -> None:
         with pytest.raises(BadCode):
             parse_code(text)
+
+    def test_a_long_text_is_not_even_looked_at(self) -> None:
+        with pytest.raises(BadCode, match="121 characters"):
+            parse_code("#" * 121)
 
     def test_spare_bits_are_zero(self) -> None:
         text = GOOD.text()

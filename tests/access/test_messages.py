@@ -16,7 +16,7 @@ from e2esync.access.messages import Keys, Landing, Offer
 from e2esync.access.words import word_list
 from e2esync.crypto import Label, Secret, SigningKey, open_sealed, verify
 from e2esync.crypto.sealing import SealingKey
-from e2esync.errors import AuthFailed, BadKey, CommitMismatch, E2esyncError, NonCanonical, PairingAborted
+from e2esync.errors import BadKey, ChainInvalid, CommitMismatch, E2esyncError, NonCanonical, PairingAborted
 from tests.helpers.entropy import FastEntropy
 
 CODE = PairingCode(None, b"mailbox!", Secret(b"secret of pairin"))
@@ -142,7 +142,7 @@ class TestKeys:
     def setup_method(self) -> None:
         self.signing = SigningKey(b"\1" * 32)
         self.sealing = SealingKey.generate(FastEntropy("keys"))
-        possession = messages.sign_possession(self.signing, OFFER.set_id, OFFER.person, OFFER.role, self.sealing.public)
+        possession = messages.possession_for(OFFER, self.signing, self.sealing.public)
         self.keys = Keys(b"n" * 32, self.signing.verify_key, self.sealing.public, possession, "Laptop")
 
     def check(self, offer: Offer = OFFER, **changes: bytes) -> None:
@@ -173,15 +173,15 @@ class TestKeys:
         Offer(OFFER.set_id, OFFER.person, 3, b"", b"", 0),
     ])
     def test_possession_holds_for_one_place(self, offer: Offer) -> None:
-        with pytest.raises(AuthFailed):
+        with pytest.raises(ChainInvalid):
             self.check(offer)
 
     def test_possession_holds_for_one_pair_of_keys(self) -> None:
-        with pytest.raises(AuthFailed):
+        with pytest.raises(ChainInvalid):
             self.check(verify_key=SigningKey(b"\2" * 32).verify_key)
-        with pytest.raises(AuthFailed):
+        with pytest.raises(ChainInvalid):
             self.check(seal_key=SealingKey.generate(FastEntropy("other")).public)
-        with pytest.raises(AuthFailed):
+        with pytest.raises(ChainInvalid):
             self.check(possession=bytes(64))
 
     def test_bad_keys_are_refused_even_if_committed_to(self) -> None:

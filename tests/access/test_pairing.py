@@ -9,7 +9,7 @@ import pytest
 
 from e2esync import wire
 from e2esync.access.code import PairingCode, parse_code
-from e2esync.access.messages import commitment_of, open_message, seal_message
+from e2esync.access.messages import commitment_of, open_message, possession_for, seal_message
 from e2esync.access.pairing import (
     Add,
     AskWords,
@@ -20,7 +20,6 @@ from e2esync.access.pairing import (
     ShowWords,
     Sponsor,
     State,
-    sign_possession,
 )
 from e2esync.crypto import SigningKey
 from e2esync.crypto.sealing import SealingKey
@@ -82,7 +81,7 @@ class TestHonest:
         assert len(pair.joiner.words) == 3
         added = pair.sponsor.confirm(" ".join(pair.joiner.words))
         key = SigningKey(b"\1" * 32)
-        possession = sign_possession(key, OFFER.set_id, OFFER.person, 2, SEALING.public)
+        possession = possession_for(OFFER, key, SEALING.public)
         assert added == Add(OFFER.person, 2, key.verify_key, SEALING.public, possession, "Laptop")
         [three] = pair.sponsor.finish(*LANDING)
         assert isinstance(three, Outgoing)
@@ -161,11 +160,14 @@ class TestTurns:
         assert isinstance(zero, Outgoing)
         ends(pair.sponsor, lambda: pair.sponsor.receive(n, zero.data), "out of turn")
 
-    @pytest.mark.parametrize("n", [0, 2, 3])
-    def test_joiner_awaits_1(self, n: int) -> None:
+    @pytest.mark.parametrize("n", [0, 2, 3, True, "1", 1.0])
+    def test_joiner_awaits_1(self, n: Any) -> None:
         pair = Pair()
-        pair.joiner.start()
-        ends(pair.joiner, lambda: pair.joiner.receive(n, b""), "out of turn")
+        [zero] = pair.joiner.start()
+        assert isinstance(zero, Outgoing)
+        [one] = pair.sponsor.receive(0, zero.data)
+        assert isinstance(one, Outgoing)
+        ends(pair.joiner, lambda: pair.joiner.receive(n, one.data), "out of turn")
 
     def test_a_message_again_ends_it(self) -> None:
         for number in range(3):
@@ -272,7 +274,7 @@ class TestMalice:
         [one] = pair.sponsor.receive(0, pair.forged(0, [1, commitment]))
         assert isinstance(one, Outgoing)
         pair.joiner.receive(1, one.data)
-        possession = sign_possession(mallory_key, OFFER.set_id, OFFER.person, OFFER.role, mallory_sealing.public)
+        possession = possession_for(OFFER, mallory_key, mallory_sealing.public)
         body = [nonce, mallory_key.verify_key, mallory_sealing.public, possession, "Laptop"]
         pair.sponsor.receive(2, pair.forged(2, body))
         assert pair.sponsor.words != pair.joiner.words

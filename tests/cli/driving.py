@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import e2esync
+from e2esync.cli import main
 
 ROOT = Path(e2esync.__file__).parent.parent
 
@@ -37,6 +40,18 @@ def run_python(code: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60,
                           env=environment())
     return done.stdout.strip()
+
+
+def run_here(*arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
+    """Run the program in this process, without a terminal: exit code, stdout, stderr."""
+    out, err, before = io.StringIO(), io.StringIO(), sys.stdin
+    sys.stdin = io.TextIOWrapper(io.BytesIO(stdin))
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(list(arguments))
+    finally:
+        sys.stdin = before
+    return code, out.getvalue(), err.getvalue()
 
 
 def local_profile(home: Path, way: Any = None, device: str = "Test device") -> None:

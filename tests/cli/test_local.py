@@ -86,13 +86,15 @@ def test_hostile_text_never_reaches_output_raw(book: Cli, tmp_path: Path) -> Non
     card.write_text(json.dumps({
         "@type": "Card", "version": "1.0", "uid": HOSTILE, "name": {"full": HOSTILE},
         "phones": {"p": {"number": HOSTILE, "label": HOSTILE}}, "notes": {"n": {"note": HOSTILE}},
-        "keywords": {HOSTILE: True}, f"example.com:{HOSTILE}": HOSTILE, "media": {"m": {"kind": HOSTILE, "uri": HOSTILE}},
+        "keywords": {HOSTILE: True}, f"example.com:{HOSTILE}": HOSTILE,
+        "media": {"m": {"kind": HOSTILE, "uri": HOSTILE}},
     }))
     assert book("import", str(card), "--label", HOSTILE).code == 0
     for arguments in (["list"], ["show", "Eve"], ["show", HOSTILE], ["status"], ["devices"], ["conflicts"],
                       ["rm", "Eve", HOSTILE + "x"], ["edit", "Eve", "--note", HOSTILE],
                       ["devices", "rename", "1", HOSTILE], ["devices"], ["devices", "rename", HOSTILE + "x", "x"],
-                      [HOSTILE], ["list", HOSTILE], ["--home", HOSTILE, "list"], ["import", HOSTILE], ["help", HOSTILE]):
+                      [HOSTILE], ["list", HOSTILE], ["--home", HOSTILE, "list"], ["import", HOSTILE],
+                      ["help", HOSTILE]):
         for more in ([], ["--json"]):
             ran = book(*arguments, *more)
             assert not (set(ran.out) | set(ran.err)) & FORBIDDEN, arguments

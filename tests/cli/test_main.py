@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from e2esync.cli.commands import version
 from e2esync.errors import AuthFailed, LocalProtocolError, NotFound, Unreachable
 
 from .conftest import Cli
-from .driving import environment, program, run_program
+from .driving import environment, program, run_program, run_python
 
 CANARY = "canary-contact-data"
 
@@ -130,8 +129,7 @@ def test_output_in_a_poor_encoding_is_escaped_not_refused() -> None:
 
 def test_python_m_and_the_function_agree() -> None:
     code = "from e2esync.cli import main; raise SystemExit(main(['version', '--json']))"
-    direct = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment(), timeout=60, check=True)
-    assert direct.stdout == run_program("version", "--json").stdout
+    assert run_python(code) == run_program("version", "--json").stdout.decode().strip()
 
 
 def test_every_code_is_documented(cli: Cli) -> None:

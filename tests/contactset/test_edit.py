@@ -71,3 +71,13 @@ def test_a_whole_life_is_what_the_writers_own_entries_leave_unsaid() -> None:
     assert whole_life(ID, packed, 1, {"a", "b", "d"}) is None
     assert whole_life(ID, packed, 2, set()) is None
     assert whole_life(ID, pack(Contact([dead(1)])), 1, set()) is None
+
+
+def test_a_late_edit_alone_in_the_snapshot_is_not_the_life_that_was_known() -> None:
+    known = pack(Contact([Life(1, [Group(0, 1, 5, {"a": "a", "b": "b", "c": "c"}), Group(9, 4, 90, {"d": 2})])]))
+    goes_on = pack(Contact([Life(1, [Group(0, 1, 5, {"a": "a"}), Group(1, 1, 6, {"b": None}, 0)])]))
+    late = pack(Contact([Life(1, [Group(1, 7, 6, {"b": "late"})])]))
+    other = pack(Contact([Life(2, [Group(0, 1, 5, {"a": "a"})])]))
+    assert whole_life(ID, known, 1, {"d"}, goes_on) is None
+    assert whole_life(ID, known, 1, {"d"}, late) == SetOp(ID, 1, 5, {"a": "a", "c": "c"})
+    assert whole_life(ID, known, 1, {"d"}, other) == SetOp(ID, 1, 5, {"a": "a", "b": "b", "c": "c"})

@@ -20,7 +20,7 @@ from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.record import Change, Remove, make_add
 from e2esync.epoch.roles import Role
 from e2esync.errors import Unreachable
-from e2esync.limits import OPENINGS_INTERVAL
+from e2esync.limits import CUT_AFTER_TRIES, OPENINGS_INTERVAL
 from e2esync.procedures.founding import arrive, create
 from e2esync.procedures.opening import announce, open_epoch
 from e2esync.procedures.steps import Link, Procedure
@@ -28,6 +28,7 @@ from e2esync.procedures.syncing import Synced, sync
 from e2esync.replica.contacts import contact_id
 from e2esync.replica.core import Replica
 from e2esync.replica.founding import found
+from e2esync.replica.opening import rekey
 from e2esync.replica.snapshots import digest
 from e2esync.replica.writing import shown_state, write
 from e2esync.session.client import Answered, Challenged, ClientSession, Connected, RefusedRequest
@@ -186,19 +187,23 @@ class Device:
         shown = view(state) if state else None
         return dict(shown.conflicts) if shown else {}
 
-    def open(self, *changes: Change, frames: int | None = None) -> None:
+    def open(self, *changes: Change, frames: int | None = None, cut_after: int = CUT_AFTER_TRIES) -> None:
         """Open an epoch with these changes; ten minutes later, as the relay lets one member open no faster."""
         self.net.clock.time += OPENINGS_INTERVAL
         replica = self.replica
         line = Line(self.net, replica, frames)
         link = line.link()
         line.run(sync(replica, link))
-        line.run(open_epoch(replica, link, lambda _replica: tuple(changes)))
+        line.run(open_epoch(replica, link, lambda _replica: tuple(changes), cut_after=cut_after))
         line.run(announce(replica, link))
 
-    def remove(self, other: Device) -> None:
-        """Remove another device."""
-        self.open(Remove(other.replica.member))
+    def remove(self, other: Device, *, lost: bool = False) -> None:
+        """Remove another device; a lost one at once without what it wrote last."""
+        self.open(Remove(other.replica.member), cut_after=0 if lost else CUT_AFTER_TRIES)
+
+    def rotate(self) -> None:
+        """Replace the own signing key."""
+        self.open(rekey(self.replica, self.net.entropy))
 
     def digest(self) -> bytes:
         """Digest of the shared state."""

@@ -25,7 +25,6 @@ from e2esync.contactset import (
     fold_ops,
     needs_boundary,
     set_ops,
-    unpack,
     view,
     whole_life,
 )
@@ -328,10 +327,10 @@ class Device:
         along = []
         for (contact, life), paths in written.items():
             packed = self.shared.contacts.get(contact)
-            known = packed is not None and (
-                self.rules.whole_lives == "by contact" or unpack(packed).life(life) is not None)
-            if not known and contact in before:
-                along.append(whole_life(contact, before[contact], life, paths))
+            if self.rules.whole_lives == "by contact" and packed is not None:
+                continue
+            if contact in before:
+                along.append(whole_life(contact, before[contact], life, paths, packed))
         ops = [op for op in along if op is not None]
         if ops:
             self.events["whole lives"] += len(ops)

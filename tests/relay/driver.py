@@ -97,11 +97,13 @@ class Scene:
         self.stop = stop
         self.nursery = nursery
         self.book = Book(store.key.verify_key)
+        self.transports: list[Transport] = []
         self._nonces = 0
 
     def raw(self, capacity: int = 16) -> Transport:
         """A transport whose other end the relay serves."""
         near, far = memory_pair(capacity)
+        self.transports.append(near)
         self.nursery.start_soon(self.relay.handle, far)
         return near
 
@@ -115,8 +117,14 @@ class Scene:
 
     async def device(self, member: int | None, listener: Listener | None = None, capacity: int = 16) -> Device:
         """A connected device; over the listener if one is given, else over memory."""
-        transport = self.raw(capacity) if listener is None else await connect(str(listener.address))
+        transport = self.raw(capacity) if listener is None else await self.dial(listener)
         return await Device(transport, self.session(member)).shake()
+
+    async def dial(self, listener: Listener) -> Transport:
+        """A transport over a real socket."""
+        transport = await connect(str(listener.address))
+        self.transports.append(transport)
+        return transport
 
     async def append(self, device: Device, **options: Any) -> m.Appended:
         """An append that is accepted."""
@@ -148,7 +156,9 @@ async def running(path: Path, listeners: tuple[Listener, ...] = (), **options: A
             visitor = await scene.device(None)
             assert await visitor.ask(scene.book.create()) == m.Created(scene.book.set_id)
             await visitor.aclose()
-            yield scene
-            stop.set()
-            # Connections that a test left open would keep the drain waiting for its whole patience.
-            nursery.cancel_scope.cancel()
+            try:
+                yield scene
+            finally:
+                for transport in scene.transports:
+                    await transport.aclose()
+                nursery.cancel_scope.cancel()

@@ -183,3 +183,35 @@ def test_an_older_head_is_a_rollback_and_changes_nothing(net: Network) -> None:
     with pytest.raises(RollbackDetected):
         check_welcome(replica, replace(head, seq=0))
     assert phone.digest() == before
+
+
+def test_a_rotation_replaces_the_signing_key_and_what_was_unsent_lands(net: Network) -> None:
+    phone = net.begin()
+    laptop = net.add(phone, "laptop")
+    net.settle()
+    old = phone.replica.signing_key
+    phone.rotate()
+    assert phone.replica.signing_key.verify_key != old.verify_key
+    phone.edit("ada", **{"notes/n": "x"})
+    net.settle()
+    assert laptop.registers("ada") == {"uid": "ada", "notes/n": "x"}
+    assert phone.digest() == laptop.digest()
+
+
+def test_the_log_can_be_cut_before_what_a_removed_device_wrote_last(net: Network) -> None:
+    phone = net.begin()
+    laptop = net.add(phone, "laptop")
+    tablet = net.add(phone, "tablet")
+    phone.edit("ada", **{"notes/n": "phone"})
+    net.settle()
+    laptop.edit("ada", **{"notes/n": "thief"})
+    laptop.edit("eve", **{"notes/n": "thief"})
+    laptop.sync()
+    tablet.sync()
+    assert tablet.registers("eve") is not None
+    phone.remove(laptop, lost=True)
+    net.settle(phone, tablet)
+    for device in (phone, tablet):
+        assert device.registers("ada") == {"uid": "ada", "notes/n": "phone"}
+        assert device.registers("eve") is None
+    assert phone.digest() == tablet.digest()

@@ -7,7 +7,6 @@ Invariants: every line ends up owned by one register, or free; a value that a ha
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..digests import IdMaker
 from ..tables import APPLE_LABELS, CONTEXTS, FEATURES, LEGACY_TYPES, TEXT_PROPERTIES

@@ -11,7 +11,7 @@ from typing import Final
 
 from ..digests import encode_json
 from ..paths import split_path
-from ..registers import IMPLIED
+from ..registers import IMPLIED, KNOWN_PROPERTIES
 from ..types import ORIGIN, V40, Entry, Value
 from . import entries, media, names, single
 from .target import Target
@@ -77,7 +77,7 @@ def write_register(target: Target, path: str, value: Value) -> list[str]:
         lines = single.write_unknown(target, value)
     if lines is not None:
         return lines
-    if path == ORIGIN or prop in IMPLIED or value is None:
+    if path == ORIGIN or prop in IMPLIED or value is None or (value == {} and prop in KNOWN_PROPERTIES):
         return []
     return [_jsprop(target, path, value)]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ..dates import format_date
-from ..tables import ADDRESS_INDEX, ADDRESS_KINDS, LEVEL_WORDS, LINK_NAMES, PERSONAL_NAMES, RELATIONS
+from ..tables import ADDRESS_INDEX, ADDRESS_KINDS, LEVEL_WORDS, LINK_NAMES, PERSONAL_NAMES, RELATIONS, SERVICES
 from ..text import escape, escape21, plain
 from ..types import V21, V40, VENDOR, Entry
 from .target import Params, Target
 
 _COMMON = 7
+_SERVICE_NAMES = ("IMPP", "SOCIALPROFILE", "X-SOCIALPROFILE")
 
 
 def write_phone(target: Target, _path: str, entry: Entry) -> list[str]:
@@ -63,9 +64,10 @@ def _geo(target: Target, entry: Entry, coordinates: str) -> list[str]:
 def write_service(target: Target, _path: str, entry: Entry) -> list[str]:
     """The property that a service came in, or IMPP; a user name alone goes under the service's own property."""
     name = str(entry.get("vCardName", "")).upper()
+    name = name if name in SERVICES or name in _SERVICE_NAMES else ""
     service, user, uri = (str(entry.get(key, "")) for key in ("service", "user", "uri"))
     params = target.params(entry)
-    if name.startswith("X-") and not name.endswith("SOCIALPROFILE"):
+    if name in SERVICES:
         return target.labelled(entry, lambda group: target.text(name, params, user or uri, group))
     if not name:
         name = "IMPP" if uri else "SOCIALPROFILE" if target.version == V40 else "X-SOCIALPROFILE"

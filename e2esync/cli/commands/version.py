@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from importlib.metadata import PackageNotFoundError, version
 
+from e2esync import __version__
 from e2esync.limits import SPEC_VERSION, SUITE
 
 from ..context import Context
@@ -19,12 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context) -> int:
     """Print the version."""
-    try:
-        number = version("e2esync")
-    except PackageNotFoundError:  # a source tree on the path, not installed
-        number = "unknown"
     if context.out.json:
-        context.out.result(version=number, protocol=SPEC_VERSION, suite=SUITE)
+        context.out.result(version=__version__, protocol=SPEC_VERSION, suite=SUITE)
     else:
-        context.out.data(f"e2esync {number} (protocol {SPEC_VERSION}, suite {SUITE})")
+        context.out.data(f"e2esync {__version__} (protocol {SPEC_VERSION}, suite {SUITE})")
     return 0

@@ -109,6 +109,7 @@ def _codes(cases: Layer) -> None:
 
 def _mistyped_codes(cases: Layer) -> None:
     good = PairingCode.generate(None, NamedEntropy("access::parse_code")).text()
+    ones = PairingCode(None, bytes(8), Secret(b"\x08\x42" * 8)).text()
     swapped = good[1] + good[0] + good[2:]
     other = "0" if good[8] != "0" else "1"
     for name, comment, wrong, flag in (
@@ -131,7 +132,7 @@ def _mistyped_codes(cases: Layer) -> None:
         ("en-dash", "a dash that a word processor made", good.replace("-", "–", 1), "lenient"),
         ("arabic-digit", "a digit of another script", "٣" + good[1:], "lenient"),
         ("full-width", "a full-width letter", "Ａ" + good[1:], "lenient"),
-        ("dotless-i", "a letter whose upper case is I", "ı" + good[1:], "lenient"),
+        ("dotless-i", "a letter whose upper case is I", ones.replace("1", "ı", 1), "lenient"),
         ("spare-bits", "the two bits beyond the last byte are not zero", _spare_bits(good), "lenient"),
         ("empty-url", "# without a URL", "#" + good, "lenient"),
         ("no-scheme", "a URL without a scheme", "relay.example#" + good, "lenient"),

@@ -147,6 +147,8 @@ def _signatures(cases: Layer) -> None:
     signing: Inputs = {"seed": seed.hex(), "label": "SIGN_ENTRY", "set_id": _SET.hex(), "message": message.hex()}
     signed = cases.valid("sign", "entry", "5.3", "label, set id and hash of the message are signed", signing)
     cases.valid("sign", "empty", "5.3", "an empty message", signing | {"message": "", "label": "SIGN_HEAD"})
+    cases.invalid("sign", "short-seed", "5.3", "31 bytes", signing | {"seed": seed[:-1].hex()}, BadKey,
+                  flags=("length",))
     good: Inputs = {name: signing[name] for name in ("label", "set_id", "message")} | signed
     cases.valid("verify", "entry", "5.3", "verifies", good)
     signature = bytes.fromhex(signed["signature"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from e2esync import wire
@@ -10,8 +12,8 @@ from e2esync.access.messages import (
     commitment_of,
     message_key,
     open_message,
+    possession_for,
     seal_message,
-    sign_possession,
     transcript_of,
     transcript_words,
 )
@@ -41,7 +43,7 @@ class _Parties:
         self.other = SigningKey(entropy.draw("signing key", 32))
         self.nonces = (entropy.draw("pairing nonce", 32), entropy.draw("pairing nonce", 32))
         offer, seal_key = _OFFER, self.sealing.public
-        self.possession = sign_possession(self.signing, offer.set_id, offer.person, offer.role, seal_key)
+        self.possession = possession_for(offer, self.signing, seal_key)
         commitment = commitment_of(self.nonces[0], self.signing.verify_key, seal_key)
         self.bodies: list[list[wire.Value]] = [
             [1, commitment],
@@ -133,6 +135,12 @@ def add_cases(cases: Layer) -> None:
     _joiners(cases, parties)
 
 
+def _typed(words: Sequence[str]) -> Inputs:
+    """Words as an owner types them."""
+    typed: Inputs = text(" ".join(words))
+    return typed
+
+
 def _message(parties: _Parties, n: int, body: list[wire.Value] | bytes, key: int | None = None) -> Inputs:
     """Message `n` with `body`, sealed as number `key` if that is another."""
     sealing = n if key is None else key
@@ -182,19 +190,22 @@ def _sponsors(cases: Layer, parties: _Parties, words: str) -> None:
 def _baits(cases: Layer, parties: _Parties, good: Inputs) -> None:
     nonce, verify_key, seal_key, possession, name = parties.bodies[2]
     offer, other = _OFFER, parties.other
-    elsewhere = sign_possession(parties.signing, b"\x5f" * 32, offer.person, offer.role, seal_key)
-    promoted = sign_possession(parties.signing, offer.set_id, offer.person, 3, seal_key)
-    theirs = sign_possession(other, offer.set_id, offer.person, offer.role, seal_key)
+    elsewhere = possession_for(replace(offer, set_id=b"\x5f" * 32), parties.signing, seal_key)
+    promoted = possession_for(replace(offer, role=3), parties.signing, seal_key)
+    theirs = possession_for(offer, other, seal_key)
     small = bytes(32) + seal_key[32:]
-    for_small = sign_possession(parties.signing, offer.set_id, offer.person, offer.role, small)
+    for_small = possession_for(offer, parties.signing, small)
 
     def refuse(
         name: str, step: str, comment: str, flag: str, body: list[wire.Value],
         committed: list[wire.Value] | None = None,
     ) -> None:
         commitment = commitment_of(*(committed or [nonce, verify_key, seal_key]))
-        messages = [_message(parties, 0, [1, commitment]), _message(parties, 2, body)]
-        cases.invalid("sponsor", name, step, comment, good | {"messages": messages}, PairingAborted, flags=(flag,))
+        # The words are the ones that these very messages give: only the check that is meant may refuse.
+        zero = [1, commitment]
+        said = transcript_words(transcript_of([wire.encode(each) for each in (zero, parties.bodies[1], body)]))
+        inputs = good | {"messages": [_message(parties, 0, zero), _message(parties, 2, body)], "words": _typed(said)}
+        cases.invalid("sponsor", name, step, comment, inputs, PairingAborted, flags=(flag,))
 
     step = "12.2 step 1"
     refuse("other-nonce", step, "not the nonce committed to", "bait",
@@ -203,6 +214,8 @@ def _baits(cases: Layer, parties: _Parties, good: Inputs) -> None:
            [nonce, other.verify_key, seal_key, theirs, name])
     refuse("other-sealing-key", step, "not the sealing key committed to", "bait",
            [nonce, verify_key, flipped(seal_key, 0), possession, name])
+    flip = possession[:-1] + bytes([possession[-1] ^ 1])
+    refuse("possession-altered", "9.3", "a bit of the possession", "bait", [nonce, verify_key, seal_key, flip, name])
     refuse("possession-of-another", "9.3", "possession signed by another key", "bait",
            [nonce, verify_key, seal_key, theirs, name])
     refuse("possession-elsewhere", "9.3", "possession for another set", "bait",

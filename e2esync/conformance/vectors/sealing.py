@@ -70,6 +70,8 @@ def add_cases(cases: Layer) -> None:
     context = bytes(range(52))
     box = cases.valid("seal_to", "epoch-secret", "5.5", "both halves, one in the other",
                       {"public": public, "context": context.hex(), "secret": "5e" * 32})["box"]
+    cases.invalid("seal_to", "short-secret", "5.5", "31 bytes",
+                  {"public": public, "context": context.hex(), "secret": "5e" * 31}, BadKey, flags=("length",))
     good: Inputs = {"sealing_secret": secret.hex(), "context": context.hex(), "box": box}
     cases.valid("open_box", "epoch-secret", "5.5", "and back", good)
     _broken_boxes(cases, good)

@@ -1,0 +1,56 @@
+"""Cost of hostile files: linear (A51, A59)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from e2esync.card import VERSIONS, summary, write_vcards
+
+from .helpers import again, read
+
+OPEN = b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:x\r\n"
+END = b"END:VCARD\r\n"
+CASES: dict[str, Callable[[int], bytes]] = {
+    "one long line": lambda n: OPEN + b"NOTE:" + b"a" * n + b"\r\n" + END,
+    "backslashes": lambda n: OPEN + b"ORG:" + b"\\" * n + b"\r\n" + END,
+    "separators": lambda n: OPEN + b"N:" + b";" * n + b"\r\n" + END,
+    "keywords": lambda n: OPEN + b"CATEGORIES:" + b",".join(b"%d" % i for i in range(n // 8)) + b"\r\n" + END,
+    "nicknames": lambda n: OPEN + b"NICKNAME:" + b",".join(b"%d" % i for i in range(n // 20)) + b"\r\n" + END,
+    "parameters": lambda n: OPEN + b"TEL" + b";X-A=b" * (n // 6) + b":1\r\n" + END,
+    "types": lambda n: OPEN + b"TEL" + b";TYPE=" * (n // 6) + b":1\r\n" + END,
+    "quotes": lambda n: OPEN + b'TEL;X="' + b'";"' * (n // 3) + b":1\r\n" + END,
+    "folds": lambda n: OPEN + b"NOTE:" + b"a\r\n b" * (n // 5) + b"\r\n" + END,
+    "cards without end": lambda n: b"BEGIN:VCARD\r\n" * (n // 13),
+    "nested agents": lambda n: (
+        b"BEGIN:VCARD\r\nVERSION:2.1\r\nAGENT:\r\n" * (n // 35) + b"END:VCARD\r\n" * (n // 35)
+    ),
+    "equal numbers": lambda n: OPEN + b"TEL:1\r\n" * (n // 20) + END,
+    "one uid": lambda n: b"".join(OPEN + b"UID:1\r\nNOTE:%d\r\n" % i + END for i in range(n // 60)),
+    "photo": lambda n: OPEN + b"PHOTO;ENCODING=b:" + b"QUJD\r\n " * n + b"\r\n" + END,
+    "labels": lambda n: (
+        OPEN + b"".join(b"g%d.X-ABLabel:l\r\ng%d.TEL:1\r\n" % (i, i) for i in range(n // 40)) + END
+    ),
+}
+
+
+def cost(data: bytes) -> float:
+    """The CPU time, in seconds, of everything that is done with a file."""
+    start = time.process_time()
+    file = read(data)
+    assert again(file) == data
+    for card in file.cards[:100]:
+        summary(card.registers)
+        for version in VERSIONS:
+            write_vcards([card.registers], version=version, media=card.media.get)
+    return time.process_time() - start
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_time_is_linear(name: str) -> None:
+    make = CASES[name]
+    small, large = make(8_000), make(64_000)
+    # Eight times the input may take eight times as long, with room for a noisy machine; a square would take 64 times.
+    assert cost(large) < 30 * max(cost(small), 0.004)

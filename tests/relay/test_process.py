@@ -1,0 +1,152 @@
+"""The relay as a process: starts with nothing, stops on a signal, and loses nothing that it acknowledged."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from e2esync.errors import SessionError
+from e2esync.session import messages as m
+from e2esync.session.client import Answered, ClientSession
+from e2esync.stores.relay import RelayStore
+from e2esync.transports import connect
+from tests.relay.driver import Device
+from tests.session.world import NOW, Book
+
+ROOT = Path(__file__).parents[2]
+STOP_WITHIN = 5.0
+
+
+@contextmanager
+def relay(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """A relay process in a folder, and what it printed when it listened."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "e2esync.cli.relay", "serve", "--listen", "127.0.0.1:0", "--json", *arguments],
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        yield process, json.loads(line)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+async def device(url: str, book: Book, member: int | None) -> Device:
+    if member is None:
+        session = ClientSession(None, 0, None, book.relay_key, os.urandom(32))
+    else:
+        session = ClientSession(book.set_id, member, book.signing[member], book.relay_key, os.urandom(32))
+    return await Device(await connect(url), session).shake()
+
+
+def test_it_starts_with_no_configuration_and_stops_on_a_signal(tmp_path: Path) -> None:
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        with relay(tmp_path) as (process, info):
+            assert info["schema"] == 1
+            assert len(bytes.fromhex(info["key"])) == 32
+            assert (tmp_path / "relay.sqlite3").exists()
+            begun = time.monotonic()
+            process.send_signal(sign)
+            assert process.wait(STOP_WITHIN) == 0
+            assert time.monotonic() - begun < STOP_WITHIN
+            assert process.stderr is not None
+            assert process.stderr.read() == ""
+
+
+async def test_it_says_goodbye_to_connected_devices(tmp_path: Path) -> None:
+    with relay(tmp_path) as (process, info):
+        book = Book(bytes.fromhex(info["key"]))
+        (url,) = info["listening"]
+        visitor = await device(url, book, None)
+        assert await visitor.ask(book.create()) == m.Created(book.set_id)
+        one = await device(url, book, 1)
+        assert (await one.ask(book.append())).seq == 1
+        process.send_signal(signal.SIGTERM)
+        assert await one.closing() > 0
+        with trio.fail_after(STOP_WITHIN), pytest.raises(SessionError):
+            await one.ask(m.Ping())
+        assert await trio.to_thread.run_sync(process.wait, STOP_WITHIN) == 0
+        await visitor.aclose()
+        await one.aclose()
+
+
+def test_two_on_one_file_and_a_file_that_is_none(tmp_path: Path) -> None:
+    with relay(tmp_path):
+        second = subprocess.run(
+            [sys.executable, "-m", "e2esync.cli.relay", "serve", "--listen", "127.0.0.1:0"], cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=30, check=False,
+        )
+        assert second.returncode == 1
+        assert "another relay is running" in second.stderr
+        assert "Traceback" not in second.stderr
+
+
+async def test_kill_minus_nine_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    """Five rounds: appends run, the relay is killed in the middle of them, and every acknowledged one is there once."""
+    book: Book | None = None
+    acknowledged: dict[int, bytes] = {}
+    unsure: list[m.Append] = []
+    for round_ in range(5):
+        with relay(tmp_path) as (process, info):
+            (url,) = info["listening"]
+            if book is None:
+                book = Book(bytes.fromhex(info["key"]))
+                visitor = await device(url, book, None)
+                await visitor.ask(book.create())
+                await visitor.aclose()
+            one = await device(url, book, 1)
+            # What was in flight when the relay died goes out again, as the same bytes.
+            requests = unsure + [book.append() for _ in range(2000)]
+            unsure = await append_until_killed(one, requests, acknowledged, process, 40 + 60 * round_)
+            await one.aclose()
+    assert book is not None
+    with RelayStore(tmp_path / "relay.sqlite3") as store:
+        rows = store._reader.execute("SELECT seq, envelope FROM envelopes ORDER BY seq").fetchall()
+        stored = dict(rows)
+        assert list(stored) == list(range(1, len(rows) + 1))
+        assert len(set(stored.values())) == len(rows)
+        assert {seq: stored.get(seq) for seq in acknowledged} == acknowledged
+        assert len(acknowledged) > 200
+        assert store._writer.pragma("integrity_check") == "ok"
+        book.landed(*stored.values())
+        assert store._writer.execute("SELECT seq, log_hash FROM sets").fetchone() == (len(rows), book.log_hash)
+        assert NOW
+
+
+async def append_until_killed(
+    one: Device, requests: list[m.Append], acknowledged: dict[int, bytes], process: subprocess.Popen[str], after: int
+) -> list[m.Append]:
+    """Pipelines appends, kills the relay after so many answers, and returns what was in flight."""
+    waiting = list(requests)
+    answered = 0
+    try:
+        await one.send(*[waiting.pop(0) for _ in range(32)])
+        while True:
+            event: Answered = await one.event(Answered)
+            assert isinstance(event.request, m.Append)
+            assert isinstance(event.answer, m.Appended)
+            acknowledged[event.answer.seq] = event.request.envelope
+            answered += 1
+            if answered == after:
+                process.send_signal(signal.SIGKILL)
+            if waiting:
+                await one.send(waiting.pop(0))
+    except SessionError:
+        return [request for request in one.session.unanswered if isinstance(request, m.Append)]
