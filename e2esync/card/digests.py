@@ -38,7 +38,7 @@ def encode_json(value: Value) -> str:
 
 
 def _letters(digest: bytes) -> str:
-    return b2a_base64(digest, newline=False).translate(_URL_SAFE).decode("ascii")
+    return str(b2a_base64(digest, newline=False).translate(_URL_SAFE), "ascii")
 
 
 def base_digest(path: str, value: Value) -> bytes:

@@ -18,6 +18,7 @@ from .writer.target import MediaSource, Target
 
 _PLAIN_TEXT: Final = frozenset(("FN", "TEL", "EMAIL", "TITLE", "ROLE", "NOTE", "UID", "PRODID"))
 _PLAIN_PARTS: Final = {"ADR": 6, "N": 4, "ORG": 0}
+_NO_YEARS: Final = frozenset(("1604", "0000"))
 _WIDTH: Final = 75
 
 
@@ -111,4 +112,6 @@ def _plain_value(line: Line) -> bool:
         return False
     if head.name in _PLAIN_TEXT:
         return ";" not in value and ":" not in value
+    if head.name == "BDAY":
+        return len(value) == 10 and value[4] == value[7] == "-" and value[:4] not in _NO_YEARS
     return value.count(";") == _PLAIN_PARTS.get(head.name, -1) and value != ";;;;;;"

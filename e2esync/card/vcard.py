@@ -15,8 +15,9 @@ from ..errors import BadCard
 from ..limits import CONTACT_MAX
 from .digests import base_digest, media_digest
 from .export import write_card
+from .heads import guess_style, parse_line
 from .layout import Layout
-from .lexer import Block, FileText, blocks, card_lines, decode_file, encode_file, guess_style, parse_line
+from .lexer import Block, FileText, blocks, card_lines, decode_file, encode_file
 from .origin import UID_DERIVED, UID_FIRST, UID_IN_BASE, UID_LAST, encode_origin
 from .reader import card_version, read_card
 from .reader.builder import Card

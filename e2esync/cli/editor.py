@@ -27,7 +27,8 @@ def edit_card(card: dict[str, Any], out: Output) -> dict[str, Any]:
     if not can_ask():
         raise UsageError("nothing to change was given, and there is no terminal to start an editor in",
                          "give options such as --name and --phone; see --help")
-    folder = tempfile.mkdtemp(prefix="e2esync-", dir=os.environ.get("XDG_RUNTIME_DIR") or None)
+    memory = os.environ.get("XDG_RUNTIME_DIR", "")
+    folder = tempfile.mkdtemp(prefix="e2esync-", dir=memory if os.path.isdir(memory) else None)
     try:
         path = os.path.join(folder, "contact.json")
         _write(path, json.dumps(card, indent=2, ensure_ascii=False) + "\n")

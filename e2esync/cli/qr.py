@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 
 def qr_text(code: str) -> str:
@@ -11,7 +12,7 @@ def qr_text(code: str) -> str:
 
     # Upper case alone fits the alphanumeric mode, which needs two thirds of the room; a `#` does not: it goes apart.
     url, separator, digits = code.rpartition("#")
+    parts: Any = [part for part in (url, separator, digits) if part]
     drawing = io.StringIO()
-    segno.make([part for part in (url, separator, digits) if part], error="l", micro=False).terminal(
-        drawing, compact=True)
+    segno.make(parts, error="l", micro=False).terminal(drawing, compact=True)
     return drawing.getvalue()

@@ -50,7 +50,7 @@ class Connection:
 
     @classmethod
     async def as_visitor(cls, url: str, relay_key: bytes | None, entropy: Entropy) -> Connection:
-        """Connect as nobody: to create a set, or to use a mailbox. Without `relay_key` the relay is trusted at sight."""
+        """Connect as nobody: to create a set, or to use a mailbox. Without `relay_key` any relay is trusted."""
         nonce = entropy.draw("session nonce", 32)
         return await cls._open(url, ClientSession(None, 0, None, relay_key, nonce))
 

@@ -1,4 +1,4 @@
-"""Pairing, with trio: the conversation of SPEC 12.2 through a mailbox of the relay, then the epoch that adds the device.
+"""Pairing, with trio: the conversation of SPEC 12.2 through a mailbox of the relay, then the epoch that adds it.
 
 `pair` runs on a device that is in, `join` on the new one. A code is good for five minutes and one attempt.
 """

@@ -125,8 +125,8 @@ async def watch(profile: Profile, book: int = 0, *, on_event: Callable[[str], No
             delay = min(2 * delay, RECONNECT_MOST)
 
 
-async def create_set(profile: Profile, relay_url: str, device_name: str, kit: RecoveryKit, *, book_name: str = "Contacts",
-                     book: int = 0, entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> Replica:
+async def create_set(profile: Profile, relay_url: str, device_name: str, kit: RecoveryKit, *,
+                     book_name: str = "Contacts", book: int = 0, entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> Replica:
     """Make a new contact set at a relay, whose root is the kit and whose first device is this one (SPEC 9.1).
 
     The relay's key is trusted at sight and named in record 0 from then on. Raises Unreachable or Refused, and then

@@ -18,7 +18,7 @@ from typing import Final
 from e2esync.contactset.ops import PATH_MAX
 from e2esync.errors import BadState, WireError
 from e2esync.limits import INT_MAX, LIFE_MAX, STATE_MAX
-from e2esync.wire import Value, decode_values, encode_ordered
+from e2esync.wire import Value, decode_checked, decode_values, encode_ordered
 
 MEMBER_MAX: Final = 2**32 - 1
 
@@ -109,7 +109,10 @@ def fits(packed: bytes) -> bool:
 
 def forms_of(packed: bytes) -> list[Value]:
     """The arrays of SPEC 8.3 of a packed state that was checked when it was stored."""
-    forms: list[Value] = _decode(packed)
+    try:
+        forms: list[Value] = decode_checked(packed)
+    except WireError as error:
+        raise BadState(f"a packed contact does not decode: {error.message}") from error
     return forms
 
 

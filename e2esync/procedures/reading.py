@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from e2esync.errors import ForkDetected, RemoteProtocolError, SnapshotInvalid
+from e2esync.errors import E2esyncError, ForkDetected, RemoteProtocolError, SnapshotInvalid
 from e2esync.procedures.steps import PIPELINE, Link, Procedure, ask, fetch_blob, fetch_blobs
 from e2esync.replica.core import EPOCH, Replica
 from e2esync.replica.entering import (
@@ -16,7 +16,7 @@ from e2esync.replica.entering import (
     read_manifest,
 )
 from e2esync.replica.reading import Folded, check_head, fold, open_slice
-from e2esync.replica.snapshots import batch_run, chunk_items, run_chunks
+from e2esync.replica.snapshots import batch_run, chunk_items, named_blobs, run_chunks
 from e2esync.session.messages import BoxAnswer, ChainPart, LogPart, LogPush, Read, ReadBox, ReadChain
 from e2esync.snapshot.manifest import RunRef
 from e2esync.snapshot.runs import ChunkRef
@@ -56,8 +56,8 @@ def take(replica: Replica, link: Link, part: LogPart | LogPush) -> Procedure[Fol
     """Fold envelopes that come right behind the position, from an answer or a push (SPEC 14.1)."""
     opened = open_slice(replica, part.start, part.envelopes, part.head, link.head.incarnation)
     blobs: dict[bytes, bytes] = {}
-    for op in opened.batches:
-        blobs.update((yield from _batch_blobs(replica, link, batch_run(op))))
+    for op, named in opened.batches:
+        blobs.update((yield from _batch_blobs(replica, link, batch_run(op), named)))
     folded = fold(replica, opened, blobs, link.now())
     link.notices += folded.detections
     return folded
@@ -157,12 +157,22 @@ def _finish_log(replica: Replica, link: Link, closes: int) -> Procedure[int]:
     return folded
 
 
-def _batch_blobs(replica: Replica, link: Link, run: RunRef) -> Procedure[dict[bytes, bytes]]:
-    """The blobs of a batch: those at hand (it may be this device's own), and the others from the relay."""
+def _batch_blobs(replica: Replica, link: Link, run: RunRef, named: frozenset[bytes]) -> Procedure[dict[bytes, bytes]]:
+    """The blobs of a batch: those at hand (it may be this device's own), and the others from the relay.
+
+    Only blobs that the envelope names are asked for: the relay has them. A batch that lies elsewhere, or whose index
+    is none, has no effect, which the fold finds out by itself.
+    """
+    if run.index_id not in named:
+        return {}
     index = replica.store.upload(run.index_id) or (yield from fetch_blob(run.index_id))
     blobs = {run.index_id: index}
+    try:
+        chunks = run_chunks(replica.set_id, run, index)
+    except E2esyncError:
+        return blobs
     missing = []
-    for chunk in run_chunks(replica.set_id, run, index):
+    for chunk in chunks if named_blobs(run, chunks) <= named else ():
         at_hand = replica.store.upload(chunk.id)
         if at_hand is None:
             missing.append(chunk.id)

@@ -30,7 +30,7 @@ def _send_some(replica: Replica, link: Link, rows: list[OutboxRow]) -> Procedure
     for row in rows:
         names = replica.store.uploads(row.counter)
         yield from upload_blobs(link, [(name, replica.store.upload(name) or b"") for name in names])
-        appends.append(Append(epoch, row.envelope, tuple(names)))
+        appends.append(Append(epoch, row.envelope))
     answers = yield list(appends)
     taken: list[tuple[int, bytes, ShortHead]] = []
     refused: Refused | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from e2esync.crypto import Entropy
-from e2esync.errors import Detection, Refused, RemoteProtocolError
+from e2esync.errors import Detection, Refused, RemoteProtocolError, WithheldDetected
 from e2esync.limits import BLOB_PART
 from e2esync.log.head import Head
 from e2esync.session.messages import Answer, BlobPart, BlobStored, GetBlob, Have, HaveAnswer, PutBlob, Request
@@ -66,13 +66,16 @@ def fetch_blob(blob_id: bytes) -> Procedure[bytes]:
 
 
 def fetch_blobs(blob_ids: Sequence[bytes]) -> Procedure[dict[bytes, bytes]]:
-    """Whole blobs by id, each checked against it. Raises Refused (NotFound) if the relay lacks one."""
+    """Whole blobs by id, each checked against it. Raises WithheldDetected if the relay does not serve one."""
     parts: dict[bytes, bytes] = {}
     wanted = [(blob_id, 0) for blob_id in dict.fromkeys(blob_ids)]
     while wanted:
         group, wanted = wanted[:PIPELINE], wanted[PIPELINE:]
         answers = yield [GetBlob(blob_id, offset) for blob_id, offset in group]
         for (blob_id, offset), answer in zip(group, answers, strict=True):
+            if isinstance(answer, Refused) and answer.reason == "NotFound":
+                # A relay accepts no envelope or record that names a blob which it lacks (SPEC 13.4, 13.5).
+                raise WithheldDetected("the relay does not serve a blob that it has accepted")
             part = accepted(answer, BlobPart)
             parts[blob_id] = parts.get(blob_id, b"") + part.part
             if len(parts[blob_id]) < part.size and part.part:

@@ -19,7 +19,7 @@ from e2esync.session.commands import Change, Command, Consult, Disconnect, Store
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Message, RefusalAnswer
 from e2esync.session.relay import RelaySession, State
-from e2esync.transports.base import CountingTransport, batch_sender
+from e2esync.transports.base import Transport, batch_sender
 
 if TYPE_CHECKING:
     from e2esync.relay.server import Relay
@@ -37,7 +37,7 @@ _VISIT_MAX: Final = (MAILBOX_TTL + 60_000) / 1000
 class Connection:
     """One connection, from its first frame to its end."""
 
-    def __init__(self, relay: Relay, transport: CountingTransport, session: RelaySession, number: int) -> None:
+    def __init__(self, relay: Relay, transport: Transport, session: RelaySession, number: int) -> None:
         self.number = number
         self.session = session
         self.position = (0, 0)

@@ -34,7 +34,7 @@ from e2esync.session.relay import RelaySession
 from e2esync.stores.relay import RelayStore
 from e2esync.stores.relay_batch import BatchResult, Outcome
 from e2esync.transports.address import Listener
-from e2esync.transports.base import CountingTransport
+from e2esync.transports.base import Transport
 
 logger: Final = logging.getLogger("e2esync.relay")
 
@@ -120,7 +120,7 @@ class Relay:
                 self._writer.stop()
                 self._reader.stop()
 
-    async def handle(self, transport: CountingTransport) -> None:
+    async def handle(self, transport: Transport) -> None:
         """Serves one connection until it ends."""
         if self.stopping or len(self._connections) >= self._connections_max:
             await self._turn_away(transport)
@@ -239,7 +239,7 @@ class Relay:
         except Exception:
             logger.exception("a bug: a connection failed")
 
-    async def _turn_away(self, transport: CountingTransport) -> None:
+    async def _turn_away(self, transport: Transport) -> None:
         try:
             with trio.move_on_after(1):
                 await transport.send(encode_message(RefusalAnswer(Refusal.BUSY, "the relay takes no more connections")))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from e2esync.contactset import SetOp, decode_ops, encode_ops, unpack, whole_life
+from e2esync.contactset import SetOp, decode_ops, encode_ops, whole_life
 from e2esync.crypto import Secret, SigningKey
 from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.boxes import epoch_key, open_own_box, parse_box_list
@@ -193,21 +193,15 @@ def _author(replica: Replica, envelope: bytes) -> int | None:
         return None
 
 
-def _own_lives(replica: Replica) -> dict[tuple[bytes, int], SetOp]:
-    """Lives that unlanded own writes set, each as one set of the rest of it, as last known (step 6)."""
+def _own_lives(replica: Replica) -> dict[tuple[bytes, int], tuple[bytes, set[str]]]:
+    """(contact, life) that unlanded own writes set → the contact as shown before, and the paths that they set."""
     store = replica.store
-    paths: dict[tuple[bytes, int], set[str]] = {}
+    lives: dict[tuple[bytes, int], tuple[bytes, set[str]]] = {}
     for raw in [*(parse_entry(row.entry).ops for row in store.outbox()), *(row.op for row in store.pending())]:
         for op in decode_ops(raw):
             if isinstance(op, SetOp):
-                paths.setdefault((op.contact, op.life), set()).update(op.values)
-    lives = {}
-    for (contact, life), own in paths.items():
-        # As shown: the life may be dead in the shared state, and is alive for this device by its own write.
-        state = shown_state(store, contact)
-        rest = whole_life(contact, state, life, own) if state else None
-        if rest is not None:
-            lives[contact, life] = rest
+                shown = shown_state(store, op.contact) or b""
+                lives.setdefault((op.contact, op.life), (shown, set()))[1].update(op.values)
     return lives
 
 
@@ -249,7 +243,7 @@ def _new_runs(store: ReplicaStore, refs: Sequence[RunRef], kept: set[int], numbe
     return rows + [run_row(number, ref) for ref in refs[len(kept):]]
 
 
-def _move(replica: Replica, entrance: Entrance, lives: dict[tuple[bytes, int], SetOp]) -> None:
+def _move(replica: Replica, entrance: Entrance, lives: dict[tuple[bytes, int], tuple[bytes, set[str]]]) -> None:
     """SPEC 14.2 steps 6 and 7: vector, chain, outbox, secrets and position of the new epoch."""
     store, chain, manifest = replica.store, entrance.chain, entrance.manifest
     own_last, _last_id = last_own(replica)
@@ -281,13 +275,15 @@ def _move(replica: Replica, entrance: Entrance, lives: dict[tuple[bytes, int], S
     store.mark_shown(lay_over(replica, store.overlaid()))
 
 
-def _send_whole_lives(replica: Replica, lives: dict[tuple[bytes, int], SetOp]) -> None:
-    """Step 6: a life that the snapshot lacks goes along whole, so that no half contact can come back."""
+def _send_whole_lives(replica: Replica, lives: dict[tuple[bytes, int], tuple[bytes, set[str]]]) -> None:
+    """Step 6: what the snapshot lacks of a life goes along, so that no half contact can come back."""
     store = replica.store
     context = current_context(replica)
-    for (contact, life), rest in lives.items():
+    for (contact, life), (before, own) in lives.items():
         row = store.contact(contact)
-        if row is None or not row.state or unpack(row.state).life(life) is None:
+        snapshot = row.state or None if row else None
+        rest = whole_life(contact, before, life, own, snapshot) if before else None
+        if rest is not None:
             store.add_pending(encode_ops([rest]), contact, context)
 
 

@@ -23,11 +23,11 @@ from e2esync.errors import (
     SnapshotInvalid,
 )
 from e2esync.log.entry import Entry, parse_entry
-from e2esync.log.envelope import next_log_hash, read_envelope
+from e2esync.log.envelope import envelope_blobs, next_log_hash, read_envelope
 from e2esync.log.head import Head, ShortHead, from_short, verify_head
 from e2esync.replica.core import Position, Replica, write_position
 from e2esync.replica.port import DIRTY, ContactRow, OutboxRow, ReplicaStore, RunRow, SupersededRow
-from e2esync.replica.snapshots import batch_run, fetcher, run_items
+from e2esync.replica.snapshots import batch_run, fetcher, named_blobs, run_chunks, run_items
 from e2esync.replica.writing import all_landed, lay_over
 from e2esync.wire import decode, encode
 
@@ -40,6 +40,11 @@ class Opened:
     entry: Entry | None
     ops: tuple[Op, ...]
 
+    @property
+    def blobs(self) -> frozenset[bytes]:
+        """The blobs that the envelope names in clear: no batch of its entry may lie elsewhere (SPEC 10.4)."""
+        return frozenset(envelope_blobs(self.envelope))
+
 
 @dataclass(frozen=True, slots=True)
 class LogSlice:
@@ -50,9 +55,9 @@ class LogSlice:
     end: Position
 
     @property
-    def batches(self) -> list[BatchOp]:
-        """The batches whose chunks `fold` needs."""
-        return [op for one in self.opened for op in one.ops if isinstance(op, BatchOp)]
+    def batches(self) -> list[tuple[BatchOp, frozenset[bytes]]]:
+        """The batches whose chunks `fold` needs, each with the blobs that its envelope names."""
+        return [(op, one.blobs) for one in self.opened for op in one.ops if isinstance(op, BatchOp)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ def fold(replica: Replica, part: LogSlice, blobs: Mapping[bytes, bytes], now: in
         folding = _Folding(replica, blobs)
         without = 0
         for offset, opened in enumerate(part.opened):
-            if opened.entry is None or not folding.entry(opened.entry):
+            if opened.entry is None or not folding.entry(opened.entry, opened.blobs):
                 without += 1
             if opened.entry is not None and opened.entry.author == replica.member:
                 _landed(store, opened.entry, part.start + offset)
@@ -206,6 +211,7 @@ class _Folding:
         self._epoch = replica.position.epoch
         self._results: list[FoldResult] = []
         self._taken: dict[bytes, tuple[bytes, int]] = {}
+        self._named: frozenset[bytes] = frozenset()
         self.detections: list[Detection] = []
 
     @property
@@ -218,9 +224,13 @@ class _Folding:
         """Operations of later versions: (member, counter, operation)."""
         return [(one.author, one.counter, op.raw) for one in self._results for op in one.unknown]
 
-    def entry(self, entry: Entry) -> bool:
-        """Fold one valid entry; False if it had no effect (SPEC 8.4, 10.4)."""
+    def entry(self, entry: Entry, blobs: frozenset[bytes]) -> bool:
+        """Fold one valid entry, whose envelope names these blobs; False if it had no effect (SPEC 8.4, 10.4)."""
         pending = _pending(entry)
+        if entry.counter > self._set.counter(entry.author) + 1 and any(isinstance(op, BatchOp) for op in pending.ops):
+            # SPEC 8.4 step 2: what its envelope named would be forgotten while it is parked.
+            return False
+        self._named = blobs
         try:
             applied = self._set.apply(
                 pending.author, pending.counter, pending.entry_id, pending.claimed, pending.ops, pending.size,
@@ -237,7 +247,11 @@ class _Folding:
         return bool(applied.results)
 
     def _items(self, op: BatchOp) -> list[tuple[bytes, bytes]]:
-        items = list(run_items(self._replica.set_id, batch_run(op), self._fetch))
+        run = batch_run(op)
+        index = self._fetch(run.index_id)
+        if not named_blobs(run, run_chunks(self._replica.set_id, run, index)) <= self._named:
+            raise EntryInvalid("a batch lies in blobs that its envelope does not name")
+        items = list(run_items(self._replica.set_id, run, self._fetch))
         runs = self._store.runs()
         number = max((run.number for run in runs), default=0) + 1
         self._store.put_runs([*runs, RunRow(number, op.index_id, op.index_key, op.count)])

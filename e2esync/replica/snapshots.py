@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from e2esync.contactset import BatchOp, boundary_contact, bucket_digest, check_packed, contact_hash, state_digest
@@ -73,6 +73,11 @@ def run_chunks(set_id: bytes, ref: RunRef, index: bytes) -> list[ChunkRef]:
     chunks = parse_index(open_blob(BlobType.INDEX, ref.index_key, set_id, index))
     check_counts(ref, chunks)
     return chunks
+
+
+def named_blobs(run: RunRef, chunks: Iterable[ChunkRef]) -> set[bytes]:
+    """The ids of a run's blobs: its index and its chunks."""
+    return {run.index_id, *(chunk.id for chunk in chunks)}
 
 
 def chunk_items(set_id: bytes, ref: ChunkRef, blob: bytes, after: bytes) -> list[tuple[bytes, bytes]]:

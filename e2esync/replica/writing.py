@@ -110,7 +110,8 @@ def seal_outbox(replica: Replica, entropy: Entropy) -> list[OutboxRow]:
                 continue
             if not row.envelope:
                 nonce = entropy.draw("envelope nonce", NONCE)
-                envelope = seal_envelope(key, replica.set_id, replica.position.epoch, row.entry, nonce)
+                blobs = replica.store.uploads(row.counter)
+                envelope = seal_envelope(key, replica.set_id, replica.position.epoch, row.entry, nonce, blobs)
                 row = OutboxRow(row.counter, row.entry, envelope, 0)
                 replica.store.update_outbox(row)
             waiting.append(row)

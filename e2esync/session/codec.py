@@ -93,7 +93,7 @@ _TABLE: Final[tuple[tuple[int, Side, type[Any], tuple[Kind, ...]], ...]] = (
     (3, _C, m.Proof, (exactly_or_empty(SIGNATURE),)),
     (4, _R, m.Welcome, (up_to(_HEAD_MAX), exactly(SIGNATURE))),
     # Requests.
-    (10, _C, m.Append, (COUNT, _ENVELOPE, _IDS)),
+    (10, _C, m.Append, (COUNT, _ENVELOPE)),
     (11, _C, m.Read, (COUNT, _POSITION)),
     (12, _C, m.ReadChain, (COUNT,)),
     (13, _C, m.ReadBox, (COUNT,)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from e2esync.log.envelope import envelope_blobs
 from e2esync.log.head import ShortHead
 from e2esync.session.kinds import Refusal
 
@@ -59,11 +60,15 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """APPEND: one envelope to the open epoch's log, and the blobs that it makes live."""
+    """APPEND: one envelope to the open epoch's log."""
 
     epoch: int
     envelope: bytes
-    live: tuple[bytes, ...] = ()
+
+    @property
+    def live(self) -> tuple[bytes, ...]:
+        """The blobs that the envelope names in clear: it makes them live."""
+        return envelope_blobs(self.envelope)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,9 @@ def append(batch: Batch, change: Change, request: Append) -> Logged | tuple[byte
     known = batch.member(change.set_id, change.member)
     view = known.view
     rules.check_append(view, change.member, request.epoch, request.envelope)
-    if request.live:
-        rules.check_blobs_complete(missing_blobs(batch.connection, known.row, request.live))
+    live = request.live
+    if live:
+        rules.check_blobs_complete(missing_blobs(batch.connection, known.row, live))
     digest = envelope_hash(request.envelope)
     seq, log_hash = view.seq + 1, next_log_hash(view.log_hash, request.envelope)
     full = view.held + len(request.envelope) > batch.quota
@@ -54,8 +55,8 @@ def append(batch: Batch, change: Change, request: Append) -> Logged | tuple[byte
         # SPEC 13.4 step 5: the acknowledgement was lost, the envelope was not.
         batch.appended(view)
         return view.set_id, view.epoch, earlier
-    if request.live:
-        mark_live(batch, known.row, request.live, view.epoch, seq)
+    if live:
+        mark_live(batch, known.row, live, view.epoch, seq)
     after = replace(view, seq=seq, log_hash=log_hash, held=view.held + len(request.envelope))
     batch.update(known, after)
     batch.appended(after)

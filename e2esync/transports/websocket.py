@@ -33,8 +33,7 @@ _GOODBYE_TIMEOUT: Final = 0.5
 
 # The library logs every connection, and tracebacks of what strangers send. What matters comes as an exception here.
 _SILENT: Final = logging.getLogger("e2esync.websocket")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
+_SILENT.setLevel(logging.CRITICAL + 1)
 
 
 class WebSocketTransport:

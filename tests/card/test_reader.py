@@ -148,7 +148,10 @@ def test_inline_media_leave_the_card(lines: tuple[str, ...]) -> None:
 
 
 def test_charsets_of_2_1() -> None:
-    raw = b"BEGIN:VCARD\r\nVERSION:2.1\r\nN;CHARSET=SHIFT_JIS:\x8d\xb2\x93\xa1;\r\nNOTE;ENCODING=QUOTED-PRINTABLE;CHARSET=windows-1252:=E4\r\n"
+    raw = (
+        b"BEGIN:VCARD\r\nVERSION:2.1\r\nN;CHARSET=SHIFT_JIS:\x8d\xb2\x93\xa1;\r\n"
+        b"NOTE;ENCODING=QUOTED-PRINTABLE;CHARSET=windows-1252:=E4\r\n"
+    )
     (card,) = read(raw + b"TITLE:K\xf6chin\r\nORG;CHARSET=BLABLA:\xd6l\r\nEND:VCARD\r\n").cards
     assert card.registers["name"]["components"][0]["value"] == "佐藤"
     assert values(card, "notes")[0]["note"] == "ä"

@@ -14,6 +14,7 @@ import e2esync
 from e2esync.cli import main
 
 ROOT = Path(e2esync.__file__).parent.parent
+CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{0}\r\nFN:{1}\r\nN:;{1};;;\r\nEND:VCARD\r\n"
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -52,6 +53,12 @@ def run_here(*arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
     finally:
         sys.stdin = before
     return code, out.getvalue(), err.getvalue()
+
+
+def many(path: Path, count: int) -> str:
+    """A file of so many contacts."""
+    path.write_text("".join(CARD.format(f"uid-{n:05d}", f"Person {n:05d}") for n in range(count)), newline="")
+    return str(path)
 
 
 def local_profile(home: Path, way: Any = None, device: str = "Test device") -> None:

@@ -1,10 +1,9 @@
-"""The commands that need no relay, on a real profile."""
+"""The commands that need no relay, on a real profile (files in and out: test_files_in_and_out)."""
 
 from __future__ import annotations
 
 import json
 import os
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,10 @@ from e2esync.cli.commands.remove import is_mass_change
 from e2esync.client.protection import KeyFile, Passphrase
 
 from .conftest import Cli
-from .driving import local_profile, run_program
+from .driving import local_profile, many, run_program
 
 HOSTILE = "\x1b]0;pwn\x07Eve\u202e\x9b2J\nnext\x7f"
 FORBIDDEN = set("\x1b\x07\u202e\x9b\x7f")
-CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{0}\r\nFN:{1}\r\nN:;{1};;;\r\nEND:VCARD\r\n"
-
-
-def many(path: Path, count: int) -> str:
-    """A file of so many contacts."""
-    path.write_text("".join(CARD.format(f"uid-{n:05d}", f"Person {n:05d}") for n in range(count)), newline="")
-    return str(path)
-
-
 # list, show, selectors
 
 def test_list(people: Cli) -> None:
@@ -221,121 +211,6 @@ def test_mass_removal_needs_yes(book: Cli, tmp_path: Path) -> None:
     assert len(book("list", "--json").json["contacts"]) == 60
     assert book("rm", *doomed, "--yes").code == 0
     assert len(book("list", "--json").json["contacts"]) == 49
-
-
-# import, quarantine, export
-
-def test_import_twice_and_dry_run(book: Cli, tmp_path: Path) -> None:
-    path = many(tmp_path / "many.vcf", 3)
-    ran = book("import", path, "--dry-run")
-    assert (ran.code, "3 cards: 3 new, 0 identical, 0 updated" in ran.err) == (0, True)
-    assert book("list", "--json").json["contacts"] == []
-    expected = {"cards": 3, "new": 3, "identical": 0, "updated": 0, "applied": True, "quarantined": []}
-    assert book("import", path, "--json").json == {"schema": 1, **expected}
-    assert book("import", path, "--json").json == {"schema": 1, **expected, "new": 0, "identical": 3}
-
-
-def test_import_label_folder_and_stdin(book: Cli, tmp_path: Path) -> None:
-    folder = tmp_path / "cards"
-    folder.mkdir()
-    many(folder / "a.vcf", 1)
-    (folder / "b.json").write_text('[{"@type":"Card","version":"1.0","uid":"b","name":{"full":"Bea"}}]')
-    (folder / "notes.txt").write_text("not a card")
-    assert book("import", str(folder), "--label", "From there", "--json").json["new"] == 2
-    assert book("show", "Bea", "--json").json["card"]["keywords"] == {"From there": True}
-    done = run_program("--home", str(tmp_path / "profile"), "import", "-",
-                       stdin=None, input=CARD.format("c", "Cleo").encode())
-    assert done.returncode == 0
-    assert book("show", "Cleo").code == 0
-    assert book("import", str(tmp_path / "missing.vcf")).code == 1
-    (tmp_path / "empty").mkdir()
-    assert book("import", str(tmp_path / "empty")).code == 1
-
-
-def test_bad_cards_are_quarantined_and_listed(book: Cli, tmp_path: Path) -> None:
-    path = tmp_path / "mixed.vcf"
-    path.write_text(CARD.format("1", "Ada") + "junk \x1b[2J outside\r\n" + CARD.format("2", "Bea"), newline="")
-    ran = book("import", str(path))
-    assert ran.code == 3
-    assert "3 cards: 2 new, 0 identical, 0 updated, 1 unreadable -> quarantine" in ran.err
-    assert "mixed.vcf:7:" in ran.err
-    assert book("import", str(path), "--json").json["quarantined"][0]["line"] == 7
-    items = book("quarantine", "--json").json["quarantined"]
-    assert [item["source"] for item in items] == ["mixed.vcf"]
-    assert "mixed.vcf" in book("quarantine", "list").out
-    out = tmp_path / "bad.vcf"
-    assert book("quarantine", "export", "-o", str(out)).code == 0
-    assert out.read_bytes() == b"junk \x1b[2J outside\r\n"
-    assert book("quarantine", "drop", "99").code == 4
-    assert book("quarantine", "drop", str(items[0]["id"])).code == 0
-    assert book("quarantine", "--json").json["quarantined"] == []
-
-
-def test_export_is_what_was_imported(book: Cli, tmp_path: Path) -> None:
-    path = Path(many(tmp_path / "many.vcf", 3))
-    book("import", str(path))
-    out = tmp_path / "out.vcf"
-    before = os.umask(0)
-    try:
-        assert book("export", "-o", str(out)).code == 0
-    finally:
-        os.umask(before)
-    assert out.read_bytes() == path.read_bytes()
-    assert stat.S_IMODE(out.stat().st_mode) == 0o600
-    assert book("export", "-o", str(out)).code == 1
-    assert book("export", "Person 00001", "-o", str(out), "--yes", "--json").json["contacts"] == 1
-    assert out.read_bytes().decode() == CARD.format("uid-00001", "Person 00001")
-    assert book("export", "--json").code == 2
-
-
-@pytest.mark.parametrize(("kind", "mark"), [
-    ("vcard2.1", "VERSION:2.1"), ("vcard3", "VERSION:3.0"), ("vcard4", "VERSION:4.0"), ("jscontact", '"@type": "Card"'),
-])
-def test_export_formats_come_back(people: Cli, tmp_path: Path, kind: str, mark: str) -> None:
-    shown = people("export", "--format", kind).out
-    assert shown.count(mark) == 3
-    assert "山田太郎" in shown or kind == "vcard2.1"
-    path = tmp_path / "again"
-    path.write_text(shown, newline="")
-    assert people("import", str(path), "--dry-run", "--json").json["new"] == 0
-
-
-def test_export_to_a_folder(book: Cli, tmp_path: Path) -> None:
-    names = ["plain-uid", "../../evil", ".hidden", "UPPER", "upper", "a/b", "x" * 300]
-    path = tmp_path / "cards.vcf"
-    path.write_text("".join(CARD.format(uid, f"Person {n}") for n, uid in enumerate(names)), newline="")
-    book("import", str(path))
-    folder = tmp_path / "out"
-    assert book("export", "-o", str(folder) + "/").code == 0
-    files = sorted(file.name for file in folder.iterdir())
-    assert len(files) == len(names)
-    assert "plain-uid.vcf" in files
-    assert all(file.endswith(".vcf") and not file.startswith(".") for file in files)
-    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
-    assert not (tmp_path.parent / "evil.vcf").exists()
-    assert book("import", str(folder), "--dry-run", "--json").json["identical"] == len(names)
-
-
-def test_export_refuses_a_symbolic_link(people: Cli, tmp_path: Path) -> None:
-    victim, link = tmp_path / "victim", tmp_path / "link"
-    victim.write_text("precious")
-    link.symlink_to(victim)
-    assert people("export", "-o", str(link), "--yes").code == 1
-    assert victim.read_text() == "precious"
-
-
-def test_photos_go_out_and_their_keys_do_not(book: Cli, tmp_path: Path) -> None:
-    path = tmp_path / "photo.vcf"
-    path.write_text("BEGIN:VCARD\r\nVERSION:3.0\r\nUID:p\r\nFN:Ada\r\nN:;Ada;;;\r\n"
-                    "PHOTO;ENCODING=b;TYPE=JPEG:/9j/4AAQSkZJRgABAQAAAQABAAD/2Q==\r\nEND:VCARD\r\n", newline="")
-    assert book("import", str(path)).code == 0
-    assert book("export").out == path.read_text().replace("\r\n", "\n") or "/9j/4AAQ" in book("export").out
-    for arguments in (["show", "Ada", "--json"], ["export", "--format", "jscontact"], ["show", "Ada"],
-                      ["conflicts", "--json"], ["status", "--json"], ["list", "--json"]):
-        shown = book(*arguments).out
-        assert "blobs" not in shown
-        assert '"keys"' not in shown
-    assert "data:image/jpeg;base64,/9j/4AAQ" in book("export", "--format", "jscontact").out
 
 
 # status, devices, conflicts

@@ -111,4 +111,6 @@ def test_completion_scripts(shell: str, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["completion", shell]) == 0
     script = capsys.readouterr().out
     assert "quarantine" in script
-    assert "--passphrase-file" in script or "passphrase-file" in script
+    assert "passphrase-file" in script
+    if shell == "bash":
+        assert "_shtab_compgen_files" in script.partition("_shtab_e2esync_import")[2]

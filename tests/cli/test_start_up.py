@@ -10,8 +10,7 @@ import pytest
 from e2esync.client.protection import KeyFile, Plain
 
 from .conftest import Cli
-from .driving import environment, local_profile, run_program, run_python
-from .test_local import many
+from .driving import environment, local_profile, many, run_program, run_python
 
 FORBIDDEN = ("trio", "websockets", "rich", "keyring", "cryptography")
 """No local command may import these: issue of the command line."""

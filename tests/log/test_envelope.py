@@ -15,6 +15,7 @@ from e2esync.log.envelope import (
     OVERHEAD,
     check_envelope_shape,
     envelope_hash,
+    envelope_blobs,
     envelope_header,
     next_log_hash,
     open_envelope,
@@ -31,14 +32,14 @@ ENVELOPE = seal_envelope(KEY, SET, 4, b"an entry", NONCE)
 
 
 def test_the_layout_is_that_of_the_spec() -> None:
-    header = b"\1\1" + bytes(7) + b"\4"
+    header = b"\1\1" + bytes(7) + b"\4\0\0"
     assert envelope_header(4) == header
     padded = b"an entry" + b"\x80" + bytes(512 - OVERHEAD - 9)
-    assert seal(KEY, NONCE, SET + header, padded) == ENVELOPE[10:]
-    assert (OVERHEAD, len(ENVELOPE)) == (82, 512)
+    assert seal(KEY, NONCE, SET + header, padded) == ENVELOPE[12:]
+    assert (OVERHEAD, len(ENVELOPE)) == (84, 512)
 
 
-@pytest.mark.parametrize("size", [0, 1, 429, 430, 5_000, 65_453, 65_454, 200_000, (256 << 10) - 83])
+@pytest.mark.parametrize("size", [0, 1, 427, 428, 5_000, 65_451, 65_452, 200_000, (256 << 10) - 85])
 def test_it_opens_to_what_was_sealed_at_an_allowed_size(size: int) -> None:
     envelope = seal_envelope(KEY, SET, 4, b"\x80" * size, NONCE)
     assert len(envelope) == padded_size(size + 1 + OVERHEAD)
@@ -46,9 +47,37 @@ def test_it_opens_to_what_was_sealed_at_an_allowed_size(size: int) -> None:
     assert open_envelope(KEY, SET, 4, envelope) == b"\x80" * size
 
 
+def test_an_envelope_names_its_blobs_in_order() -> None:
+    blobs = [b"b" * 32, b"a" * 32]
+    envelope = seal_envelope(KEY, SET, 4, b"an entry", NONCE, blobs)
+    assert envelope[:12] == b"\1\1" + bytes(7) + b"\4\0\2"
+    assert envelope_blobs(envelope) == (b"a" * 32, b"b" * 32)
+    assert len(envelope) == 512
+    assert open_envelope(KEY, SET, 4, envelope) == b"an entry"
+
+
+@pytest.mark.parametrize("blobs", [[b"b" * 32, b"a" * 32], [b"a" * 32, b"a" * 32]], ids=["unsorted", "twice"])
+def test_the_relay_refuses_blobs_out_of_order(blobs: list[bytes]) -> None:
+    header = envelope_header(4)[:10] + b"\0\2" + b"".join(blobs)
+    with pytest.raises(EntryInvalid, match="its blobs"):
+        check_envelope_shape(header.ljust(512, b"e"), 4)
+
+
+def test_the_relay_refuses_more_blobs_than_there_are_bytes() -> None:
+    with pytest.raises(EntryInvalid, match="its blobs"):
+        check_envelope_shape((envelope_header(4)[:10] + b"\xff\xff").ljust(512, b"e"), 4)
+
+
+def test_a_blob_taken_from_the_header_leaves_nothing_that_opens() -> None:
+    envelope = seal_envelope(KEY, SET, 4, b"an entry", NONCE, [b"a" * 32])
+    bare = envelope_header(4) + envelope[44:]
+    with pytest.raises((CommitMismatch, EntryInvalid)):
+        open_envelope(KEY, SET, 4, bare.ljust(512, b"\0"))
+
+
 def test_above_256_kib_there_is_no_envelope() -> None:
     with pytest.raises(LimitExceeded):
-        seal_envelope(KEY, SET, 4, bytes((256 << 10) - 82), NONCE)
+        seal_envelope(KEY, SET, 4, bytes((256 << 10) - 84), NONCE)
 
 
 @pytest.mark.parametrize(("key", "set_id", "epoch", "error"), [
@@ -63,7 +92,7 @@ def test_under_another_key_set_or_epoch_it_does_not_open(
 
 def test_moved_to_another_epoch_with_its_header_changed_it_does_not_open() -> None:
     with pytest.raises(CommitMismatch):
-        open_envelope(KEY, SET, 5, envelope_header(5) + ENVELOPE[10:])
+        open_envelope(KEY, SET, 5, envelope_header(5) + ENVELOPE[12:])
 
 
 @pytest.mark.parametrize("header", [b"\2\1" + bytes(7) + b"\4", b"\1\2" + bytes(7) + b"\4", b"\1\1" + bytes(7) + b"\5"])
@@ -87,7 +116,7 @@ def test_every_flipped_bit_is_refused() -> None:
 
 
 @pytest.mark.parametrize("padded", [
-    bytes(430), b"x" * 430, b"an entry\x80" + bytes(933), b"an entry\x80" + bytes(420) + b"\1", b"\x80" * 429 + b"\0\0",
+    bytes(428), b"x" * 428, b"an entry\x80" + bytes(931), b"an entry\x80" + bytes(418) + b"\1", b"\x80" * 427 + b"\0\0",
 ])
 def test_other_padding_is_refused(padded: bytes) -> None:
     header = envelope_header(4)

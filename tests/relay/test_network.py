@@ -86,11 +86,10 @@ async def test_an_announced_giant_is_refused_at_once(tmp_path: Path) -> None:
 async def test_an_upgrade_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("e2esync.relay.server.HANDSHAKE_TIMEOUT", 50)
     listener = await listen("ws://127.0.0.1:0")
-    async with running(tmp_path, (listener,)):
-        async with await trio.open_tcp_stream("127.0.0.1", listener.address.port) as stream:
-            await stream.send_all(b"GET / HTTP/1.1\r\n")
-            with trio.fail_after(10):
-                assert await stream.receive_some(100) == b""
+    async with running(tmp_path, (listener,)), await trio.open_tcp_stream("127.0.0.1", listener.address.port) as raw:
+        await raw.send_all(b"GET / HTTP/1.1\r\n")
+        with trio.fail_after(10):
+            assert await raw.receive_some(100) == b""
 
 
 async def test_addresses_are_logged_only_when_asked(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

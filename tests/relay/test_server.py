@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import trio
 
+from e2esync.crypto import SigningKey
 from e2esync.epoch.record import Remove, make_rekey
 from e2esync.epoch.roles import Role
-from e2esync.crypto import SigningKey
 from e2esync.errors import DiskFull, Refused, Unreachable
 from e2esync.log.envelope import next_log_hash
 from e2esync.log.head import from_short, verify_head
@@ -27,9 +27,12 @@ from tests.session.world import ALICE, blob_of
 
 async def gone(device: Device) -> None:
     """The relay hangs up on this device, after whatever it still has to say."""
-    with trio.fail_after(10), pytest.raises(Unreachable):
+    async def listen_on() -> None:
         while True:
             await device.transport.receive()
+
+    with trio.fail_after(10), pytest.raises(Unreachable):
+        await listen_on()
 
 
 async def refusal(transport: Any) -> m.RefusalAnswer:
@@ -272,7 +275,7 @@ async def test_own_sessions_are_not_held(tmp_path: Path) -> None:
 # Hostile and unlucky clients.
 
 @pytest.mark.parametrize("frame", [
-    b"", b"\xc1", encode([10, 0, b"x", []]), encode([1]), encode([1, 1, b"", 5, b"n" * 32]), b"\xdd\xff\xff\xff\xff",
+    b"", b"\xc1", encode([10, 0, b"x"]), encode([1]), encode([1, 1, b"", 5, b"n" * 32]), b"\xdd\xff\xff\xff\xff",
     encode([99]), encode_message(m.Pong()), b"\x91" * 1000, bytes(1 << 20),
 ])
 async def test_hostile_first_frames_end_in_one_refusal(tmp_path: Path, frame: bytes) -> None:
@@ -421,14 +424,18 @@ async def test_goodbye_finishes_what_was_begun(tmp_path: Path) -> None:
         await one.send(*[scene.book.append() for _ in range(20)])
         scene.stop.set()
         assert await one.closing() > 0
-        answers = 0
-        with pytest.raises(Unreachable):
+        answers = []
+
+        async def hear_all() -> None:
             while True:
-                assert isinstance(await one.answer(), m.Appended)
-                answers += 1
+                answers.append(await one.answer())
+
+        with pytest.raises(Unreachable):
+            await hear_all()
+        assert all(isinstance(answer, m.Appended) for answer in answers)
         known = scene.store._views.get(scene.store._writer, scene.book.set_id)
         assert known is not None
-        assert answers == known.view.seq
+        assert len(answers) == known.view.seq
         assert (await refusal(scene.raw())).code is Refusal.BUSY
 
 

@@ -222,15 +222,16 @@ def test_the_sending_half_of_the_state_table(state: State, what: str) -> None:
         assert session.state is state
 
 
-@pytest.mark.parametrize(("state", "what"), list(product(State, RECEIVING)))
+@pytest.mark.parametrize(("state", "what"), [
+    (state, what) for state, what in product(State, RECEIVING)
+    if (state, what) not in c._RECEIVES and state is not State.CLOSED
+])
 def test_the_receiving_half_of_the_state_table(state: State, what: str) -> None:
-    if (state, what) in c._RECEIVES or state is State.CLOSED:
-        return
     session = member().session
     session.state = state
     with pytest.raises(RemoteProtocolError):
         session.receive(encode_message(RECEIVING[what]))
-    assert session.state is State.CLOSED
+    assert str(session.state) == "State.CLOSED"
 
 
 def test_a_closed_session_takes_nothing() -> None:

@@ -143,7 +143,9 @@ def test_sixty_four_unanswered_requests_stop_the_reading() -> None:
     assert link.relay.reading
 
 
-@pytest.mark.parametrize("request_", [m.Create(b"r", b"", (), ()), m.UseMailbox(b"m" * 8, 0, b"t" * 16), m.Mail(0, b"")])
+@pytest.mark.parametrize("request_", [
+    m.Create(b"r", b"", (), ()), m.UseMailbox(b"m" * 8, 0, b"t" * 16), m.Mail(0, b""),
+])
 def test_members_do_not_do_what_visitors_do(request_: m.Request) -> None:
     link = Link().connect()
     link.send(link.client.request(request_))

@@ -63,15 +63,15 @@ class Book:
         """CREATE for this set."""
         return Create(self._create.record, self._create.box_list, self._create.boxes, tuple(announcements))
 
-    def envelope(self, size: int = 512, epoch: int | None = None) -> bytes:
+    def envelope(self, size: int = 512, epoch: int | None = None, live: Sequence[bytes] = ()) -> bytes:
         """The next envelope: right in everything that the relay can see."""
         self._envelopes += 1
-        head = envelope_header(self.chain.epoch if epoch is None else epoch)
+        head = envelope_header(self.chain.epoch if epoch is None else epoch, live)
         return (head + self._envelopes.to_bytes(8, "big") + self.set_id).ljust(size, b"e")
 
     def append(self, live: Sequence[bytes] = (), size: int = 512) -> Append:
         """APPEND of the next envelope."""
-        return Append(self.chain.epoch, self.envelope(size), tuple(live))
+        return Append(self.chain.epoch, self.envelope(size, live=live))
 
     def landed(self, *envelopes: bytes) -> None:
         """Notes envelopes that the relay has accepted, in its order."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from e2esync.session.commands import Change, Consult
 from e2esync.session.kinds import Refusal
 from e2esync.stores.relay import RelayStore
 from tests.session.world import NOW, Book, blob_of
-
 
 
 class Place:

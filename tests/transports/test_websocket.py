@@ -43,7 +43,8 @@ async def upgraded() -> AsyncIterator[tuple[trio.abc.Stream, WebSocketTransport]
 
 async def test_a_message_may_come_in_fragments_with_pings_between() -> None:
     async with upgraded() as (raw, transport):
-        await raw.send_all(masked(0x02, b"one ") + masked(0x89, b"ping") + masked(0x00, b"two ") + masked(0x80, b"three"))
+        parts = masked(0x02, b"one "), masked(0x89, b"ping"), masked(0x00, b"two "), masked(0x80, b"three")
+        await raw.send_all(b"".join(parts))
         assert await transport.receive() == b"one two three"
         assert await raw.receive_some(100) == b"\x8a\x04ping"
 
@@ -85,7 +86,8 @@ async def test_a_goodbye_is_the_end() -> None:
 
 
 @pytest.mark.parametrize("request_", [
-    b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", b"POST / HTTP/1.1\r\nHost: h\r\n\r\n", b"garbage\r\n\r\n", b"\x16\x03\x01\x00\r\n",
+    b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", b"POST / HTTP/1.1\r\nHost: h\r\n\r\n", b"garbage\r\n\r\n",
+    b"\x16\x03\x01\x00\r\n",
     UPGRADE.replace(b"13", b"12"), UPGRADE.replace(b"AAAA", b"%%%%"), b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 1000,
     b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n",
 ])

@@ -23,9 +23,25 @@ def run(context: Context) -> int:
 
     from ..parser import whole_parser
 
-    script = shtab.complete(whole_parser(), shell=context.args.shell)
+    parser = whole_parser()
+    _complete_files(parser)
+    script = shtab.complete(parser, shell=context.args.shell)
     if context.out.json:
         context.out.result(shell=context.args.shell, script=script)
     else:
         context.out.document(script.encode())
     return 0
+
+
+def _complete_files(parser: argparse.ArgumentParser) -> None:
+    """Tell shtab which arguments are files and folders, by what the help calls them."""
+    import shtab
+
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for nested in action.choices.values():
+                _complete_files(nested)
+        elif isinstance(action.metavar, str) and "FILE" in action.metavar:
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
+        elif isinstance(action.metavar, str) and "DIR" in action.metavar:
+            action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ Starts a relay on a free local port, makes a phone and a laptop, imports a sampl
 they are offline, lets them converge, and shows what the two devices and the relay hold. It then searches the relay's
 disk for every name, number and address of the book, and fails if it finds one. Everything is in a temporary folder that
 is gone afterwards; nothing of yours is touched."""
-EXAMPLES = "  e2esync demo\n  e2esync demo contacts.vcf --keep /tmp/demo"
+EXAMPLES = "  e2esync demo\n  e2esync demo contacts.vcf --keep demo-folder"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

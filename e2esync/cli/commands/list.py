@@ -42,9 +42,7 @@ def run(context: Context) -> int:
 
 def as_json(row: CardRow) -> dict[str, object]:
     """A contact's line as JSON."""
-    return {
-        "uid": row.uid, "name": row.name, "phones": list(row.phones), "emails": list(row.emails), "org": row.org,
-    }
+    return {"uid": row.uid, "name": row.name, "phones": row.phones, "emails": row.emails, "org": row.org}
 
 
 def table_rows(rows: list[CardRow]) -> Iterable[tuple[str, str, str, str, str]]:
