@@ -75,13 +75,7 @@ class Hub:
             gathering.sessions.pop(connection.number, None)
             if not gathering.sessions:
                 del self._sets[connection.session.set_id]
-        if connection.mailbox is not None:
-            mailbox, side = connection.mailbox
-            sides = self._mailboxes.get(mailbox, {})
-            if sides.get(side) is connection:
-                del sides[side]
-            if not sides:
-                self._mailboxes.pop(mailbox, None)
+        self._leave_mailbox(connection)
 
     def has_member(self, set_id: bytes, member: int) -> bool:
         """Whether a session of this member is connected."""
@@ -192,7 +186,19 @@ class Hub:
                 # A heartbeat alone wakes nobody: it goes with the next thing that this session is sent.
                 connection.beats[effect.member] = frame
 
+    def _leave_mailbox(self, connection: Connection) -> None:
+        if connection.mailbox is None:
+            return
+        mailbox, side = connection.mailbox
+        connection.mailbox = None
+        sides = self._mailboxes.get(mailbox, {})
+        if sides.get(side) is connection:
+            del sides[side]
+        if not sides:
+            self._mailboxes.pop(mailbox, None)
+
     def _side_taken(self, effect: SideTaken, author: Connection) -> None:
+        self._leave_mailbox(author)
         author.mailbox = (effect.mailbox, effect.side)
         self._mailboxes.setdefault(effect.mailbox, {})[effect.side] = author
         for n, message in effect.waiting:

@@ -227,15 +227,15 @@ class Relay:
         await trio.serve_listeners(partial(self._accepted, listener), list(listener.sockets))
 
     async def _accepted(self, listener: Listener, stream: trio.SocketStream) -> None:
+        # Whatever leaves this function ends the whole relay, so nothing that one connection causes may.
         try:
+            if self._log_addresses:
+                logger.info("connection from %s", stream.socket.getpeername()[0])
             with trio.fail_after(HANDSHAKE_TIMEOUT / 1000):
                 transport = await listener.upgrade(stream)
-        except (SessionError, trio.TooSlowError):
-            return
-        if self._log_addresses:
-            logger.info("connection from %s", stream.socket.getpeername()[0])
-        try:
             await self.handle(transport)
+        except (SessionError, trio.TooSlowError, OSError):
+            return
         except Exception:
             logger.exception("a bug: a connection failed")
 

@@ -7,10 +7,10 @@ Either way the own entries that the snapshot does not cover go to the new log ag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from e2esync.contactset import SetOp, decode_ops, encode_ops, whole_life
+from e2esync.contactset import BatchOp, Op, SetOp, decode_ops, encode_ops, unpack, whole_life
 from e2esync.crypto import Secret, SigningKey
 from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.boxes import epoch_key, open_own_box, parse_box_list
@@ -25,12 +25,12 @@ from e2esync.errors import (
     SnapshotInvalid,
     SnapshotMismatch,
 )
-from e2esync.log.entry import parse_entry
-from e2esync.log.envelope import next_log_hash, open_envelope
+from e2esync.log.entry import Entry, parse_entry
+from e2esync.log.envelope import next_log_hash, read_envelope
 from e2esync.replica.core import EPOCH, SEALING, SIGNING, Position, Replica, write_position
 from e2esync.replica.port import DIRTY, OutboxRow, ReplicaStore, RunRow
 from e2esync.replica.snapshots import contact_row, digest, run_row, settle, write_settled
-from e2esync.replica.writing import current_context, last_own, lay_over, shown_state
+from e2esync.replica.writing import OwnBatches, current_context, last_own, lay_over, shown_state
 from e2esync.snapshot.blob import check_blob_id, open_manifest
 from e2esync.snapshot.manifest import Manifest, RunRef, check_manifest, parse_manifest
 from e2esync.wire import decode, encode
@@ -94,7 +94,30 @@ def read_manifest(replica: Replica, chain: Chain, secret: Secret, blob: bytes) -
     key = epoch_key(replica.set_id, chain.epoch, secret)
     manifest = parse_manifest(open_manifest(key, replica.set_id, chain.epoch, blob))
     check_manifest(manifest, chain.epoch, _horizon(replica.store))
+    _check_own(replica, manifest)
     return manifest
+
+
+def _check_own(replica: Replica, manifest: Manifest) -> None:
+    """Raises CloneDetected, and freezes, if the snapshot has an entry under this device's key that it has not made.
+
+    Nothing is entered then: unsent writes must not be taken for the entries of the other one (SPEC 10.3).
+    """
+    landed = manifest.vector.get(replica.member)
+    if landed is None:
+        return
+    last, last_id = last_own(replica)
+    made = {last: last_id}
+    made.update({row.counter: parse_entry(row.entry).id for row in replica.store.outbox()
+                 if row.counter == landed.counter})
+    if landed.counter > last or made.get(landed.counter, landed.entry_id) != landed.entry_id:
+        replica.freeze(CloneDetected.code)
+        raise CloneDetected(f"another device has written entry {landed.counter} under this device's index")
+
+
+def _own_landed(replica: Replica, manifest: Manifest | None) -> int:
+    """The counter of the last own entry that a snapshot holds."""
+    return manifest.counters.get(replica.member, 0) if manifest else 0
 
 
 def adopt_fold(replica: Replica, entrance: Entrance) -> bool:
@@ -107,7 +130,7 @@ def adopt_fold(replica: Replica, entrance: Entrance) -> bool:
     if settled.digest != manifest.digest or dict(manifest.vector) != store.vector():
         return False
     with store.transaction():
-        lives = _own_lives(replica)
+        lives = _own_lives(replica, _own_landed(replica, manifest))
         kept, number = _adopt_runs(store, manifest.runs)
         store.renumber_runs([DIRTY, *(run.number for run in store.runs() if run.number not in kept)], number)
         write_settled(store, settled, number)
@@ -139,7 +162,7 @@ def adopt_snapshot(replica: Replica, entrance: Entrance, *, whole: bool) -> Snap
     store, manifest = replica.store, entrance.manifest
     differs = len(entrance.records) == 1 and closed_at(replica, entrance.records[0])
     with store.transaction():
-        lives = _own_lives(replica)
+        lives = _own_lives(replica, _own_landed(replica, manifest))
         refs = manifest.runs if manifest else ()
         kept = [] if whole else _common(store.runs(), refs)
         shown = _replace_state(store, {run.number for run in kept})
@@ -169,40 +192,72 @@ def _check_closing(replica: Replica, record: Record) -> None:
         envelope = replica.store.envelope(seq) or b""
         if seq == record.closes_seq + 1 and log_hash != record.closes_hash:
             raise ForkDetected(f"epoch {record.epoch} closes another log than the one that this device has seen")
-        if seq > record.closes_seq and _author(replica, envelope) not in record.removes:
-            raise ForkDetected(f"epoch {record.epoch} leaves out an envelope of a member that stays")
         log_hash = next_log_hash(log_hash, envelope)
+
+
+def check_dropped(replica: Replica, entrance: Entrance) -> None:
+    """SPEC 14.2 step 2: what the next epoch left out of this replica's log was by members whom its record removes.
+
+    What had no effect may have been sent by anybody: bytes that do not open, or again what an author's entry said.
+    Raises ForkDetected.
+    """
+    record = entrance.records[0]
+    kept = entrance.manifest.counters if entrance.manifest else {}
+    for seq in range(record.closes_seq + 1, replica.position.seq + 1):
+        entry = _entry(replica, replica.store.envelope(seq) or b"")
+        if entry is not None and entry.author not in record.removes and entry.counter > kept.get(entry.author, 0):
+            raise ForkDetected(f"epoch {record.epoch} leaves out an envelope of a member that stays")
 
 
 def kept_by_cut(replica: Replica, removed: set[int]) -> int:
     """The last position of the log that is not followed by envelopes of others than `removed` (SPEC 14.3 step 6)."""
     seq = replica.position.seq
-    while seq and _author(replica, replica.store.envelope(seq) or b"") in (None, *removed):
+    while seq:
+        entry = _entry(replica, replica.store.envelope(seq) or b"")
+        if entry is not None and entry.author not in removed:
+            break
         seq -= 1
     return seq
 
 
-def _author(replica: Replica, envelope: bytes) -> int | None:
-    """Who wrote an envelope of the open epoch; None for one that does not open."""
+def _entry(replica: Replica, envelope: bytes) -> Entry | None:
+    """The entry in an envelope of the open epoch; None for one that is not valid."""
     key = replica.key
     if key is None:
         return None
     try:
-        return parse_entry(open_envelope(key, replica.set_id, replica.position.epoch, envelope)).author
+        return read_envelope(key, replica.chain, envelope)
     except E2esyncError:
         return None
 
 
-def _own_lives(replica: Replica) -> dict[tuple[bytes, int], tuple[bytes, set[str]]]:
-    """(contact, life) that unlanded own writes set → the contact as shown before, and the paths that they set."""
+def _own_lives(replica: Replica, landed: int) -> dict[tuple[bytes, int], tuple[bytes, set[str]]]:
+    """(contact, life) that own writes beyond `landed` set → the contact as shown before, and the paths that they set.
+
+    What has landed counts no more: whoever deleted it since had seen it.
+    """
     store = replica.store
+    batches = OwnBatches(replica)
     lives: dict[tuple[bytes, int], tuple[bytes, set[str]]] = {}
-    for raw in [*(parse_entry(row.entry).ops for row in store.outbox()), *(row.op for row in store.pending())]:
-        for op in decode_ops(raw):
-            if isinstance(op, SetOp):
-                shown = shown_state(store, op.contact) or b""
-                lives.setdefault((op.contact, op.life), (shown, set()))[1].update(op.values)
+    unlanded = [parse_entry(row.entry).ops for row in store.outbox() if row.counter > landed]
+    for raw in [*unlanded, *(row.op for row in store.pending())]:
+        for contact, life, paths in _written(decode_ops(raw), batches, store):
+            if (contact, life) not in lives:
+                lives[contact, life] = shown_state(store, contact) or b"", set()
+            lives[contact, life][1].update(paths)
     return lives
+
+
+def _written(ops: list[Op], batches: OwnBatches, store: ReplicaStore) -> Iterator[tuple[bytes, int, Iterable[str]]]:
+    """(contact, life, paths) that operations of this device's set; of a batch only in contacts that others knew too."""
+    for op in ops:
+        if isinstance(op, SetOp):
+            yield op.contact, op.life, op.values
+        elif isinstance(op, BatchOp):
+            for contact, state in batches.items(op).items():
+                if store.contact(contact) is not None:
+                    for life in unpack(state).lives:
+                        yield contact, life.number, [path for group in life.groups for path in group.values]
 
 
 def _replace_state(store: ReplicaStore, kept: set[int]) -> list[bytes]:
@@ -246,15 +301,11 @@ def _new_runs(store: ReplicaStore, refs: Sequence[RunRef], kept: set[int], numbe
 def _move(replica: Replica, entrance: Entrance, lives: dict[tuple[bytes, int], tuple[bytes, set[str]]]) -> None:
     """SPEC 14.2 steps 6 and 7: vector, chain, outbox, secrets and position of the new epoch."""
     store, chain, manifest = replica.store, entrance.chain, entrance.manifest
-    own_last, _last_id = last_own(replica)
-    arriving = not store.vector()
     store.replace_vector(dict(manifest.vector) if manifest else {})
     if manifest is not None:
         store.put("horizon", encode(manifest.horizon))
         store.put("unknown", encode(manifest.unknown))
-    landed = store.vector().get(replica.member, (0, b""))[0]
-    if landed > own_last and not arriving:
-        replica.freeze(CloneDetected.code)
+    landed = _own_landed(replica, manifest)
     for record in entrance.records:
         store.add_record(record.epoch, record.raw)
     store.clear_envelopes()
@@ -272,7 +323,9 @@ def _move(replica: Replica, entrance: Entrance, lives: dict[tuple[bytes, int], t
     for row in store.outbox():
         store.update_outbox(OutboxRow(row.counter, row.entry, b"", 0))
     _send_whole_lives(replica, lives)
-    store.mark_shown(lay_over(replica, store.overlaid()))
+    # Also what is laid over nothing now: going back to before own entries (SPEC 14.3 step 6) must not hide them.
+    unlanded = {contact for row in store.outbox() for contact in store.outbox_contacts(row.counter)}
+    store.mark_shown(lay_over(replica, unlanded.union(store.overlaid())))
 
 
 def _send_whole_lives(replica: Replica, lives: dict[tuple[bytes, int], tuple[bytes, set[str]]]) -> None:

@@ -123,9 +123,14 @@ def _snapshot(replica: Replica, horizon: int, entropy: Entropy) -> tuple[Manifes
         vector={member: LastEntry(*last) for member, last in store.vector().items()},
         digest=settled.digest, horizon=horizon,
         runs=(*refs, built.ref) if built else tuple(refs),
-        unknown=tuple(UnknownOp(*op) for op in decode(unknown)) if unknown else (),
+        # By author and counter (SPEC 11.2): the log has them in the order in which they came.
+        unknown=tuple(sorted((UnknownOp(*op) for op in decode(unknown)), key=_dot)) if unknown else (),
     )
     return manifest, built
+
+
+def _dot(unknown: UnknownOp) -> tuple[int, int]:
+    return unknown.member, unknown.counter
 
 
 def _kept(store: ReplicaStore, runs: list[RunRow]) -> int:

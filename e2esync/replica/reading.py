@@ -7,9 +7,10 @@ batches among them need; `fold` changes the state. What has no effect takes its 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
-from e2esync.contactset import BatchOp, ContactSet, FoldResult, Op, Pending, Status, contact_hash, decode_ops
+from e2esync.contactset import BatchOp, ContactSet, FoldResult, Op, Pending, Status, contact_hash, decode_ops, unpack
 from e2esync.errors import (
     CloneDetected,
     CryptoError,
@@ -17,10 +18,11 @@ from e2esync.errors import (
     E2esyncError,
     EntryInvalid,
     ForkDetected,
+    ObjectError,
     RelayRestored,
     RemoteProtocolError,
     RollbackDetected,
-    SnapshotInvalid,
+    WireError,
 )
 from e2esync.log.entry import Entry, parse_entry
 from e2esync.log.envelope import envelope_blobs, next_log_hash, read_envelope
@@ -28,8 +30,12 @@ from e2esync.log.head import Head, ShortHead, from_short, verify_head
 from e2esync.replica.core import Position, Replica, write_position
 from e2esync.replica.port import DIRTY, ContactRow, OutboxRow, ReplicaStore, RunRow, SupersededRow
 from e2esync.replica.snapshots import batch_run, fetcher, named_blobs, run_chunks, run_items
-from e2esync.replica.writing import all_landed, lay_over
+from e2esync.replica.writing import all_landed, last_own, lay_over
 from e2esync.wire import decode, encode
+
+
+BLOBS: Final = b"blobs/"
+"""How the paths begin that say where media lie (SPEC 11.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class LogSlice:
     start: int
     opened: tuple[Opened, ...]
     end: Position
+    head: Head | None
+    """The relay's head at `end`, verified; None where it was not given."""
 
     @property
     def batches(self) -> list[tuple[BatchOp, frozenset[bytes]]]:
@@ -87,9 +95,10 @@ def check_welcome(replica: Replica, head: Head) -> None:
         if head.seq == position.seq and head.log_hash != position.log_hash:
             raise (RelayRestored if restored else ForkDetected)(
                 f"the relay's log at {head.epoch}/{head.seq} is not the one that this device has seen")
-    if not restored:
+    # A relay that came back with all that this device has seen is simply this relay from now on.
+    with replica.store.transaction():
         replica.store.put("incarnation", encode(head.incarnation))
-        replica.store.put("head", encode([head.body, head.signature]))
+        keep_head(replica, head)
 
 
 def open_slice(replica: Replica, start: int, envelopes: tuple[bytes, ...], head: ShortHead | None,
@@ -105,36 +114,43 @@ def open_slice(replica: Replica, start: int, envelopes: tuple[bytes, ...], head:
     for envelope in envelopes:
         log_hash = next_log_hash(log_hash, envelope)
     end = Position(position.epoch, position.seq + len(envelopes), log_hash)
-    if head is not None and head.seq == end.seq:
-        check_head(replica, head, end, incarnation)
-    return LogSlice(start, tuple(_open(replica, envelope) for envelope in envelopes), end)
+    whole = check_head(replica, head, end, incarnation) if head is not None and head.seq == end.seq else None
+    return LogSlice(start, tuple(_open(replica, envelope) for envelope in envelopes), end, whole)
 
 
-def check_head(replica: Replica, head: ShortHead, at: Position, incarnation: int) -> None:
+def check_head(replica: Replica, head: ShortHead, at: Position, incarnation: int) -> Head:
     """A short head verifies only if the relay's log hash at that position is this device's (SPEC 10.2)."""
     whole = from_short(head, at.epoch, at.log_hash, replica.chain.head.hash, incarnation)
     try:
         verify_head(whole, replica.set_id, replica.chain.relay_key)
     except E2esyncError as error:
         raise ForkDetected(f"the relay's head at {at.epoch}/{at.seq} is not of the log that it sent") from error
-    replica.store.put("head", encode([whole.body, whole.signature]))
+    return whole
+
+
+def keep_head(replica: Replica, head: Head) -> None:
+    """Remember the relay's newest head: heartbeats show it to the other members (SPEC 10.7)."""
+    replica.store.put("head", encode([head.body, head.signature]))
 
 
 def fold(replica: Replica, part: LogSlice, blobs: Mapping[bytes, bytes], now: int) -> Folded:
     """Fold a slice into the shared state, all or nothing. `blobs` holds what `wanted` named (SPEC 8.4)."""
     store = replica.store
+    _check_own(replica, part)
     with store.transaction():
         folding = _Folding(replica, blobs)
         without = 0
-        for offset, opened in enumerate(part.opened):
+        for opened in part.opened:
             if opened.entry is None or not folding.entry(opened.entry, opened.blobs):
                 without += 1
-            if opened.entry is not None and opened.entry.author == replica.member:
-                _landed(store, opened.entry, part.start + offset)
-        folding.write(now)
+        _landed(replica, part)
+        folding.write(now, history=_is_new(store, part.end))
         store.add_envelopes(part.start, (opened.envelope for opened in part.opened))
         write_position(store, part.end)
-        store.put("media", b"")
+        if part.head is not None:
+            keep_head(replica, part.head)
+        if any(BLOBS in state for state in folding.changed.values()):
+            store.put("media", b"")
         shown = _show(replica, folding.changed)
     entries = len(part.opened) - without
     return Folded(frozenset(shown), entries, without, len(folding.unknown), tuple(folding.detections))
@@ -153,10 +169,43 @@ def _open(replica: Replica, envelope: bytes) -> Opened:
         return Opened(envelope, None, ())
 
 
-def _landed(store: ReplicaStore, entry: Entry, seq: int) -> None:
-    for row in store.outbox():
-        if row.counter == entry.counter and row.entry == entry.raw:
-            store.update_outbox(OutboxRow(row.counter, row.entry, row.envelope, seq))
+def _own(replica: Replica, part: LogSlice) -> dict[int, Entry]:
+    """The entries of this device in a slice, by their position."""
+    return {seq: one.entry for seq, one in enumerate(part.opened, part.start)
+            if one.entry is not None and one.entry.author == replica.member}
+
+
+def _check_own(replica: Replica, part: LogSlice) -> None:
+    """Raises CloneDetected, and freezes, for an entry under this device's key that it has not made (SPEC 10.3).
+
+    Nothing of the slice is folded then: what this device has not sent must not be taken for what the other one wrote.
+    """
+    own = _own(replica, part)
+    if not own:
+        return
+    made = {row.counter: row.entry for row in replica.store.outbox()}
+    last, _last_id = last_own(replica)
+    for entry in own.values():
+        if entry.counter > last or made.get(entry.counter, entry.raw) != entry.raw:
+            replica.freeze(CloneDetected.code)
+            raise CloneDetected(f"another device has written entry {entry.counter} under this device's index")
+
+
+def _landed(replica: Replica, part: LogSlice) -> None:
+    """Note where own entries stand in the log."""
+    own = {entry.raw: seq for seq, entry in _own(replica, part).items()}
+    for row in replica.store.outbox() if own else ():
+        if row.entry in own:
+            replica.store.update_outbox(OutboxRow(row.counter, row.entry, row.envelope, own[row.entry]))
+
+
+def _is_new(store: ReplicaStore, end: Position) -> bool:
+    """Whether the log was never folded this far: what is folded again (SPEC 14.3 step 6) has its history already."""
+    stored = store.get("folded")
+    if stored is not None and decode(stored) >= [end.epoch, end.seq]:
+        return False
+    store.put("folded", encode([end.epoch, end.seq]))
+    return True
 
 
 class _States(MutableMapping[bytes, bytes]):
@@ -210,6 +259,7 @@ class _Folding:
         self._fetch = fetcher(blobs.get)
         self._epoch = replica.position.epoch
         self._results: list[FoldResult] = []
+        self._batches: dict[bytes, list[tuple[bytes, bytes]]] = {}
         self._taken: dict[bytes, tuple[bytes, int]] = {}
         self._named: frozenset[bytes] = frozenset()
         self.detections: list[Detection] = []
@@ -236,44 +286,53 @@ class _Folding:
                 pending.author, pending.counter, pending.entry_id, pending.claimed, pending.ops, pending.size,
                 self._epoch, self._items, prev=pending.prev,
             )
-        except (EntryInvalid, SnapshotInvalid, CryptoError):
+        except EntryInvalid:
             # A batch whose chunks are not what it says has no effect, for everybody alike.
             return False
         if applied.status is Status.FORKED:
-            self._equivocation(entry)
+            self.detections.append(ForkDetected(f"member {entry.author} wrote two entries numbered {entry.counter}"))
         if applied.status is Status.PARKED:
             self._raw[entry.author, entry.counter] = entry.raw
+        if applied.results:
+            for op in pending.ops:
+                if isinstance(op, BatchOp):
+                    self._take_run(op)
         self._results += applied.results
         return bool(applied.results)
 
     def _items(self, op: BatchOp) -> list[tuple[bytes, bytes]]:
+        """The contacts of a batch. Whatever is wrong with its blobs is wrong with its entry."""
         run = batch_run(op)
-        index = self._fetch(run.index_id)
-        if not named_blobs(run, run_chunks(self._replica.set_id, run, index)) <= self._named:
-            raise EntryInvalid("a batch lies in blobs that its envelope does not name")
-        items = list(run_items(self._replica.set_id, run, self._fetch))
-        runs = self._store.runs()
-        number = max((run.number for run in runs), default=0) + 1
-        self._store.put_runs([*runs, RunRow(number, op.index_id, op.index_key, op.count)])
-        self._taken.update({contact: (state, number) for contact, state in items})
+        try:
+            chunks = run_chunks(self._replica.set_id, run, self._fetch(run.index_id))
+            if not named_blobs(run, chunks) <= self._named:
+                raise EntryInvalid("a batch lies in blobs that its envelope does not name")
+            items = self._batches[op.index_id] = list(run_items(self._replica.set_id, run, self._fetch))
+        except (ObjectError, CryptoError, WireError) as error:
+            raise EntryInvalid(f"a batch is not what its entry says: {error.message}") from error
         return items
 
-    def _equivocation(self, entry: Entry) -> None:
-        """Two entries under one counter: a copied device, or a malicious one (SPEC 8.4 step 1)."""
-        if entry.author == self._replica.member:
-            self._replica.freeze(CloneDetected.code)
-            self.detections.append(CloneDetected("another device writes under this device's index"))
-        else:
-            self.detections.append(ForkDetected(f"member {entry.author} wrote two entries numbered {entry.counter}"))
+    def _take_run(self, op: BatchOp) -> None:
+        """A batch that was folded is a run of the next snapshot (SPEC 11.3)."""
+        runs = self._store.runs()
+        if any(run.index_id == op.index_id for run in runs):
+            return
+        number = max((run.number for run in runs), default=0) + 1
+        self._store.put_runs([*runs, RunRow(number, op.index_id, op.index_key, op.count)])
+        self._taken.update({contact: (state, number) for contact, state in self._batches.pop(op.index_id)})
 
-    def write(self, now: int) -> None:
-        """Put what changed into the store."""
+    def write(self, now: int, *, history: bool) -> None:
+        """Put what changed into the store; into the local history only with `history`."""
         unsettled = {contact for one in self._results for contact in one.unsettled}
         rows = []
         for contact, state in self.changed.items():
             taken = self._taken.get(contact)
             run = taken[1] if taken is not None and taken[0] == state else DIRTY
             rows.append(ContactRow(contact, state, contact_hash(contact, state), run, contact in unsettled))
+        for contact in self._taken.keys() - self.changed.keys():
+            # The batch gives it a state that it does not have: its item would have made it too large.
+            row = self._store.contact(contact)
+            rows += [replace(row, run=DIRTY)] if row is not None else []
         self._store.put_contacts(rows)
         for member in {one.author for one in self._results}:
             self._store.put_vector(member, *self._set.vector[member])
@@ -281,11 +340,21 @@ class _Folding:
         if self.unknown:
             known = decode(self._store.get("unknown") or encode([]))
             self._store.put("unknown", encode([*known, *self.unknown]))
-        self._store.add_superseded(
-            SupersededRow(one.contact, one.life, one.path, encode(one.value), one.author, one.counter, one.time,
-                          one.by_author, one.by_counter, now)
-            for result in self._results for one in result.superseded
-        )
+        if history:
+            self._store.add_superseded(row for result in self._results for row in _history(result, now))
+
+
+def _history(result: FoldResult, now: int) -> Iterator[SupersededRow]:
+    """What an entry replaced, and what the lives held that it deleted."""
+    for one in result.superseded:
+        yield SupersededRow(one.contact, one.life, one.path, encode(one.value), one.author, one.counter, one.time,
+                            one.by_author, one.by_counter, now)
+    for gone in result.deleted:
+        life = unpack(gone.before).life(gone.life) if gone.before else None
+        for group in life.groups if life else ():
+            for path, value in group.values.items():
+                yield SupersededRow(gone.contact, gone.life, path, encode(value), group.member, group.counter,
+                                    group.time, result.author, result.counter, now)
 
 
 def _pending(entry: Entry) -> Pending:

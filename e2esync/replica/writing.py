@@ -75,6 +75,7 @@ def write_batch(replica: Replica, items: Iterable[tuple[bytes, dict[str, Value]]
         store.put_overlay(fresh)
         store.mark_shown(contact for contact, _state in fresh)
         _show(replica, known)
+        _made(replica, entry.counter, entry.id)
 
 
 def pack(replica: Replica, entropy: Entropy) -> int:
@@ -92,6 +93,7 @@ def pack(replica: Replica, entropy: Entropy) -> int:
             prev = entry.id
             made += 1
         if rows:
+            _made(replica, counter, prev)
             store.delete_pending(rows[-1].number)
     return made
 
@@ -119,12 +121,17 @@ def seal_outbox(replica: Replica, entropy: Entropy) -> list[OutboxRow]:
 
 
 def last_own(replica: Replica) -> tuple[int, bytes]:
-    """Counter and id of this device's newest entry: in the outbox, else the newest that the shared state holds."""
-    outbox = replica.store.outbox()
-    if outbox:
-        newest = parse_entry(outbox[-1].entry)
-        return newest.counter, newest.id
-    return replica.store.vector().get(replica.member, (0, bytes(HASH)))
+    """Counter and id of the newest entry that this device has made."""
+    made = replica.store.get("made")
+    if made is None:
+        return 0, bytes(HASH)
+    counter, entry_id = decode(made)
+    return counter, entry_id
+
+
+def _made(replica: Replica, counter: int, entry_id: bytes) -> None:
+    """Remember the newest own entry, so that an edit need not look through the outbox for it."""
+    replica.store.put("made", encode([counter, entry_id]))
 
 
 def current_context(replica: Replica) -> bytes:
@@ -138,7 +145,7 @@ def lay_over(replica: Replica, contacts: Iterable[bytes]) -> set[bytes]:
     """Lay own unlanded writes over the shared state of these contacts again; returns whose shown state changed."""
     store = replica.store
     vector = {member: counter for member, (counter, _id) in store.vector().items()}
-    batches = _OwnBatches(replica)
+    batches = OwnBatches(replica)
     changed, plain, laid = set(), [], []
     for contact in contacts:
         before = store.overlay(contact)
@@ -163,11 +170,10 @@ def all_landed(replica: Replica) -> bool:
     """Whether the shared state holds every write of this device."""
     store = replica.store
     landed = store.vector().get(replica.member, (0, b""))[0]
-    outbox = store.outbox()
-    return not store.pending() and (not outbox or outbox[-1].counter <= landed)
+    return last_own(replica)[0] <= landed and not store.pending()
 
 
-class _OwnBatches:
+class OwnBatches:
     """The items of own batches that wait in the outbox, by contact; read from their blobs when first asked for."""
 
     def __init__(self, replica: Replica) -> None:
@@ -178,12 +184,13 @@ class _OwnBatches:
         """What `fold_ops` asks for a batch's items, cut down to one contact."""
 
         def items(op: BatchOp) -> list[tuple[bytes, bytes]]:
-            state = self._batch(op).get(contact)
+            state = self.items(op).get(contact)
             return [(contact, state)] if state else []
 
         return items
 
-    def _batch(self, op: BatchOp) -> dict[bytes, bytes]:
+    def items(self, op: BatchOp) -> dict[bytes, bytes]:
+        """Contact → packed state, of all that a batch writes."""
         if op.index_id not in self._items:
             fetch = fetcher(self._replica.store.upload)
             self._items[op.index_id] = dict(run_items(self._replica.set_id, batch_run(op), fetch))
@@ -243,6 +250,7 @@ def _sign_again(replica: Replica, entropy: Entropy) -> None:
         )
         store.update_outbox(OutboxRow(row.counter, entry.raw, b"", 0))
         prev = entry.id
+        _made(replica, entry.counter, entry.id)
     store.drop("resign")
 
 

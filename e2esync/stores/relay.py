@@ -28,7 +28,7 @@ from e2esync.session.rules import Declined
 from e2esync.stores import relay_log, relay_slots
 from e2esync.stores.relay_batch import Admitted, Batch, BatchResult, Identity, Logged, Outcome, Views
 from e2esync.stores.relay_blobs import put_blob, sweep_blobs
-from e2esync.stores.relay_schema import FileLock, open_reader, open_writer, storage_error
+from e2esync.stores.relay_schema import FileLock, open_checkpointer, open_reader, open_writer, storage_error
 
 _WAL_PAGES_MAX: Final = 16_384
 """Beyond 64 MiB of log the writer stops for a checkpoint: the background one is not keeping up."""
@@ -49,17 +49,17 @@ class RelayStore:
         self._quota = set_bytes_max
         self._views = Views()
         self._wal_pages = 0
+        self._connections: list[apsw.Connection] = []
         self.commits = 0
         try:
-            self._writer = open_writer(self.path)
-            self._reader = open_reader(self.path)
-            self._checkpointer = open_writer_again(self.path)
+            self._writer = self._opened(open_writer(self.path))
+            self._reader = self._opened(open_reader(self.path))
+            self._checkpointer = self._opened(open_checkpointer(self.path))
             self._identity = self._load_identity(draw)
-        except apsw.Error as error:
-            self._lock.release()
-            raise storage_error(error, self.path) from error
-        except BaseException:
-            self._lock.release()
+        except BaseException as error:
+            self.close()
+            if isinstance(error, apsw.Error):
+                raise storage_error(error, self.path) from error
             raise
         self._writer.set_wal_hook(self._wal_grew)
 
@@ -130,8 +130,9 @@ class RelayStore:
 
     def close(self) -> None:
         """Closes the file; idempotent."""
-        for connection in (self._checkpointer, self._reader, self._writer):
-            connection.close()
+        while self._connections:
+            # The writer is the last one: closing it moves the log into the file.
+            self._connections.pop().close()
         self._lock.release()
 
     def __enter__(self) -> RelayStore:
@@ -139,6 +140,10 @@ class RelayStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _opened(self, connection: apsw.Connection) -> apsw.Connection:
+        self._connections.append(connection)
+        return connection
 
     def _decide(self, batch: Batch, command: Admit | Change) -> Outcome | Logged | tuple[bytes, int, int]:
         try:
@@ -241,10 +246,3 @@ def _outcome(
         return Outcome(m.Appended(decided.seq, heads[decided.set_id, decided.epoch]), decided)
     set_id, epoch, seq = decided
     return Outcome(m.Appended(seq, heads[set_id, epoch]))
-
-
-def open_writer_again(path: Path) -> apsw.Connection:
-    """A second connection that may write, for checkpoints only."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    connection.set_busy_timeout(100)
-    return connection

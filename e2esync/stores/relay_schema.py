@@ -137,6 +137,16 @@ def open_reader(path: Path) -> apsw.Connection:
     return connection
 
 
+def open_checkpointer(path: Path) -> apsw.Connection:
+    """A connection that moves the log into the file, beside the writer."""
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        connection.set_busy_timeout(100)
+    except apsw.Error as error:
+        raise storage_error(error, path) from error
+    return connection
+
+
 def _check_header(path: Path) -> None:
     try:
         with path.open("rb") as file:

@@ -95,9 +95,9 @@ async def one_run(content: bytes, folder: Path) -> tuple[Times, Sizes]:
         await sync(first.profile)
         await sync(second.profile)
         await _live_edits(first, second, times, sizes)
+        await _devices(here, first, second, sizes)
         await _session(first, sizes)
         await sync(second.profile)
-        await _devices(here, first, second, sizes)
         assert digest(first.store) == digest(second.store)
         for book in (first, second):
             book.profile.close()
