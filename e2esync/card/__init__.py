@@ -1,4 +1,4 @@
-"""Cards (SPEC "Card"): JSContact in memory, registers in storage, vCard 2.1, 3.0 and 4.0 in and out.
+"""Cards (SPEC 7): JSContact in memory, registers in storage, vCard 2.1, 3.0 and 4.0 in and out.
 
 Invariants: pure functions that know nothing of keys, sync, files or clocks; hostile input raises ``BadCard`` or
 nothing; what nobody touched goes out byte for byte as it came in.

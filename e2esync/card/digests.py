@@ -1,4 +1,4 @@
-"""Short hashes of card values (SPEC "Card"): entry ids, the uid of a card that has none, base and media digests.
+"""Short hashes of card values (SPEC 7): entry ids, the uid of a card that has none, base and media digests.
 
 Invariants: equal input gives equal output on every device; ids and media digests are keyed with the salt (the set
 id), so that they tell nothing outside the set; base digests never leave the origin register.

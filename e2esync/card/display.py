@@ -1,4 +1,4 @@
-"""What people see of a card (SPEC "Card"): its name, and any text made safe for a terminal.
+"""What people see of a card (SPEC 7): its name, and any text made safe for a terminal.
 
 Invariants: ``sanitize`` is the one sink of untrusted text (attack A50): what it returns holds no control, no escape
 sequence, no line break and no invisible formatting; display never changes what is stored.

@@ -1,4 +1,4 @@
-"""Registers to the text of a vCard (SPEC "Card"): the writer's lines, put into the shape of the import.
+"""Registers to the text of a vCard (SPEC 7): the writer's lines, put into the shape of the import.
 
 Invariants: an untouched card of its own version is the text it was read from, to the byte; after an edit only the
 lines of the edited register differ (and REV, which would lie, is left out); hostile origin records cost linear time

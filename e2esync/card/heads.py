@@ -1,4 +1,4 @@
-"""Content lines to heads and values, and the style that heads betray (SPEC "Card").
+"""Content lines to heads and values, and the style that heads betray (SPEC 7).
 
 Invariants: a head is parsed once for each distinct text of a file; what is no content line is None, never an error;
 all texts of a head are valid Unicode, whatever the bytes of the file.

@@ -1,4 +1,4 @@
-"""JSContact as JSON (SPEC "Card"; RFC 9553): arrays of cards or single cards, strict, in and out.
+"""JSContact as JSON (SPEC 7; RFC 9553): arrays of cards or single cards, strict, in and out.
 
 Invariants: duplicate names, NaN, infinities and invalid Unicode are refused; a card that is refused does not take
 the others of its file along; inline media leave the card on reading and come back on writing.

@@ -1,4 +1,4 @@
-"""The layout of an imported file (SPEC "Card"): order of cards, encoding, byte order mark, bytes between cards.
+"""The layout of an imported file (SPEC 7): order of cards, encoding, byte order mark, bytes between cards.
 
 Invariants: with the cards it gives the file back to the byte; as a plain value it can be stored in an import record.
 """

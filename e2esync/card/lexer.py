@@ -1,4 +1,4 @@
-"""Bytes of a .vcf file into cards of content lines (SPEC "Card"): encodings, line ends, folds, nesting.
+"""Bytes of a .vcf file into cards of content lines (SPEC 7): encodings, line ends, folds, nesting.
 
 Invariants: nothing is lost: the raw text of the lines and their ends, joined, is the text of the card; a line ends
 at CRLF or LF only (at CR in files that have no LF), so no other character can start a property (attack A51);

@@ -1,4 +1,4 @@
-"""What a well-formed JSContact card is (SPEC "Card"; RFC 9553, RFC 9982).
+"""What a well-formed JSContact card is (SPEC 7; RFC 9553, RFC 9982).
 
 Invariants: ``check_card`` decides shape and limits, never meaning: members that a newer version adds are let
 through, so that devices of all versions keep each other's data. Its cost is bounded by the size of the card.

@@ -1,4 +1,4 @@
-"""The origin record: what an export needs to give back the bytes of the import (SPEC "Card").
+"""The origin record: what an export needs to give back the bytes of the import (SPEC 7).
 
 One register per card, ``[style, base, ops?]``. *base*: a four-byte digest of each register, in the order of the file:
 the *slots*. (The uid has a slot without a digest where the style says that it came first or last.) *ops*: how the

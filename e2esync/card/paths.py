@@ -1,4 +1,4 @@
-"""Register paths (SPEC "Card"): ``property`` or ``property/id`` as one string.
+"""Register paths (SPEC 7): ``property`` or ``property/id`` as one string.
 
 Invariants: in the property part ``~`` and ``/`` are written ``~0`` and ``~1``; the first ``/`` splits; the id part is
 verbatim and may hold anything. So a path has one spelling, and a property name with a slash cannot pose as another.

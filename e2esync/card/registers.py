@@ -1,4 +1,4 @@
-"""JSContact cards to registers and back (SPEC "Card", design: a whole entry is one value).
+"""JSContact cards to registers and back (SPEC 7, design: a whole entry is one value).
 
 Invariants: ``assemble(flatten(card))`` is the card with version "1.0" (the order within ``vCardProps`` apart);
 ``updated`` is never a register (it is the largest operation time); the origin register is never in a card.

@@ -1,4 +1,4 @@
-"""How the shape of a card's file differs from what the writer gives (SPEC "Card", origin record).
+"""How the shape of a card's file differs from what the writer gives (SPEC 7, origin record).
 
 Invariants: exact: None only where writing gives every byte of the file back. Most lines of most books are so plain
 that this is seen without writing them: what a head is written as depends, for these, on the head alone, and is

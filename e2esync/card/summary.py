@@ -1,4 +1,4 @@
-"""What a list of contacts shows and searches (SPEC "Card"): fast, for books of ten thousand cards.
+"""What a list of contacts shows and searches (SPEC 7): fast, for books of ten thousand cards.
 
 Invariants: derived from registers alone; nothing here is ever stored in the set.
 """

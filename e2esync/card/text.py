@@ -1,4 +1,4 @@
-"""Text codecs of vCard (SPEC "Card"): escapes, quoted-printable, charsets, folding.
+"""Text codecs of vCard (SPEC 7): escapes, quoted-printable, charsets, folding.
 
 Invariants: every function is linear in its input; decoding never raises, whatever the bytes; what an encoder
 writes holds no line feed but its own folds, so a value can never become another property (attack A51).

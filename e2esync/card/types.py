@@ -1,4 +1,4 @@
-"""The words that the card floor's modules share (SPEC "Card"): values, content lines, styles.
+"""The words that the card floor's modules share (SPEC 7): values, content lines, styles.
 
 Invariants: nothing here does anything but hold data; a ``Line`` never outlives the reading of its card.
 """

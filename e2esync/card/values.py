@@ -1,4 +1,4 @@
-"""What a JSON value within limits is, and what an Id is (SPEC "Card"; RFC 9553 1.4).
+"""What a JSON value within limits is, and what an Id is (SPEC 7; RFC 9553 1.4).
 
 Invariants: the cost is bounded by the size of the value; nothing but ``BadCard`` is raised.
 """

@@ -1,4 +1,4 @@
-"""Files of vCards in and out (SPEC "Card"): the entry points of the card floor.
+"""Files of vCards in and out (SPEC 7): the entry points of the card floor.
 
 Invariants: pure functions of their arguments: no clock, no randomness, equal results on every device; no bytes make
 them raise; one bad card or line never stops the file: it is quarantined with its raw text and the rest is read.

@@ -265,7 +265,8 @@ class Book:
             contact = contact_id(self.set_id, card.uid, card.ordinal)
             state = shown_state(self.store, contact)
             shown = view(state) if state else None
-            known = {path: value for path, value in shown.registers.items() if not path.startswith("blobs/")} if shown else {}
+            current = shown.registers.items() if shown else ()
+            known = {path: value for path, value in current if not path.startswith("blobs/")}
             values = changes(known, card.registers) if shown else card.registers
             if not values:
                 plan.identical.append(contact)

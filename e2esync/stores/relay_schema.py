@@ -158,6 +158,10 @@ def _check_header(path: Path) -> None:
     if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
         raise ProfileDamaged(f"{path} is no relay database", _RESTORE)
     # SQLite notices that a file was cut short only on reading what is missing: the relay would start, and fail later.
+    # Beside a log a short file is no damage: a checkpoint was interrupted, and the log has every page that it moved.
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        return
     page = int.from_bytes(header[16:18], "big")
     if (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big") > size:
         raise ProfileDamaged(f"{path} is shorter than it says: it was cut off", _RESTORE)

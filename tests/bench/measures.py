@@ -87,8 +87,7 @@ async def one_run(content: bytes, folder: Path) -> tuple[Times, Sizes]:
     async with world(folder) as here:
         first = await here.first(b"")
         import_times(content, first, times)
-        await here.tap.take()
-        await _upload(here, first, times, sizes)
+        await _upload(first, times, sizes)
         await _reconnect(first, sizes)
         second = here.profile()
         await _restore(here, first, second, times)
@@ -104,7 +103,7 @@ async def one_run(content: bytes, folder: Path) -> tuple[Times, Sizes]:
     return times, sizes
 
 
-async def _upload(here: World, first: Book, times: Times, sizes: Sizes) -> None:
+async def _upload(first: Book, times: Times, sizes: Sizes) -> None:
     empty = await inspect(first.profile)
     begun = time.perf_counter()
     done = await sync(first.profile)
@@ -199,9 +198,7 @@ async def _counted(here: World, first: Book, work: Callable[[], Any]) -> int:
     for number, row in enumerate(first.list()[:20]):
         _edit(first, row.contact, f"+44 40 7946 {number:04d}")
     await sync(first.profile)
-    await here.tap.take()
-    await work()
-    return sum(await here.tap.take())
+    return await here.counted(first, work)
 
 
 def _edit(book: Book, contact: bytes, number: str) -> None:

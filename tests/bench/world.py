@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ ENTROPY = SystemEntropy()
 
 
 class World:
-    """A relay, a tap in front of it, and a folder for profiles. The first device's wire goes through the tap."""
+    """A relay, a tap in front of it for who wants bytes counted, and a folder for profiles."""
 
     def __init__(self, relay: RelayProcess, tap: Tap, folder: Path) -> None:
         self.relay = relay
@@ -33,7 +33,7 @@ class World:
     async def first(self, content: bytes) -> Book:
         """A device with a new set and an imported, unsent book; its key is in a file."""
         book = self.profile()
-        await create_set(book.profile, self.tap.url, "First", RecoveryKit.generate(ENTROPY))
+        await create_set(book.profile, self.relay.url, "First", RecoveryKit.generate(ENTROPY))
         book.apply(book.plan(read_vcards(content, salt=book.set_id)))
         return book
 
@@ -43,6 +43,16 @@ class World:
         home = self.folder / f"device{self._devices}"
         way = Plain() if plain else KeyFile(home.with_suffix(".key"))
         return Book(Profile.create(home, way, entropy=ENTROPY))
+
+    async def counted(self, book: Book, work: Callable[[], Awaitable[None]]) -> int:
+        """All bytes on a device's wire, both ways, while something is done."""
+        store = book.profile.store
+        info = store.books()[0]
+        store.put_book(info._replace(relay=self.tap.url))
+        await self.tap.take()
+        await work()
+        store.put_book(info)
+        return sum(await self.tap.take())
 
     async def add(self, sponsor: Book, newcomer: Book) -> None:
         """Pair, and restore the book on the new device."""

@@ -147,7 +147,9 @@ def test_blobs_and_their_parts() -> None:
     declined(Refusal.BAD_BLOB, rules.check_blob, name, [data[3:], data[:3]])
     rules.check_part(10, None, 0, b"x" * 10)
     rules.check_part(10, 10, 9, b"x")
-    for size, known, offset, part in ((10, 11, 0, b"x"), (10, None, 10, b"x"), (10, None, 0, b""), (2**20 + 1, None, 0, b"x")):
+    for size, known, offset, part in (
+        (10, 11, 0, b"x"), (10, None, 10, b"x"), (10, None, 0, b""), (2**20 + 1, None, 0, b"x"),
+    ):
         declined(Refusal.BAD_BLOB, rules.check_part, size, known, offset, part)
 
 

@@ -1,4 +1,4 @@
-"""One vCard to registers (SPEC "Card"): the table of properties, and the loop that walks it.
+"""One vCard to registers (SPEC 7): the table of properties, and the loop that walks it.
 
 Invariants: a pure function of lines, salt and fallback uid; each line is owned by a register or free (VERSION, REV,
 what cannot be read); a property that its handler refuses is kept whole in ``vCardProps``.

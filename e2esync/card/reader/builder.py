@@ -1,4 +1,4 @@
-"""The card under construction while its lines are read (SPEC "Card").
+"""The card under construction while its lines are read (SPEC 7).
 
 Invariants: every line ends up owned by one register, or free; a value that a handler cannot take goes whole into
 ``vCardProps``; nothing is ever dropped.

@@ -1,4 +1,4 @@
-"""Inline media and keys: PHOTO, LOGO, SOUND, KEY (SPEC "Card").
+"""Inline media and keys: PHOTO, LOGO, SOUND, KEY (SPEC 7).
 
 Invariants: bytes are never decoded as what they claim to be, never re-encoded, and never fetched from a URI
 (attack A53); inline bytes leave the card as ``{digest, size, mediaType}``; a URI stays a URI.

@@ -1,4 +1,4 @@
-"""Registers to content lines (SPEC "Card"): the table of JSContact properties.
+"""Registers to content lines (SPEC 7): the table of JSContact properties.
 
 Invariants: a pure function of registers, version and style; each register gives zero or more whole lines of its own;
 what vCard has no property for goes out as JSPROP (RFC 9555), so that nothing is lost in any version.

@@ -1,4 +1,4 @@
-"""The vCard being written: version, style, and how a property becomes a content line (SPEC "Card").
+"""The vCard being written: version, style, and how a property becomes a content line (SPEC 7).
 
 Invariants: a value never ends its line: newlines are escaped or quoted-printable, other controls dropped; names and
 parameter values hold no character that could end them (attack A51).
