@@ -140,13 +140,13 @@ async def join(profile: Profile, code_text: str, device_name: str, *, show_words
     if url is None:
         raise BadCode("the code does not say which relay to use", "add --relay URL")
     signing, sealing = SigningKey(entropy.draw("signing key", KEY)), SealingKey.generate(entropy)
-    joined = await _converse(Joiner(code, signing, sealing, device_name, entropy), url, code, show_words, entropy)
-    try:
-        replica = await _arrive(profile, book, url, joined, signing, sealing, progress, entropy, now)
-    except BaseException:
-        profile.store.delete_book(book)
-        raise
-    return replica
+    with profile.sync_lock():
+        joined = await _converse(Joiner(code, signing, sealing, device_name, entropy), url, code, show_words, entropy)
+        try:
+            return await _arrive(profile, book, url, joined, signing, sealing, progress, entropy, now)
+        except BaseException:
+            profile.store.delete_book(book)
+            raise
 
 
 async def _meet(sponsor: Sponsor, mailbox: Mailbox, ask_words: Callable[[str], Awaitable[str]] | None) -> Proposal:
@@ -203,8 +203,9 @@ async def _arrive(profile: Profile, book: int, url: str, joined: Joined, signing
         assert connection.head is not None
         link = make_link(connection.head, progress, entropy, now)
         store = profile.store.book(book)
-        replica = await connection.run(arrive(store, link, joined, signing, sealing))
+        # Before the keys: a device that is killed while it arrives finds its relay, and goes on with the next sync.
         profile.store.put_book(BookInfo(book, joined.set_id, "", url))
+        replica = await connection.run(arrive(store, link, joined, signing, sealing))
         await connection.run(sync_procedure(replica, link))
         return replica
     finally:

@@ -22,20 +22,22 @@ from e2esync.client.connection import Connection
 from e2esync.client.entropy import SystemEntropy
 from e2esync.client.profile import Profile
 from e2esync.crypto import Entropy
+from e2esync.epoch.record import parse_record
 from e2esync.errors import Detection, DeviceRemoved, ProfileExists, Refused, Unreachable
-from e2esync.limits import HEARTBEAT_INTERVAL
 from e2esync.log.head import Head
 from e2esync.procedures.founding import create
 from e2esync.procedures.opening import announce
 from e2esync.procedures.reading import read_on, take
 from e2esync.procedures.sending import send
 from e2esync.procedures.steps import Link
-from e2esync.procedures.syncing import be_heard, fetch_media
+from e2esync.procedures.syncing import be_heard, fetch_media, keep_house
 from e2esync.procedures.syncing import sync as sync_procedure
+from e2esync.replica.announcing import heard_at
 from e2esync.replica.core import Replica
 from e2esync.replica.founding import found
 from e2esync.replica.own_object import name_book, name_device
 from e2esync.replica.port import SlotRow
+from e2esync.replica.writing import last_own
 from e2esync.session.messages import Inspect, Inspected, LogPush, RecordPush, SlotPush
 from e2esync.stores.profile import BookInfo
 from e2esync.wire import encode
@@ -94,7 +96,9 @@ async def sync(profile: Profile, book: int = 0, *, progress: Progress = no_progr
     """
     with profile.sync_lock():
         async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
+            epoch = online.replica.position.epoch
             done = await online.connection.run(sync_procedure(online.replica, online.link))
+            _forget_secrets(profile, online.replica, epoch)
             online.replica.store.put("notices", encode([str(notice) for notice in online.link.notices]))
             wire = online.connection.transport
             return SyncResult(
@@ -114,11 +118,17 @@ async def watch(profile: Profile, book: int = 0, *, on_event: Callable[[str], No
         while True:
             try:
                 async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
+                    epoch = online.replica.position.epoch
                     await online.connection.run(sync_procedure(online.replica, online.link))
+                    _forget_secrets(profile, online.replica, epoch)
                     on_event("connected")
                     delay = RECONNECT_FIRST
-                    await _stay(online, on_event)
+                    await _stay(profile, online, on_event)
             except Unreachable:
+                on_event("unreachable")
+            except Refused as error:
+                if error.reason not in ("Busy", "EpochClosed", "HeadMoved", "TooOften"):
+                    raise
                 on_event("unreachable")
             # Jitter, so that the devices of a relay that was restarted do not all come back in one moment.
             await trio.sleep(delay * random.uniform(0.5, 1.0))
@@ -137,18 +147,16 @@ async def create_set(profile: Profile, relay_url: str, device_name: str, kit: Re
         raise ProfileExists("this profile is in a contact set already")
     visit = await Connection.as_visitor(relay_url, None, entropy)
     try:
-        founding = found(store, kit.signing_key(0), kit.sealing_key(0), visit.relay_key, now(), entropy)
-        await visit.run(create(founding))
-    except BaseException:
-        profile.store.delete_book(book)
-        raise
+        # One transaction over the network too: a profile that is killed here is as it was, and `init` begins anew.
+        with profile.store.transaction():
+            founding = found(store, kit.signing_key(0), kit.sealing_key(0), visit.relay_key, now(), entropy)
+            replica = Replica(store)
+            profile.store.put_book(BookInfo(book, founding.set_id, book_name, relay_url))
+            name_book(replica, book_name, now())
+            name_device(replica, replica.member, device_name, now())
+            await visit.run(create(founding))
     finally:
         await visit.aclose()
-    replica = Replica(store)
-    with profile.store.transaction():
-        profile.store.put_book(BookInfo(book, founding.set_id, book_name, relay_url))
-        name_book(replica, book_name, now())
-        name_device(replica, replica.member, device_name, now())
     return replica
 
 
@@ -198,36 +206,58 @@ def relay_url(profile: Profile, book: int) -> str:
     raise Unreachable("this book has no relay", "`e2esync init --relay URL` makes one with a relay")
 
 
-async def _stay(online: Online, on_event: Callable[[str], None]) -> None:
+def _forget_secrets(profile: Profile, replica: Replica, before: int) -> None:
+    """After an epoch change: what was erased leaves the write-ahead log too (SPEC 14.2 step 7)."""
+    if replica.position.epoch != before:
+        profile.store.purge()
+
+
+async def _stay(profile: Profile, online: Online, on_event: Callable[[str], None]) -> None:
     """Alternate between what others push and what this profile's other processes have written."""
+    replica, link, run = online.replica, online.link, online.connection.run
+    sent = last_own(replica)
     while True:
+        push = None
         with trio.move_on_after(LOCAL_POLL):
-            await _take_push(online, await online.connection.next_push(), on_event)
-            continue
-        store = online.replica.store
-        if store.pending() or any(not row.seq for row in store.outbox()):
-            await online.connection.run(send(online.replica, online.link))
-            on_event("sent")
-        if online.link.now() % HEARTBEAT_INTERVAL < LOCAL_POLL * 2000:
-            await online.connection.run(be_heard(online.replica, online.link))
+            # Only the waiting may be broken off: a procedure that has asked must hear its answers.
+            push = await online.connection.next_push()
+        epoch = replica.position.epoch
+        if push is not None:
+            await _take_push(online, push, on_event)
+        if replica.store.pending() or last_own(replica) != sent:
+            if await run(send(replica, link)):
+                on_event("sent")
+            await run(keep_house(replica, link, compact=True))
+            sent = last_own(replica)
+        await run(be_heard(replica, link))
+        _forget_secrets(profile, replica, epoch)
 
 
 async def _take_push(online: Online, push: object, on_event: Callable[[str], None]) -> None:
     replica, link, run = online.replica, online.link, online.connection.run
+    position = replica.position
     if isinstance(push, LogPush):
-        position = replica.position
-        if (push.epoch, push.start) == (position.epoch, position.seq + 1):
+        end = push.start + len(push.envelopes) - 1
+        if (push.epoch, end) <= (position.epoch, position.seq):
+            return
+        if (push.epoch, push.start, push.head.seq) == (position.epoch, position.seq + 1, end):
             await run(take(replica, link, push))
         else:
             await run(read_on(replica, link))
         await run(fetch_media(replica, link))
         on_event("received")
     elif isinstance(push, RecordPush):
-        link.epoch = replica.position.epoch + 1
+        epoch = parse_record(push.record).epoch
+        if epoch <= position.epoch:
+            return
+        link.epoch = max(link.epoch, epoch)
         await run(read_on(replica, link))
         await run(announce(replica, link))
+        await run(keep_house(replica, link, compact=False))
         await run(send(replica, link))
         on_event("epoch")
     elif isinstance(push, SlotPush):
-        heard = link.now() if push.heartbeat else 0
+        known = {row.member: row for row in replica.store.slots()}
+        before = known.get(push.member, SlotRow(push.member, b"", b"", 0))
+        heard = heard_at(replica, before, push.heartbeat, link.now())
         replica.store.put_slot(SlotRow(push.member, push.announcement, push.heartbeat, heard))

@@ -6,16 +6,24 @@ from collections.abc import Callable
 
 from e2esync.epoch.announcement import with_requests
 from e2esync.epoch.record import Change, Flag, Record, Remove
-from e2esync.errors import Refused, RemoteProtocolError
+from e2esync.errors import CloneDetected, Refused, RemoteProtocolError
 from e2esync.limits import CUT_AFTER_TRIES
 from e2esync.procedures.reading import begin_again, enter, read_on, take
 from e2esync.procedures.steps import Link, Procedure, accepted, ask, fetch_blob, upload_blobs
-from e2esync.replica.announcing import announcement, is_announced, mark_announced, next_number, valid_announcement
+from e2esync.replica.announcing import (
+    announcement,
+    heard_at,
+    is_announced,
+    mark_announced,
+    next_number,
+    sealing_key,
+    valid_announcement,
+)
 from e2esync.replica.core import Replica
 from e2esync.replica.entering import adopt_fold, kept_by_cut
 from e2esync.replica.opening import Opening, merged_runs, prepare
 from e2esync.replica.port import SlotRow
-from e2esync.replica.reading import check_head
+from e2esync.replica.reading import check_head, keep_head
 from e2esync.session.messages import LogPart, Open, Opened, PutSlot, ReadSlots, SlotList, SlotStored
 
 PLAIN = Flag(0)
@@ -29,8 +37,9 @@ def open_epoch(replica: Replica, link: Link, wish: Callable[[Replica], tuple[Cha
 
     `wish` is asked again after every lost race; None means that nothing is left to wish for, and nothing is opened.
     After `cut_after` lost races the log is closed before what members that are to be removed have written last.
-    Returns the record, or None. Raises RightMissing, ChainInvalid or Refused.
+    Returns the record, or None. Raises RightMissing, ChainInvalid or Refused, and CloneDetected on a frozen device.
     """
+    check_not_frozen(replica)
     for tries in range(TRIES):
         yield from read_on(replica, link)
         changes = wish(replica)
@@ -75,20 +84,39 @@ def announce(replica: Replica, link: Link) -> Procedure[None]:
     """Announce the sealing key that the open epoch calls for, once (SPEC 10.6)."""
     if is_announced(replica):
         return
-    own = announcement(replica, replica.signing_key, next_number(replica), link.entropy)
-    yield from ask(PutSlot(own, b""), SlotStored)
+    number = next_number(replica)
+    own = announcement(replica, replica.signing_key, number, link.entropy)
+    answers = yield [PutSlot(own, b"")]
+    if isinstance(answers[0], Refused) and answers[0].reason == "BadSlot":
+        slot = (yield from read_slots(replica, link)).get(replica.member)
+        served = valid_announcement(replica.chain, slot)
+        if served is None or served.number < number:
+            raise answers[0]
+        if served.seal_key != sealing_key(replica, number, link.entropy).public:
+            replica.freeze(CloneDetected.code)
+            raise CloneDetected("another device has announced a key under this device's index")
+    else:
+        accepted(answers[0], SlotStored)
     mark_announced(replica)
+
+
+def check_not_frozen(replica: Replica) -> None:
+    """Raises CloneDetected on a device that has stopped writing: nothing of it goes out any more."""
+    if replica.frozen:
+        raise CloneDetected("this device's profile is in use elsewhere too, or was restored from an old copy")
 
 
 def read_slots(replica: Replica, link: Link) -> Procedure[dict[int, SlotRow]]:
     """All slots as the relay serves them now; what is newer than what was known is kept."""
     served = yield from ask(ReadSlots(), SlotList)
     known = {row.member: row for row in replica.store.slots()}
-    for slot in served.slots:
-        before = known.get(slot.member, SlotRow(slot.member, b"", b"", 0))
-        heard = link.now() if slot.heartbeat and slot.heartbeat != before.heartbeat else before.heard
-        known[slot.member] = SlotRow(slot.member, slot.announcement, slot.heartbeat, heard)
-        replica.store.put_slot(known[slot.member])
+    with replica.store.transaction():
+        for slot in served.slots:
+            before = known.get(slot.member, SlotRow(slot.member, b"", b"", 0))
+            now = heard_at(replica, before, slot.heartbeat, link.now())
+            known[slot.member] = SlotRow(slot.member, slot.announcement, slot.heartbeat, now)
+            if known[slot.member] != before:
+                replica.store.put_slot(known[slot.member])
     return known
 
 
@@ -109,4 +137,4 @@ def _opened(replica: Replica, link: Link, opening: Opening, answer: Opened) -> N
     if not adopt_fold(replica, opening.entrance):
         raise RemoteProtocolError("the epoch that this device opened does not begin from its own state")
     link.epoch = replica.position.epoch
-    check_head(replica, answer.head, replica.position, link.head.incarnation)
+    keep_head(replica, check_head(replica, answer.head, replica.position, link.head.incarnation))

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from e2esync.errors import E2esyncError, ForkDetected, RemoteProtocolError, SnapshotInvalid
+from functools import reduce
+from typing import Final
+
+from e2esync.epoch.chain import Chain
+from e2esync.epoch.record import Record
+from e2esync.errors import (
+    E2esyncError,
+    ForkDetected,
+    Refused,
+    RemoteProtocolError,
+    SnapshotInvalid,
+    WithheldDetected,
+)
+from e2esync.log.envelope import next_log_hash
 from e2esync.procedures.steps import PIPELINE, Link, Procedure, ask, fetch_blob, fetch_blobs
+from e2esync.replica.announcing import ask_seal
 from e2esync.replica.core import EPOCH, Replica
 from e2esync.replica.entering import (
     Entrance,
     adopt_fold,
     adopt_snapshot,
-    closed_at,
+    check_dropped,
     extend,
     missing_runs,
     open_secret,
     read_manifest,
 )
-from e2esync.replica.reading import Folded, check_head, fold, open_slice
-from e2esync.replica.snapshots import batch_run, chunk_items, named_blobs, run_chunks
-from e2esync.session.messages import BoxAnswer, ChainPart, LogPart, LogPush, Read, ReadBox, ReadChain
+from e2esync.replica.port import ContactRow
+from e2esync.replica.reading import Folded, check_head, fold, keep_head, open_slice
+from e2esync.replica.snapshots import batch_run, chunk_items, contact_row, named_blobs, run_chunks
+from e2esync.session.messages import BoxAnswer, ChainPart, LogPart, LogPush, PutSlot, Read, ReadBox, ReadChain
 from e2esync.snapshot.manifest import RunRef
 from e2esync.snapshot.runs import ChunkRef
+
+HELD_MAX: Final = 16 << 20
+"""Bytes of a log that are held until its head is there."""
 
 
 def catch_up(replica: Replica, link: Link) -> Procedure[int]:
@@ -28,7 +46,7 @@ def catch_up(replica: Replica, link: Link) -> Procedure[int]:
     `check_welcome` has judged the head of the handshake: where it is the position, nothing more is asked.
     """
     position = replica.position
-    if link.epoch == position.epoch == link.head.epoch and link.head.seq == position.seq:
+    if link.epoch == position.epoch == link.head.epoch and link.head.seq == position.seq and replica.key is not None:
         return 0
     return (yield from read_on(replica, link))
 
@@ -37,19 +55,47 @@ def read_on(replica: Replica, link: Link) -> Procedure[int]:
     """Read to the head as it is now, through every epoch on the way; returns how many envelopes were folded."""
     folded = 0
     while True:
-        if link.epoch > replica.position.epoch:
+        # A device without a key was killed while it joined: it begins with the snapshot, whatever epoch is open.
+        if link.epoch > replica.position.epoch or replica.key is None:
             folded += yield from enter(replica, link)
-        part = yield from ask(Read(replica.position.epoch, replica.position.seq + 1), LogPart)
+        part = yield from _read_log(replica)
         if part.envelopes:
             yield from take(replica, link, part)
             folded += len(part.envelopes)
         elif part.head is not None:
-            check_head(replica, part.head, replica.position, link.head.incarnation)
-        if part.head is not None and part.head.seq <= replica.position.seq:
+            keep_head(replica, check_head(replica, part.head, replica.position, link.head.incarnation))
+        if part.head is not None:
             return folded
         if not part.envelopes:
             # A log that gives neither more nor a head has been closed: an epoch was opened that nobody told of.
             link.epoch = replica.position.epoch + 1
+
+
+def _read_log(replica: Replica, closes: int | None = None) -> Procedure[LogPart]:
+    """What follows the position: up to the relay's head, or up to where the log was `closed`.
+
+    It is held until then, because nothing but the head, or the record, says that it is the log which the others see;
+    of a log beyond 16 MiB as much as that. Without envelopes and head if the log was closed meanwhile.
+    """
+    epoch, first = replica.position.epoch, replica.position.seq + 1
+    envelopes: list[bytes] = []
+    held = 0
+    while closes is None or first + len(envelopes) <= closes:
+        part = yield from ask(Read(epoch, first + len(envelopes)), LogPart)
+        if (part.epoch, part.start) != (epoch, first + len(envelopes)):
+            raise RemoteProtocolError("the relay answered with another part of the log than was asked for")
+        envelopes += part.envelopes
+        held += sum(map(len, part.envelopes))
+        last = first + len(envelopes) - 1
+        if part.head is not None and closes is None and (part.head.seq == last or part.head.seq < first):
+            return LogPart(epoch, first, tuple(envelopes), part.head)
+        if part.head is not None and (part.head.seq < last or not part.envelopes):
+            raise RemoteProtocolError(f"the relay's head is at {part.head.seq}, and its log ends at {last}")
+        if not part.envelopes:
+            return LogPart(epoch, first, (), None)
+        if held > HELD_MAX:
+            return LogPart(epoch, first, tuple(envelopes), None)
+    return LogPart(epoch, first, tuple(envelopes[: (closes or 0) - first + 1]), None)
 
 
 def take(replica: Replica, link: Link, part: LogPart | LogPush) -> Procedure[Folded]:
@@ -66,23 +112,33 @@ def take(replica: Replica, link: Link, part: LogPart | LogPush) -> Procedure[Fol
 def enter(replica: Replica, link: Link) -> Procedure[int]:
     """Enter the newest epoch (SPEC 14.2); returns how many envelopes of the one left were folded on the way."""
     raws = yield from read_records(replica.position.epoch + 1)
-    if not raws:
+    arriving = replica.key is None
+    if not raws and not arriving:
         raise RemoteProtocolError("the relay names an epoch that it does not serve the record of")
     chain, records = extend(replica, raws)
-    folded = yield from _finish_log(replica, link, records[0].closes_seq)
-    if folded and not closed_at(replica, records[0]):
-        raise ForkDetected(f"epoch {records[0].epoch} closes another log than the one that the relay serves")
+    folded = 0 if arriving else (yield from _finish_log(replica, link, records[0]))
     box = yield from ask(ReadBox(chain.epoch), BoxAnswer)
     secret = open_secret(replica, chain, box.box_list, box.box)
     if secret is None:
+        yield from ask_again(replica, link, chain)
         raise SnapshotInvalid(f"the box of epoch {chain.epoch} does not open with a key of this device",
-                              "another device has to open an epoch; this one goes on reading")
+                              "another device has to open an epoch; this one has asked for it")
     manifest = read_manifest(replica, chain, secret, (yield from fetch_blob(chain.head.manifest)))
     entrance = Entrance(chain, records, secret, manifest)
-    if not adopt_fold(replica, entrance):
+    if not arriving:
+        check_dropped(replica, entrance)
+    if arriving or not adopt_fold(replica, entrance):
         yield from adopt(replica, link, entrance)
     link.epoch = max(link.epoch, chain.epoch)
     return folded
+
+
+def ask_again(replica: Replica, link: Link, chain: Chain) -> Procedure[None]:
+    """Ask to be sealed again (SPEC 14.2 step 3): announce a key that is here under the number of the newest record."""
+    own = ask_seal(replica, chain, link.entropy)
+    answers = yield [PutSlot(own, b"")]
+    if isinstance(answers[0], Refused) and answers[0].reason != "BadSlot":
+        raise answers[0]
 
 
 def begin_again(replica: Replica, link: Link) -> Procedure[None]:
@@ -102,14 +158,13 @@ def adopt(replica: Replica, link: Link, entrance: Entrance, ways: tuple[bool, ..
     """Enter by the snapshot: first with only the runs that are new to this replica, then, if need be, with all."""
     manifest = entrance.manifest
     for whole in ways:
-        replica.store.clear_staged()
         wanted = missing_runs(replica, manifest, whole=whole) if manifest else []
         total = sum(ref.count for _number, ref in wanted)
-        done = 0
+        fetched: dict[bytes, ContactRow] = {}
         for number, ref in wanted:
-            done = yield from _stage(replica, link, number, ref, done, total)
+            yield from _fetch_run(replica, link, number, ref, fetched, total)
         try:
-            notice = adopt_snapshot(replica, entrance, whole=whole)
+            notice = adopt_snapshot(replica, entrance, fetched, whole=whole)
         except SnapshotInvalid:
             if whole:
                 raise
@@ -118,8 +173,9 @@ def adopt(replica: Replica, link: Link, entrance: Entrance, ways: tuple[bool, ..
             return
 
 
-def _stage(replica: Replica, link: Link, number: int, ref: RunRef, done: int, total: int) -> Procedure[int]:
-    """Fetch one run, a few chunks at a time, into the staging area."""
+def _fetch_run(replica: Replica, link: Link, number: int, ref: RunRef, fetched: dict[bytes, ContactRow], total: int,
+               ) -> Procedure[None]:
+    """Fetch one run, a few chunks at a time; a contact that a newer run gave already stays as it is."""
     chunks = run_chunks(replica.set_id, ref, (yield from fetch_blob(ref.index_id)))
     last = b""
     for start in range(0, len(chunks), PIPELINE):
@@ -128,10 +184,10 @@ def _stage(replica: Replica, link: Link, number: int, ref: RunRef, done: int, to
         for chunk in group:
             items = chunk_items(replica.set_id, chunk, blobs[chunk.id], last)
             last = items[-1][0]
-            replica.store.stage((contact, state, number) for contact, state in items)
-            done += len(items)
-            link.progress("download", done, total)
-    return done
+            fetched.update(
+                (contact, contact_row(contact, state, number)) for contact, state in items if contact not in fetched
+            )
+            link.progress("download", len(fetched), total)
 
 
 def read_records(first: int) -> Procedure[tuple[bytes, ...]]:
@@ -144,17 +200,25 @@ def read_records(first: int) -> Procedure[tuple[bytes, ...]]:
         raws += part.records
 
 
-def _finish_log(replica: Replica, link: Link, closes: int) -> Procedure[int]:
-    """Fold what is left of a closed log, up to the position that the next record closes."""
-    folded = 0
-    while replica.position.seq < closes:
-        part = yield from ask(Read(replica.position.epoch, replica.position.seq + 1), LogPart)
-        if not part.envelopes:
-            break
-        left = part.envelopes[: closes - replica.position.seq]
-        yield from take(replica, link, LogPart(part.epoch, part.start, left, None))
-        folded += len(left)
-    return folded
+def _finish_log(replica: Replica, link: Link, record: Record) -> Procedure[int]:
+    """Fold what is left of a closed log, up to the position that `record` closes, if it is still served.
+
+    Raises ForkDetected, having folded nothing, where it is not the log that was closed.
+    """
+    position, missing = replica.position, record.closes_seq - replica.position.seq
+    if missing <= 0:
+        return 0
+    try:
+        part = yield from _read_log(replica, record.closes_seq)
+        if len(part.envelopes) < missing:
+            return 0
+        if reduce(next_log_hash, part.envelopes, position.log_hash) != record.closes_hash:
+            raise ForkDetected(f"epoch {record.epoch} closes another log than the one that the relay serves")
+        yield from take(replica, link, part)
+    except (Refused, WithheldDetected):
+        # Past the retention, say: the snapshot has it all.
+        return 0
+    return len(part.envelopes)
 
 
 def _batch_blobs(replica: Replica, link: Link, run: RunRef, named: frozenset[bytes]) -> Procedure[dict[bytes, bytes]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from e2esync.errors import CloneDetected, Refused
+from e2esync.errors import Refused, RemoteProtocolError
 from e2esync.log.head import ShortHead
 from e2esync.procedures.reading import enter, read_on, take
 from e2esync.procedures.steps import PIPELINE, Link, Procedure, accepted, upload_blobs
@@ -20,7 +20,13 @@ def send(replica: Replica, link: Link) -> Procedure[int]:
         waiting = seal_outbox(replica, link.entropy)
         if not waiting:
             return sent
-        sent += yield from _send_some(replica, link, waiting[:PIPELINE])
+        epoch = replica.position.epoch
+        for start in range(0, len(waiting), PIPELINE):
+            rows = waiting[start : start + PIPELINE]
+            taken = yield from _send_some(replica, link, rows)
+            sent += taken
+            if taken < len(rows) or replica.position.epoch != epoch:
+                break
 
 
 def _send_some(replica: Replica, link: Link, rows: list[OutboxRow]) -> Procedure[int]:
@@ -41,6 +47,8 @@ def _send_some(replica: Replica, link: Link, rows: list[OutboxRow]) -> Procedure
         appended = accepted(answer, Appended)
         taken.append((appended.seq, row.envelope, appended.head))
     yield from _fold_own(replica, link, taken)
+    if taken and replica.position.epoch == epoch:
+        _check_landed(replica, rows[:len(taken)])
     if refused is not None:
         yield from _refused(replica, link, refused)
     return len(taken)
@@ -50,14 +58,18 @@ def _fold_own(replica: Replica, link: Link, taken: list[tuple[int, bytes, ShortH
     """Fold own envelopes at the positions that they took; where others' came between, read the log instead."""
     position = replica.position
     following = [seq for seq, _envelope, _head in taken] == [position.seq + 1 + n for n in range(len(taken))]
-    if taken and following:
-        head = taken[-1][2] if taken[-1][2].seq == taken[-1][0] else None
-        part = LogPart(position.epoch, position.seq + 1, tuple(envelope for _seq, envelope, _head in taken), head)
-        yield from take(replica, link, part)
-        if head is not None:
-            return
-    if taken:
+    if taken and following and taken[-1][2].seq == taken[-1][0]:
+        envelopes = tuple(envelope for _seq, envelope, _head in taken)
+        yield from take(replica, link, LogPart(position.epoch, position.seq + 1, envelopes, taken[-1][2]))
+    elif taken:
         yield from read_on(replica, link)
+
+
+def _check_landed(replica: Replica, rows: list[OutboxRow]) -> None:
+    """What the relay has acknowledged is in the log that it serves; else this would go on for ever."""
+    waiting = {row.counter for row in replica.store.outbox() if not row.seq}
+    if waiting.intersection(row.counter for row in rows):
+        raise RemoteProtocolError("the relay acknowledged an entry that is not in the log which it serves")
 
 
 def _refused(replica: Replica, link: Link, refused: Refused) -> Procedure[None]:
@@ -66,5 +78,3 @@ def _refused(replica: Replica, link: Link, refused: Refused) -> Procedure[None]:
         raise refused
     link.epoch = max(link.epoch, replica.position.epoch + 1)
     yield from enter(replica, link)
-    if replica.frozen:
-        raise CloneDetected("another device writes under this device's index")

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from e2esync.crypto import Entropy
 from e2esync.errors import Detection, Refused, RemoteProtocolError, WithheldDetected
-from e2esync.limits import BLOB_PART
+from e2esync.limits import BLOB_MAX, BLOB_PART
 from e2esync.log.head import Head
 from e2esync.session.messages import Answer, BlobPart, BlobStored, GetBlob, Have, HaveAnswer, PutBlob, Request
 from e2esync.snapshot.blob import check_blob_id
@@ -77,6 +77,8 @@ def fetch_blobs(blob_ids: Sequence[bytes]) -> Procedure[dict[bytes, bytes]]:
                 # A relay accepts no envelope or record that names a blob which it lacks (SPEC 13.4, 13.5).
                 raise WithheldDetected("the relay does not serve a blob that it has accepted")
             part = accepted(answer, BlobPart)
+            if part.size > BLOB_MAX:
+                raise RemoteProtocolError(f"the relay serves a blob of {part.size} bytes")
             parts[blob_id] = parts.get(blob_id, b"") + part.part
             if len(parts[blob_id]) < part.size and part.part:
                 wanted.append((blob_id, offset + len(part.part)))
@@ -92,7 +94,10 @@ def upload_blobs(link: Link, blobs: Sequence[tuple[bytes, bytes]]) -> Procedure[
     received: list[int] = []
     for start in range(0, len(blobs), 1024):
         asked = tuple(blob_id for blob_id, _blob in blobs[start : start + 1024])
-        received += (yield from ask(Have(asked), HaveAnswer)).received
+        answer = yield from ask(Have(asked), HaveAnswer)
+        if len(answer.received) != len(asked):
+            raise RemoteProtocolError(f"the relay was asked for {len(asked)} blobs and spoke of {len(answer.received)}")
+        received += answer.received
     puts = [
         PutBlob(blob_id, len(blob), offset, blob[offset : offset + BLOB_PART])
         for (blob_id, blob), have in zip(blobs, received, strict=True) for offset in range(have, len(blob), BLOB_PART)

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from e2esync.card.digests import media_digest
 from e2esync.crypto import Secret
+from e2esync.epoch.record import Change
 from e2esync.epoch.roles import Role
-from e2esync.errors import DeviceRemoved, E2esyncError
-from e2esync.limits import COMPACT_BYTES, COMPACT_ENTRIES, COMPACT_INTERVAL, HEARTBEAT_INTERVAL
+from e2esync.errors import DeviceRemoved, E2esyncError, EntryInvalid, Refused
+from e2esync.limits import (
+    BLOB_PART,
+    COMPACT_BYTES,
+    COMPACT_ENTRIES,
+    COMPACT_INTERVAL,
+    HASH,
+    HEARTBEAT_INTERVAL,
+    MEDIA_MAX,
+)
 from e2esync.log.head import parse_head
 from e2esync.log.heartbeat import seal_heartbeat
-from e2esync.procedures.opening import announce, open_epoch, read_slots
+from e2esync.procedures.opening import announce, check_not_frozen, open_epoch, read_slots
 from e2esync.procedures.reading import catch_up
 from e2esync.procedures.sending import send
-from e2esync.procedures.steps import Link, Procedure, ask, fetch_blobs
+from e2esync.procedures.steps import Link, Procedure, accepted, fetch_blobs
 from e2esync.replica.core import Replica
 from e2esync.replica.reading import check_welcome
 from e2esync.session.messages import PutSlot, SlotStored
 from e2esync.snapshot.blob import BlobType, open_blob
-from e2esync.wire import decode, encode
+from e2esync.wire import decode, decode_values, encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +44,34 @@ class Synced:
 def sync(replica: Replica, link: Link) -> Procedure[Synced]:
     """Bring replica and relay to the same state, once."""
     check_welcome(replica, link.head)
+    check_not_frozen(replica)
     received = yield from catch_up(replica, link)
     if replica.member not in replica.chain.members:
         raise DeviceRemoved("this device was removed from the contact set")
     yield from announce(replica, link)
+    opened = yield from keep_house(replica, link, compact=False)
     sent = yield from send(replica, link)
-    opened = False
-    if sent and _compaction_due(replica, link.now()):
-        record = yield from open_epoch(replica, link, lambda now: () if _compaction_due(now, link.now()) else None)
-        opened = record is not None
-        yield from announce(replica, link)
+    opened |= yield from keep_house(replica, link, compact=bool(sent))
     media = yield from fetch_media(replica, link)
     yield from be_heard(replica, link)
     with replica.store.transaction():
         replica.store.put("synced", encode(link.now()))
     return Synced(received, sent, opened, media)
+
+
+def keep_house(replica: Replica, link: Link, *, compact: bool) -> Procedure[bool]:
+    """Open an epoch if nobody can write in the open one, or, with `compact`, if the log has become long."""
+
+    def due(replica: Replica) -> tuple[Change, ...] | None:
+        may = replica.chain.members[replica.member].role is not Role.READER
+        wanted = not replica.writable or (compact and _compaction_due(replica, link.now()))
+        return () if may and wanted else None
+
+    if due(replica) is None:
+        return False
+    record = yield from open_epoch(replica, link, due)
+    yield from announce(replica, link)
+    return record is not None
 
 
 def be_heard(replica: Replica, link: Link) -> Procedure[None]:
@@ -62,7 +85,11 @@ def be_heard(replica: Replica, link: Link) -> Procedure[None]:
         time=link.now(), until=link.now(), vector={m: counter for m, (counter, _id) in store.vector().items()},
         head=parse_head(*decode(head)), entropy=link.entropy,
     )
-    yield from ask(PutSlot(b"", beat), SlotStored)
+    answers = yield [PutSlot(b"", beat)]
+    if isinstance(answers[0], Refused) and answers[0].reason == "EpochClosed":
+        # Somebody has just opened an epoch: the next sync enters it, and beats there.
+        return
+    accepted(answers[0], SlotStored)
     store.put("beat", encode(link.now()))
     yield from read_slots(replica, link)
 
@@ -78,14 +105,16 @@ def fetch_media(replica: Replica, link: Link) -> Procedure[int]:
     for number, (digest, place) in enumerate(missing):
         link.progress("photos", number, len(missing))
         try:
-            parts = decode(place)
-            blobs = yield from fetch_blobs(parts["parts"])
+            parts = _parts(place)
+            blobs = yield from fetch_blobs([part for part, _key in parts])
             content = b"".join(
-                open_blob(BlobType.MEDIA, Secret(key), replica.set_id, blobs[part])
-                for part, key in zip(parts["parts"], parts["keys"], strict=True)
+                open_blob(BlobType.MEDIA, Secret(key), replica.set_id, blobs[part]) for part, key in parts
             )
-        except (E2esyncError, KeyError, TypeError, ValueError):
+        except E2esyncError:
             # A photo that cannot be had leaves the contact as it is; the next sync tries again.
+            continue
+        if media_digest(replica.set_id, content) != digest:
+            # Whoever wrote where it lies has put something else there.
             continue
         store.put_media(digest, content)
         fetched += 1
@@ -94,9 +123,21 @@ def fetch_media(replica: Replica, link: Link) -> Procedure[int]:
     return fetched
 
 
+def _parts(place: bytes) -> list[tuple[bytes, bytes]]:
+    """(blob id, key) of the parts of a photo, from its `blobs/<digest>` register. Raises EntryInvalid.
+
+    Any member may have written there whatever it liked.
+    """
+    value = decode_values(place)
+    ids, keys = (value.get(name) for name in ("parts", "keys")) if type(value) is dict else (None, None)
+    if type(ids) is not list or type(keys) is not list or not 0 < len(ids) == len(keys) <= MEDIA_MAX // BLOB_PART:
+        raise EntryInvalid("a photo's place does not list parts and keys")
+    if any(type(each) is not bytes or len(each) != HASH for each in (*ids, *keys)):
+        raise EntryInvalid("a photo's place does not hold the ids and keys of blobs")
+    return list(zip(ids, keys, strict=True))
+
+
 def _compaction_due(replica: Replica, now: int) -> bool:
-    """SPEC 14.3: the log is long, the last opening an hour ago, and this member may open an epoch."""
-    if replica.chain.members[replica.member].role is Role.READER:
-        return False
+    """SPEC 14.3: the log is long, and the last opening an hour ago."""
     long = replica.position.seq > COMPACT_ENTRIES or replica.store.envelope_bytes() > COMPACT_BYTES
     return long and now - replica.chain.head.time >= COMPACT_INTERVAL

@@ -148,6 +148,8 @@ class Hub:
         frame = encode_message(RecordPush(effect.record, head))
         for connection in list(gathering.sessions.values()):
             connection.position = (effect.epoch, 0)
+            # Heartbeats that waited are of an epoch that is over.
+            connection.beats.clear()
             if connection.number == effect.session:
                 continue
             connection.queue(frame)

@@ -186,7 +186,7 @@ class Relay:
     def _executed(self, items: Sequence[_Job | _Sweep], result: BatchResult) -> None:
         jobs = [item for item in items if isinstance(item, _Job)]
         answers = [
-            partial(job.connection.complete, job.command, outcome.result, job.size)
+            partial(self._complete, job, outcome.result)
             for job, outcome in zip(jobs, result.outcomes, strict=True)
         ]
         self.hub.apply(answers, [job.connection for job in jobs], result)
@@ -196,7 +196,15 @@ class Relay:
 
     def _consulted(self, jobs: Sequence[_ReadJob], results: list[Message]) -> None:
         for job, result in zip(jobs, results, strict=True):
+            self._complete(job, result)
+
+    def _complete(self, job: _Job | _ReadJob, result: Message) -> None:
+        # trio gives up on a callback that raises, and with it on the whole relay.
+        try:
             job.connection.complete(job.command, result, job.size)
+        except Exception:
+            logger.exception("a bug: an answer could not be given")
+            job.connection.drop()
 
     def _decided(self, change: Change, result: Message) -> None:
         """SPEC 13.6: an opening's end releases what was held for it; its HeadMoved may begin a hold."""

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from e2esync.crypto import Entropy, SigningKey
 from e2esync.crypto.sealing import SealingKey
-from e2esync.epoch.announcement import Announcement, check_announcement, sign_announcement
+from e2esync.epoch.announcement import Announcement, AskSeal, Request, check_announcement, sign_announcement
 from e2esync.epoch.chain import Chain
 from e2esync.errors import E2esyncError
 from e2esync.limits import SPEC_VERSION
+from e2esync.log.heartbeat import Heartbeat, check_heartbeat, open_heartbeat
 from e2esync.replica.core import SEALING, Replica
 from e2esync.replica.port import SlotRow
 from e2esync.wire import decode, encode
@@ -32,7 +33,8 @@ def next_number(replica: Replica) -> int:
     return replica.chain.numbers[replica.member] + 1
 
 
-def announcement(replica: Replica, signing_key: SigningKey, number: int, entropy: Entropy) -> bytes:
+def announcement(replica: Replica, signing_key: SigningKey, number: int, entropy: Entropy,
+                 requests: tuple[Request, ...] = ()) -> bytes:
     """A signed announcement of the sealing key with this number, under the next revision.
 
     `signing_key` is the replica's, or the new one in an opening that replaces it.
@@ -45,8 +47,17 @@ def announcement(replica: Replica, signing_key: SigningKey, number: int, entropy
         store.put("revision", encode(revision))
     return sign_announcement(
         signing_key, replica.set_id, member=replica.member, number=number, revision=revision,
-        seal_key=key.public, version=SPEC_VERSION,
+        seal_key=key.public, version=SPEC_VERSION, requests=requests,
     ).raw
+
+
+def ask_seal(replica: Replica, chain: Chain, entropy: Entropy) -> bytes:
+    """The announcement of a device whose box in the chain's newest epoch does not open (SPEC 14.2 step 3).
+
+    Its key has the number above that epoch's, so whoever opens next can seal to nothing older.
+    """
+    return announcement(replica, replica.signing_key, chain.numbers[replica.member] + 1, entropy,
+                        (AskSeal(chain.epoch),))
 
 
 def is_announced(replica: Replica) -> bool:
@@ -69,6 +80,29 @@ def newest_seal_key(chain: Chain, member: int, slots: Mapping[int, SlotRow]) -> 
     if served is not None and served.number >= number:
         return served.number, served.seal_key
     return (1, chain.members[member].seal_key) if number == 1 and member in chain.members else None
+
+
+def heard_at(replica: Replica, before: SlotRow, heartbeat: bytes, now: int) -> int:
+    """When the member of a slot was last heard, if its heartbeat is served `now`: by a new and valid one only.
+
+    The relay must not make a silent device look alive with bytes that are none, or with an old one.
+    """
+    beat, last = (_valid_beat(replica, before.member, raw) for raw in (heartbeat, before.heartbeat))
+    if beat is None or (last is not None and beat.time <= last.time):
+        return before.heard
+    return now
+
+
+def _valid_beat(replica: Replica, member: int, raw: bytes) -> Heartbeat | None:
+    key, chain = replica.key, replica.chain
+    if not raw or key is None:
+        return None
+    try:
+        beat = open_heartbeat(key, replica.set_id, chain.epoch, member, raw)
+        check_heartbeat(beat, member, chain)
+    except E2esyncError:
+        return None
+    return beat
 
 
 def valid_announcement(chain: Chain, slot: SlotRow | None) -> Announcement | None:

@@ -88,6 +88,11 @@ class Replica:
         return self._signing_key
 
     @property
+    def writable(self) -> bool:
+        """Whether envelopes of the open epoch have an effect: its opener, who made its key, is in it (SPEC 9.6)."""
+        return self.chain.head.opener in self.chain.members
+
+    @property
     def frozen(self) -> str:
         """Why this device has stopped writing, or an empty string."""
         return (self.store.get("frozen") or b"").decode()

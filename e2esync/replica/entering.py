@@ -1,7 +1,7 @@
 """From one epoch to the next (SPEC 14.2): nothing that crosses a boundary is joined; the state is *replaced*.
 
 An `Entrance` is what has been verified of the epoch to enter. `adopt_fold` enters with this device's own fold, when
-its digest is the manifest's; otherwise the runs that are new to it are staged and `adopt_snapshot` enters with those.
+its digest is the manifest's; otherwise `adopt_snapshot` enters with the runs that are new to it.
 Either way the own entries that the snapshot does not cover go to the new log again.
 """
 
@@ -28,8 +28,8 @@ from e2esync.errors import (
 from e2esync.log.entry import Entry, parse_entry
 from e2esync.log.envelope import next_log_hash, read_envelope
 from e2esync.replica.core import EPOCH, SEALING, SIGNING, Position, Replica, write_position
-from e2esync.replica.port import DIRTY, OutboxRow, ReplicaStore, RunRow
-from e2esync.replica.snapshots import contact_row, digest, run_row, settle, write_settled
+from e2esync.replica.port import DIRTY, ContactRow, OutboxRow, ReplicaStore, RunRow
+from e2esync.replica.snapshots import digest, run_row, settle, write_settled
 from e2esync.replica.writing import OwnBatches, current_context, last_own, lay_over, shown_state
 from e2esync.snapshot.blob import check_blob_id, open_manifest
 from e2esync.snapshot.manifest import Manifest, RunRef, check_manifest, parse_manifest
@@ -143,7 +143,7 @@ def adopt_fold(replica: Replica, entrance: Entrance) -> bool:
 
 
 def missing_runs(replica: Replica, manifest: Manifest, *, whole: bool) -> list[tuple[int, RunRef]]:
-    """The runs to stage, newest first, with local numbers: those that this replica's state was not made of.
+    """The runs to fetch, newest first, with local numbers: those that this replica's state was not made of.
 
     With `whole` every run; needed where the shorter way does not give the manifest's digest.
     """
@@ -153,8 +153,9 @@ def missing_runs(replica: Replica, manifest: Manifest, *, whole: bool) -> list[t
     return [(number, ref) for number, ref in reversed(numbered) if ref.index_id not in known]
 
 
-def adopt_snapshot(replica: Replica, entrance: Entrance, *, whole: bool) -> SnapshotMismatch | None:
-    """SPEC 14.2 step 5, second half: enter with the staged runs over those this replica's state was made of.
+def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, ContactRow], *, whole: bool,
+                   ) -> SnapshotMismatch | None:
+    """SPEC 14.2 step 5, second half: enter with the fetched runs, overlaid, over those this state was made of.
 
     Raises SnapshotInvalid, having changed nothing, if the result has not the manifest's digest. Returns the notice
     if this device's complete fold of the same log was another one.
@@ -165,11 +166,9 @@ def adopt_snapshot(replica: Replica, entrance: Entrance, *, whole: bool) -> Snap
         lives = _own_lives(replica, _own_landed(replica, manifest))
         refs = manifest.runs if manifest else ()
         kept = [] if whole else _common(store.runs(), refs)
-        shown = _replace_state(store, {run.number for run in kept})
-        staged = [run_row(number, ref)
-                  for number, ref in missing_runs(replica, manifest, whole=whole)] if manifest else []
-        store.put_runs([*kept, *reversed(staged)])
-        store.clear_staged()
+        shown = _replace_state(store, {run.number for run in kept}, fetched)
+        missing = missing_runs(replica, manifest, whole=whole) if manifest else []
+        store.put_runs([*kept, *(run_row(number, ref) for number, ref in reversed(missing))])
         if manifest is not None and digest(store) != manifest.digest:
             raise SnapshotInvalid("the runs of the snapshot do not give the state that its manifest names")
         store.mark_shown(shown)
@@ -260,17 +259,12 @@ def _written(ops: list[Op], batches: OwnBatches, store: ReplicaStore) -> Iterato
                         yield contact, life.number, [path for group in life.groups for path in group.values]
 
 
-def _replace_state(store: ReplicaStore, kept: set[int]) -> list[bytes]:
-    """The overlay of staged rows over the contacts whose run is kept; returns the contacts that may have changed."""
-    covered = set()
-    rows = []
-    for contact, state, number in store.staged():
-        covered.add(contact)
-        rows.append(contact_row(contact, state, number))
-    stale = [row.contact for row in store.contacts() if row.run not in kept and row.contact not in covered]
+def _replace_state(store: ReplicaStore, kept: set[int], fetched: dict[bytes, ContactRow]) -> list[bytes]:
+    """The overlay of fetched rows over the contacts whose run is kept; returns the contacts that may have changed."""
+    stale = [row.contact for row in store.contacts() if row.run not in kept and row.contact not in fetched]
     store.delete_contacts(stale)
-    store.put_contacts(rows)
-    return [*covered, *stale]
+    store.put_contacts(fetched.values())
+    return [*fetched, *stale]
 
 
 def _common(runs: list[RunRow], refs: Sequence[RunRef]) -> list[RunRow]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from e2esync.crypto import Entropy, Secret, SigningKey
 from e2esync.epoch.boxes import epoch_commit, epoch_key, list_hash, seal_boxes
-from e2esync.epoch.record import Change, Flag, Record, Rekey, make_rekey, parse_record, sign_record
+from e2esync.epoch.record import Change, Flag, Record, Rekey, Remove, make_rekey, parse_record, sign_record
 from e2esync.epoch.roster import Roster
-from e2esync.errors import ChainInvalid
+from e2esync.errors import ChainInvalid, LocalProtocolError
 from e2esync.limits import HORIZON_AGE, KEY, NONCE
 from e2esync.replica.announcing import announcement, is_announced, newest_seal_key, next_number, sealing_key
 from e2esync.replica.core import SIGNING, Replica
@@ -68,6 +68,8 @@ def prepare(replica: Replica, changes: tuple[Change, ...], slots: Mapping[int, S
     """
     chain, position = replica.chain, replica.position
     epoch = chain.epoch + 1
+    if Remove(replica.member) in changes:
+        raise LocalProtocolError("a device cannot make the secret that is to shut it out", "let another remove it")
     recipients = _recipients(replica, chain.after(replica.member, changes), slots, entropy)
     secret = Secret(entropy.draw("epoch secret", KEY))
     manifest, built = _snapshot(replica, horizon_now(replica, now), entropy)

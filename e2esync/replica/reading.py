@@ -33,7 +33,6 @@ from e2esync.replica.snapshots import batch_run, fetcher, named_blobs, run_chunk
 from e2esync.replica.writing import all_landed, last_own, lay_over
 from e2esync.wire import decode, encode
 
-
 BLOBS: Final = b"blobs/"
 """How the paths begin that say where media lie (SPEC 11.6)."""
 
@@ -137,7 +136,7 @@ def fold(replica: Replica, part: LogSlice, blobs: Mapping[bytes, bytes], now: in
     """Fold a slice into the shared state, all or nothing. `blobs` holds what `wanted` named (SPEC 8.4)."""
     store = replica.store
     _check_own(replica, part)
-    with store.transaction():
+    with store.replay():
         folding = _Folding(replica, blobs)
         without = 0
         for opened in part.opened:

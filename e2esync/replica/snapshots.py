@@ -110,6 +110,12 @@ def fetcher(find: Callable[[bytes], bytes | None]) -> Callable[[bytes], bytes]:
 
 
 def _digest(store: ReplicaStore, changes: dict[bytes, bytes]) -> bytes:
+    with store.replay():
+        return state_digest(_buckets(store, changes))
+
+
+def _buckets(store: ReplicaStore, changes: dict[bytes, bytes]) -> list[bytes]:
+    """All bucket digests; those that contacts have changed in are made anew and stored."""
     touched: dict[int, dict[bytes, bytes]] = {}
     for contact, state in changes.items():
         touched.setdefault(contact[0], {})[contact] = state
@@ -123,7 +129,7 @@ def _digest(store: ReplicaStore, changes: dict[bytes, bytes]) -> bytes:
             known = bucket_digest([digest for _contact, digest in store.bucket_hashes(number)])
             store.put_bucket(number, known)
         buckets.append(known)
-    return state_digest(buckets)
+    return buckets
 
 
 def _changed_bucket(store: ReplicaStore, number: int, changes: dict[bytes, bytes]) -> bytes:

@@ -101,7 +101,7 @@ def pack(replica: Replica, entropy: Entropy) -> int:
 def seal_outbox(replica: Replica, entropy: Entropy) -> list[OutboxRow]:
     """The own entries that the open epoch's log has not got, each in its envelope; sealed once, then the same bytes."""
     key = replica.key
-    if key is None or replica.frozen:
+    if key is None or replica.frozen or not replica.writable:
         return []
     waiting = []
     with replica.store.transaction():

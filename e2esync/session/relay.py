@@ -41,6 +41,9 @@ from e2esync.session.handshake import binding_of, sign_visit
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Message, Side
 
+# Before somebody has proved anything, a frame may not cost more than this to read. Far above a HELLO or PROOF.
+_HANDSHAKE_FRAME_MAX: Final = 4096
+
 
 class State(Enum):
     """Where the conversation stands."""
@@ -104,6 +107,8 @@ class RelaySession:
         """What to do about a frame from the client. LocalProtocolError only if `reading` is false."""
         if not self.reading:
             raise LocalProtocolError("the relay session takes no frame now")
+        if self.state in _RECEIVES and len(frame) > _HANDSHAKE_FRAME_MAX:
+            return self._end(Refusal.BAD_FRAME, "a frame of the handshake is too long")
         try:
             message = decode_message(frame, Side.CLIENT)
         except WireError as error:

@@ -43,6 +43,7 @@ class Database:
         self._depth = 0
         self._lost: E2esyncError | None = None
         self._transaction = _Transaction(self)
+        self._replay = _Replay(self)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], key: Secret | None, *, create: bool = False) -> Database:
@@ -146,6 +147,18 @@ class Database:
         """A context manager: all or nothing. The outermost one is durable when it ends."""
         return self._transaction
 
+    def replay(self) -> _Transaction:
+        """A transaction whose loss in a power cut would do no harm: it is in order, but waits for no disk.
+
+        The write-ahead log keeps its order, so whatever a later durable transaction stands on is durable with it.
+        """
+        return self._replay
+
+    def relax(self, *, relaxed: bool) -> None:
+        """Between transactions: whether the next commit waits for the disk."""
+        if self._depth == 0:
+            self._execute(f"PRAGMA synchronous={'NORMAL' if relaxed else 'FULL'}")
+
     def begin(self) -> None:
         """Enter a transaction, or a nested one. The outermost waits for other writers (ProfileBusy)."""
         self.run(f"SAVEPOINT s{self._depth}" if self._depth else "BEGIN IMMEDIATE")
@@ -222,6 +235,24 @@ class _Transaction:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._database.end(commit=kind is None)
+
+
+class _Replay(_Transaction):
+    """As a transaction; the outermost does not wait for the disk."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        self._database.relax(relaxed=True)
+        super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            super().__exit__(kind, error, trace)
+        finally:
+            self._database.relax(relaxed=False)
 
 
 def _make_file(path: Path) -> None:

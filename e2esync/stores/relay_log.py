@@ -52,6 +52,7 @@ def append(batch: Batch, change: Change, request: Append) -> Logged | tuple[byte
         ).get
         if earlier is None:
             rules.check_quota(view, len(request.envelope), batch.quota)
+        assert earlier is not None, "the view of a set and its log are out of step"
         # SPEC 13.4 step 5: the acknowledgement was lost, the envelope was not.
         batch.appended(view)
         return view.set_id, view.epoch, earlier

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 APPLICATION: Final = 0x65326573
 """`PRAGMA application_id`: the letters "e2es"."""
 
-# Contacts, staged ones and overlays lie in the order of their ids (WITHOUT ROWID): a run, a bucket and a digest are
+# Contacts and overlays lie in the order of their ids (WITHOUT ROWID): a run, a bucket and a digest are
 # each one range. Blobs of up to a megabyte lie in tables with a rowid, whose leaves may hold less of a row.
 _V1: Final = """
 CREATE TABLE settings(name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -85,9 +85,6 @@ CREATE TABLE runs(
   book INTEGER NOT NULL, number INTEGER NOT NULL, position INTEGER NOT NULL, index_id BLOB NOT NULL,
   index_key BLOB NOT NULL, count INTEGER NOT NULL,
   PRIMARY KEY(book, number)) STRICT, WITHOUT ROWID;
-CREATE TABLE staged(
-  book INTEGER NOT NULL, contact BLOB NOT NULL, state BLOB NOT NULL, run INTEGER NOT NULL,
-  PRIMARY KEY(book, contact)) STRICT, WITHOUT ROWID;
 
 CREATE TABLE slots(
   book INTEGER NOT NULL, member INTEGER NOT NULL, announcement BLOB NOT NULL, heartbeat BLOB NOT NULL,
@@ -107,7 +104,7 @@ VERSION: Final = len(MIGRATIONS)
 
 BOOK_TABLES: Final = (
     "named", "secrets", "records", "contacts", "buckets", "vector", "parked", "envelopes", "pending", "outbox",
-    "outbox_contacts", "uploads", "overlay", "cards", "stale", "runs", "staged", "slots", "media", "history", "books",
+    "outbox_contacts", "uploads", "overlay", "cards", "stale", "runs", "slots", "media", "history", "books",
 )
 """Every table that carries a book's number: what leaves with a book."""
 

@@ -34,6 +34,7 @@ class SharedState:
         self._db = database
         self._book = book
         self.transaction = database.transaction
+        self.replay = database.replay
 
     # Named values and secrets.
 
@@ -234,23 +235,6 @@ class SharedState:
                 [(self._book, run.number, place, run.index_id, run.index_key, run.count)
                  for place, run in enumerate(runs)],
             )
-
-    def stage(self, rows: Iterable[tuple[bytes, bytes, int]]) -> None:
-        with self.transaction():
-            for batch in batches(rows):
-                # A stable sort: of two rows for one contact the first still comes first, and stays.
-                batch.sort(key=_first)
-                self._db.many(
-                    "INSERT OR IGNORE INTO staged(book, contact, state, run) VALUES(?, ?, ?, ?)",
-                    [(self._book, contact, state, run) for contact, state, run in batch],
-                )
-
-    def staged(self) -> Iterator[tuple[bytes, bytes, int]]:
-        query = f"SELECT contact, state, run FROM staged WHERE book = ? AND contact > ? ORDER BY contact LIMIT {_PAGE}"
-        return ((blob(contact), blob(state), number(run)) for contact, state, run in self._pages(query, ()))
-
-    def clear_staged(self) -> None:
-        self._db.run("DELETE FROM staged WHERE book = ?", (self._book,))
 
     # Slots.
 

@@ -7,7 +7,9 @@ one error to think of.
 from __future__ import annotations
 
 import os
+import socket
 import ssl
+from contextlib import suppress
 from typing import Final
 
 import trio
@@ -17,8 +19,21 @@ from e2esync.transports.base import gone
 
 READ_SIZE: Final = 64 << 10
 CONNECT_TIMEOUT: Final = 15.0
+_KEEPALIVE: Final = 50
 
 _BROKEN: Final = (trio.BrokenResourceError, trio.ClosedResourceError, ssl.SSLError, OSError)
+
+
+def keep_alive(stream: trio.abc.Stream) -> None:
+    """Has the system ask a silent peer whether it is there; address translators then remember the connection too."""
+    if not isinstance(stream, trio.SocketStream):
+        return
+    # The names differ between systems, and a system without them has its own idea of how long is long.
+    idle = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))
+    with suppress(OSError):
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if idle is not None:
+            stream.setsockopt(socket.IPPROTO_TCP, idle, _KEEPALIVE)
 
 
 class CountedStream(trio.abc.Stream):
@@ -53,6 +68,7 @@ class WireStream:
     """A byte stream whose every failure is Unreachable, and whose bytes are counted."""
 
     def __init__(self, stream: trio.abc.Stream, tls: ssl.SSLContext | None = None, host: str | None = None) -> None:
+        keep_alive(stream)
         self._counted = CountedStream(stream)
         self._stream: trio.abc.Stream = self._counted
         self._tls: trio.SSLStream[CountedStream] | None = None

@@ -30,9 +30,9 @@ class World:
         self.folder = folder
         self._devices = 0
 
-    async def first(self, content: bytes) -> Book:
-        """A device with a new set and an imported, unsent book; its key is in a file."""
-        book = self.profile()
+    async def first(self, content: bytes, *, plain: bool = False) -> Book:
+        """A device with a new set and an imported, unsent book; its key is in a file unless it is plain."""
+        book = self.profile(plain=plain)
         await create_set(book.profile, self.relay.url, "First", RecoveryKit.generate(ENTROPY))
         book.apply(book.plan(read_vcards(content, salt=book.set_id)))
         return book

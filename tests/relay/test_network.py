@@ -43,6 +43,26 @@ async def test_a_reconnect_with_nothing_new_is_light(tmp_path: Path) -> None:
         assert again.transport.sent + again.transport.received < RECONNECT_MAX
 
 
+async def test_a_silent_connection_is_kept_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("e2esync.relay.connection._KEEPALIVE", 0.01)
+    listener = await listen("ws://127.0.0.1:0")
+    async with running(tmp_path, (listener,)) as scene:
+        one = await scene.device(1, listener)
+        before = one.transport.received
+        with trio.fail_after(10):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(swallow, one)
+                while one.transport.received == before:
+                    await trio.testing.wait_all_tasks_blocked(0.005)
+                nursery.cancel_scope.cancel()
+        assert await one.ask(m.Ping()) == m.Pong()
+
+
+async def swallow(one: Device) -> None:
+    """Receives, so that pings are answered; no frame comes."""
+    pytest.fail(f"a frame came: {(await one.transport.receive())!r}")
+
+
 async def test_two_ways_in_lead_to_one_relay(tmp_path: Path) -> None:
     listeners = await listen("ws://127.0.0.1:0"), await listen("tcp://127.0.0.1:0")
     async with running(tmp_path, listeners) as scene:

@@ -222,6 +222,28 @@ async def test_a_mailbox_conversation(tmp_path: Path) -> None:
         assert await old.push() == m.MailPush(2, b"two")
 
 
+async def test_a_heartbeat_of_a_closed_epoch_is_not_pushed(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        one, two = await scene.device(1), await scene.device(2)
+        assert await one.ask(m.PutSlot(b"", scene.book.heartbeat())) == m.SlotStored()
+        opening, record = scene.book.open(manifest=await scene.blob(one))
+        assert isinstance(await one.ask(opening), m.Opened)
+        scene.book.opened(record)
+        await scene.append(one)
+        assert [type(await two.push()), type(await two.push())] == [m.RecordPush, m.LogPush]
+
+
+async def test_a_visitor_may_change_its_mailbox(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        visitor = await scene.device(None)
+        for name in (b"mailbox1", b"mailbox2"):
+            assert await visitor.ask(m.UseMailbox(name, 0, b"n" * 16)) == m.MailboxUsed()
+        assert list(scene.relay.hub._mailboxes) == [b"mailbox2"]
+        await visitor.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        assert not scene.relay.hub._mailboxes
+
+
 # Holds (SPEC 13.6).
 
 async def lose_once(scene: Scene, opener: Device, writer: Device) -> bytes:
@@ -416,6 +438,18 @@ async def test_a_bug_in_the_store_ends_no_relay(tmp_path: Path, monkeypatch: pyt
             assert await one.ask(scene.book.append()) == "Busy"
             assert await one.ask(m.Inspect()) == "Busy"
         await scene.append(one)
+
+
+async def test_an_answer_that_cannot_be_given_costs_one_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path) as scene:
+        one, two = await scene.device(1), await scene.device(2)
+        with monkeypatch.context() as patched:
+            patched.setattr(scene.store, "read", lambda *_: m.ChainPart((bytes(64 << 10),) * 20))
+            await one.send(m.ReadChain(0))
+            await gone(one)
+        await scene.append(two)
 
 
 async def test_goodbye_finishes_what_was_begun(tmp_path: Path) -> None:

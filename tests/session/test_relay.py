@@ -183,6 +183,12 @@ def test_untimely_or_malformed_first_frames_end_the_connection(frame: bytes) -> 
     assert not session.reading
 
 
+def test_long_frames_are_not_even_read_before_the_handshake_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("e2esync.session.relay.decode_message", lambda *_: pytest.fail("it was read"))
+    session = RelaySession(RELAY, b"R" * 32)
+    assert refusal_of(session.receive(encode([1] * 5000))).code is Refusal.BAD_FRAME
+
+
 @pytest.mark.parametrize("proof", [m.Proof(b""), m.Hello(1, SET, 2, b"c" * 32), m.Ping()])
 def test_untimely_second_frames_end_the_connection(proof: m.Message) -> None:
     session = RelaySession(RELAY, b"R" * 32)

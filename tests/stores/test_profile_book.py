@@ -63,7 +63,6 @@ def fill(book: BookStore) -> None:
     book.add_upload(b"blob id", b"blob", 1)
     book.put_overlay([(cid(1), b"laid over")])
     book.put_runs([RunRow(1, b"index", b"key", 2)])
-    book.stage([(cid(9), b"state", 1)])
     book.put_slot(SlotRow(1, b"announcement", b"heartbeat", 5))
     book.put_media("digest", b"content")
     book.add_superseded([superseded(cid(1), 5)])
@@ -74,7 +73,7 @@ def contents(book: BookStore) -> list[object]:
     return [
         book.get("name"), secret and secret.reveal(), book.records(), list(book.contacts()), book.bucket(1),
         book.vector(), book.parked(), book.envelope(1), book.pending(), book.outbox(), book.outbox_of(cid(1)),
-        book.uploads(1), book.upload(b"blob id"), book.overlay(cid(1)), book.runs(), list(book.staged()),
+        book.uploads(1), book.upload(b"blob id"), book.overlay(cid(1)), book.runs(),
         book.slots(), book.media("digest"), book.superseded(),
     ]
 
@@ -299,13 +298,28 @@ def test_runs_keep_the_order_given(book: BookStore) -> None:
     assert book.runs() == runs[1:]
 
 
-def test_of_staged_rows_the_first_of_a_contact_stays(book: BookStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "BATCH", 3)
-    book.stage(iter([(cid(2), b"new", 2), (cid(1), b"", 2), (cid(2), b"old", 1), (cid(2), b"older", 1)]))
-    book.stage([(cid(1), b"late", 1), (cid(3), b"three", 1)])
-    assert list(book.staged()) == [(cid(1), b"", 2), (cid(2), b"new", 2), (cid(3), b"three", 1)]
-    book.clear_staged()
-    assert list(book.staged()) == []
+def test_a_replay_is_a_transaction_too(book: BookStore) -> None:
+    with pytest.raises(RuntimeError), book.replay():
+        book.put("name", b"value")
+        raise RuntimeError
+    assert book.get("name") is None
+    with book.replay(), book.transaction():
+        book.put("name", b"value")
+    assert book.get("name") == b"value"
+
+
+def test_only_a_replay_does_not_wait_for_the_disk(book: BookStore) -> None:
+    def waits() -> object:
+        return book._db.one("PRAGMA synchronous")
+
+    with book.replay():
+        assert waits() == (1,)
+        with book.transaction():
+            assert waits() == (1,)
+    assert waits() == (2,)
+    with book.transaction(), book.replay():
+        assert waits() == (2,)
+    assert waits() == (2,)
 
 
 def test_slots(book: BookStore) -> None:

@@ -1,7 +1,8 @@
 """One example: its inputs, the draws it uses, what comes of it. And how values are written in JSON.
 
 Byte strings are lower-case hex; text is `{"text": …}`; a value of SPEC 6 is tagged with its type, because JSON cannot
-tell text from bytes. A case is `valid` with outputs or `invalid` with the error code of SPEC 15.
+tell text from bytes. What many cases of a file share, a chain for instance, stands once at its head under `given`,
+and a case names it: `{"given": name}`. A case is `valid` with outputs or `invalid` with the error code of SPEC 15.
 """
 
 from __future__ import annotations
@@ -38,14 +39,26 @@ class Layer:
         self.spec = spec
         self.flags = flags
         self.cases: list[Json] = []
+        self.given: Inputs = {}
         self.operations = operations
+
+    def give(self, name: str, value: Json) -> Json:
+        """Put a value at the head of the file; returns what stands for it in the inputs of cases."""
+        if name in self.given:
+            raise AssertionError(f"two given values are called {name}")
+        self.given[name] = value
+        return {"given": name}
+
+    def perform(self, operation: str, inputs: Inputs, entropy: NamedEntropy) -> Outcome:
+        """What an operation makes of inputs, with given values in their places."""
+        return self.operations[operation](resolved(inputs, self.given), entropy)
 
     def valid(
         self, operation: str, name: str, spec: str, comment: str, inputs: Inputs, *, flags: tuple[str, ...] = (),
     ) -> Inputs:
         """Add a case that must succeed; returns its outputs."""
         entropy = NamedEntropy(f"{self.name}::{operation}::{name}")
-        outcome = self.operations[operation](inputs, entropy)
+        outcome = self.perform(operation, inputs, entropy)
         self._append(operation, name, spec, comment, flags, inputs, entropy, {
             **({"intermediate": outcome.intermediate} if outcome.intermediate else {}),
             "result": "valid",
@@ -61,7 +74,7 @@ class Layer:
         identity = f"{self.name}::{operation}::{name}"
         entropy = NamedEntropy(identity)
         try:
-            self.operations[operation](inputs, entropy)
+            self.perform(operation, inputs, entropy)
         except E2esyncError as raised:
             if raised.code != error.__name__:
                 raise AssertionError(f"{identity} gives {raised.code} and not {error.__name__}") from raised
@@ -75,7 +88,7 @@ class Layer:
         """The whole file."""
         return {
             "format": "e2esync vectors", "version": 1, "suite": 1, "layer": self.name, "spec": self.spec,
-            "flags": self.flags, "cases": self.cases,
+            "flags": self.flags, **({"given": self.given} if self.given else {}), "cases": self.cases,
         }
 
     def _append(
@@ -92,6 +105,17 @@ class Layer:
         self.cases.append({
             "id": identity, "spec": spec, "comment": comment, "flags": list(flags), "input": inputs, **draws, **result,
         })
+
+
+def resolved(value: Json, given: Inputs) -> Json:
+    """`value` with every `{"given": name}` in it replaced by what stands at the head of the file."""
+    if isinstance(value, list):
+        return [resolved(item, given) for item in value]
+    if isinstance(value, dict):
+        if value.keys() == {"given"}:
+            return resolved(given[value["given"]], given)
+        return {name: resolved(item, given) for name, item in value.items()}
+    return value
 
 
 def text(value: str) -> Json:
@@ -133,6 +157,20 @@ def untagged(value: Json) -> Any:
     if kind == "map":
         return {key: untagged(item) for key, item in content}
     return content
+
+
+def hexed(value: Any) -> Json:
+    """Arrays of integers and byte strings as cases write them: bytes in hex."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return [hexed(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def unhexed(value: Json) -> Any:
+    """The arrays that `hexed` wrote."""
+    if isinstance(value, str):
+        return bytes.fromhex(value)
+    return [unhexed(item) for item in value] if isinstance(value, list) else value
 
 
 def flipped(data: bytes, bit: int) -> bytes:
