@@ -7,7 +7,6 @@ null and finite floats, and may nest deeper.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import isfinite
 from typing import Any, Final
 
@@ -23,6 +22,8 @@ Value = Any
 _TOO_DEEP: Final = (RecursionError, msgpack.StackError)
 _REFUSALS: Final = (ValueError, TypeError, KeyError, OverflowError, UnicodeError, msgpack.UnpackException)
 
+# One for all: it holds nothing between two values, and packs each in one go. Making a new one costs as much as packing.
+_PACKER: Final = msgpack.Packer(use_bin_type=True)
 _NULL: Final = type(None)
 _OBJECT_LEAVES: Final[frozenset[type]] = frozenset({str, bytes, bool})
 _VALUE_LEAVES: Final[frozenset[type]] = frozenset({str, bytes, bool, _NULL})
@@ -82,8 +83,9 @@ def _decode(data: bytes, limit: int, leaves: frozenset[type], depth: int) -> Val
 
 def _pack(value: Value) -> bytes:
     try:
-        packed = msgpack.packb(value, use_bin_type=True)
+        packed = _PACKER.pack(value)
     except (RecursionError, *_REFUSALS) as error:
+        _PACKER.reset()
         raise NonCanonical("the value cannot be encoded") from error
     assert isinstance(packed, bytes)
     return packed
@@ -111,11 +113,14 @@ def _check(value: Value, leaves: frozenset[type], depth: int) -> None:
     `leaves` are the types that need no look; integers and, where null is one of those types, floats are looked at.
     """
     floats = _NULL in leaves
-    level = [[value]]
+    level: list[Value] = [[value]]
     while level:
         below: list[Value] = []
         for container in level:
-            for item in _items(container):
+            if type(container) is dict:
+                _check_keys(container)
+                container = container.values()
+            for item in container:
                 kind = type(item)
                 if kind is str:
                     continue
@@ -129,18 +134,13 @@ def _check(value: Value, leaves: frozenset[type], depth: int) -> None:
         level = below
 
 
-def _items(container: Value) -> Iterable[Value]:
-    """What an array or map holds. Raises NonCanonical for a map whose keys are not sorted strings."""
-    if type(container) is list:
-        return container
+def _check_keys(value: dict[Value, Value]) -> None:
     # Python orders strings by code point, which is the order of their UTF-8 bytes.
     last = ""
-    for key in container:
+    for key in value:
         if type(key) is not str or (key <= last and last):
             raise NonCanonical("map keys are not strings in the order of their UTF-8 bytes")
         last = key
-    values: Iterable[Value] = container.values()
-    return values
 
 
 def _check_number(value: Value, *, floats: bool) -> None:

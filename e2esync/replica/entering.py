@@ -298,7 +298,7 @@ def _move(replica: Replica, entrance: Entrance, lives: dict[tuple[bytes, int], t
     store.replace_vector(dict(manifest.vector) if manifest else {})
     if manifest is not None:
         store.put("horizon", encode(manifest.horizon))
-        store.put("unknown", encode(manifest.unknown))
+        store.put("unknown", encode([list(op) for op in manifest.unknown]))
     landed = _own_landed(replica, manifest)
     for record in entrance.records:
         store.add_record(record.epoch, record.raw)

@@ -157,18 +157,16 @@ class RelayStore:
             return Outcome(declined.answer())
 
     def _within_savepoint(self, batch: Batch, command: Change) -> Outcome | Logged | tuple[bytes, int, int]:
-        before = dict(batch.dirty), dict(batch.positions)
         self._writer.execute("SAVEPOINT command")
         try:
-            decided = _change(batch, command)
+            return _change(batch, command)
         except Declined:
             self._writer.execute("ROLLBACK TO command")
-            batch.dirty, batch.positions = before
             raise
         finally:
+            # An error of the disk may have ended the transaction, and with it the savepoint.
             if self._writer.in_transaction:
                 self._writer.execute("RELEASE command")
-        return decided
 
     def _admit(self, batch: Batch, admit: Admit) -> Outcome:
         """SPEC 13.2 step 2: stranger, removed member and bad signature are one and the same refusal."""

@@ -1,7 +1,8 @@
 """One transaction of the relay's store: what its commands share while it lasts.
 
-A `Batch` knows the moment, the sets it has touched, and what is to be pushed once it is durable. Views change only
-after a command has gone through; a command that is declined leaves the batch as it was.
+A `Batch` knows the moment, the sets it has touched, and the positions that need a head once it is durable. A command
+updates the batch as the last thing it does, when nothing can decline it any more: rows are rolled back by the
+savepoint, and the batch has nothing to undo.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 
 _SYLLABLES = ("ba", "co", "du", "el", "fi", "gor", "hu", "in", "ja", "kel", "lo", "mar", "ni", "or", "pe", "qui", "ro",
               "sa", "ten", "ul", "ver", "wy", "xan", "yo", "zim")
@@ -44,3 +45,7 @@ def _name(dice: random.Random) -> str:
 
 def _phone(dice: random.Random) -> str:
     return f"+44 {dice.randrange(1000, 9999)} {dice.randrange(100000, 999999)}"
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(vcards(int(sys.argv[1])))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -227,7 +226,7 @@ def list_cpu(content: bytes, folder: Path, *, plain: bool, rounds: int = 9) -> f
     home = trio.run(make)
     # With compiled modules, as after an installation, whatever this process's environment says about writing them.
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}
-    command = [*_E2ESYNC, "--home", str(home), "list"]
+    command = [sys.executable, "-m", "e2esync", "--home", str(home), "list"]
     _cpu(command, environment)
     return statistics.median(_cpu(command, environment) for _ in range(rounds))
 
@@ -239,63 +238,3 @@ def _cpu(command: list[str], environment: dict[str, str]) -> float:
         process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
     return usage.ru_utime + usage.ru_stime
-
-
-def peak_memory(content: bytes, folder: Path) -> dict[str, tuple[float, int]]:
-    """Command → (seconds, peak resident bytes) of a client's commands on a book, and of the relay."""
-    folder.mkdir()
-    (folder / "book.vcf").write_bytes(content)
-    relay = subprocess.Popen(
-        [*_E2ESYNC, "relay", "serve", "--db", str(folder / "relay.sqlite3"), "--listen", "127.0.0.1:0", "--json"],
-        stdout=subprocess.PIPE,
-    )
-    try:
-        assert relay.stdout is not None
-        url = json.loads(relay.stdout.readline())["listening"][0]
-        measured = _commands(folder, url)
-        relay.terminate()
-        _pid, status, usage = os.wait4(relay.pid, 0)
-        relay.returncode = os.waitstatus_to_exitcode(status)
-        measured["relay"] = (usage.ru_utime + usage.ru_stime, _resident(usage.ru_maxrss))
-        return measured
-    finally:
-        if relay.returncode is None:
-            relay.kill()
-        relay.stdout.close() if relay.stdout else None
-        relay.wait()
-
-
-_E2ESYNC = [sys.executable, "-m", "e2esync"]
-
-
-def _commands(folder: Path, url: str) -> dict[str, tuple[float, int]]:
-    one, two = ["--home", str(folder / "one")], ["--home", str(folder / "two")]
-    key = ["--key-file", str(folder / "key")]
-    measured = {}
-    for name, arguments in (
-        ("init", [*one, *key, "init", "--relay", url, "--kit-file", str(folder / "kit")]),
-        ("import", [*one, "import", str(folder / "book.vcf")]),
-        ("sync", [*one, "sync"]),
-        ("list", [*one, "list"]),
-    ):
-        measured[name] = _timed(arguments)
-    with subprocess.Popen([*_E2ESYNC, *one, "pair", "--json", "--no-verify"], stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL) as pair:
-        assert pair.stdout is not None
-        code = json.loads(pair.stdout.readline())["code"]
-        measured["join"] = _timed([*two, *key, "join", code, "--no-verify"])
-    return measured
-
-
-def _timed(arguments: list[str]) -> tuple[float, int]:
-    begun = time.perf_counter()
-    with subprocess.Popen([*_E2ESYNC, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        _pid, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, arguments
-    return time.perf_counter() - begun, _resident(usage.ru_maxrss)
-
-
-def _resident(value: int) -> int:
-    # Linux counts kibibytes, macOS bytes.
-    return value if sys.platform == "darwin" else value * 1024

@@ -28,11 +28,12 @@ class Forger:
         self.counter, self.prev = device.store.vector().get(self.replica.member, (0, ZERO))
 
     def entry(self, ops: Sequence[Op] | bytes, *, counter: int | None = None, prev: bytes | None = None,
-              vector: dict[int, int] | None = None) -> Entry:
-        """The next entry, or one with another counter, predecessor or version vector."""
+              vector: dict[int, int] | None = None, author: int | None = None) -> Entry:
+        """The next entry, or one with another counter, predecessor, version vector or author."""
         counter = self.counter + 1 if counter is None else counter
         entry = sign_entry(
-            self.replica.signing_key, self.replica.set_id, author=self.replica.member, counter=counter,
+            self.replica.signing_key, self.replica.set_id, counter=counter,
+            author=self.replica.member if author is None else author,
             prev=self.prev if prev is None else prev, vector=vector or {}, seen_head=(0, 0, ZERO),
             ops=ops if isinstance(ops, bytes) else encode_ops(ops), entropy=self.net.entropy,
         )

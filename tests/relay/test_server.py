@@ -266,7 +266,8 @@ async def test_after_head_moved_the_others_wait_for_the_opening(tmp_path: Path) 
         assert await two.answer() == "EpochClosed"
 
 
-async def test_a_hold_ends_when_its_member_leaves(tmp_path: Path) -> None:
+async def test_a_hold_ends_when_its_member_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("e2esync.relay.holds.HOLD", 3_600_000)
     async with running(tmp_path) as scene:
         one, two = await scene.device(1), await scene.device(2)
         await lose_once(scene, one, two)

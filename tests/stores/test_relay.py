@@ -207,6 +207,15 @@ def test_a_cut_drops_what_the_removed_wrote(place: Place) -> None:
     assert len(place.ask(1, m.Read(0, 1)).envelopes) == 1
 
 
+def test_a_cut_leaves_alive_what_somebody_else_named_first(place: Place) -> None:
+    name = place.blob(b"shared")
+    place.append(member=1, live=(name,))
+    seq, log_hash = place.book.seq, place.book.log_hash
+    place.append(member=2, live=(name,))
+    place.open(changes=(Remove(2),), closes_seq=seq, closes_hash=log_hash)
+    assert place.counts()["dead_blobs"] == 0
+
+
 @pytest.mark.parametrize("to_zero", [True, False])
 def test_a_cut_never_drops_what_others_wrote(place: Place, to_zero: bool) -> None:
     if not to_zero:
@@ -328,6 +337,9 @@ def test_wrong_sets_are_not_made(place: Place, name: str) -> None:
     }
     expected = Refusal.BAD_SLOT if name in ("slot", "number") else Refusal.BAD_RECORD
     assert code(place.visit(wrong[name])) is expected
+    for table in ("sets", "records", "boxes", "slots"):
+        rows = place.store._writer.execute(f"SELECT count(*) FROM {table} WHERE rowid > 0").get
+        assert rows == {"sets": 1, "records": 1, "boxes": 3, "slots": 0}[table]
     assert place.visit(book.create([book.announcement(1)])) == m.Created(book.set_id)
 
 
