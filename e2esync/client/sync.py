@@ -99,7 +99,7 @@ async def sync(profile: Profile, book: int = 0, *, progress: Progress = no_progr
             epoch = online.replica.position.epoch
             done = await online.connection.run(sync_procedure(online.replica, online.link))
             _forget_secrets(profile, online.replica, epoch)
-            online.replica.store.put("notices", encode([str(notice) for notice in online.link.notices]))
+            _keep_notices(online)
             wire = online.connection.transport
             return SyncResult(
                 done.received, done.sent, done.opened, done.media, getattr(wire, "sent", 0),
@@ -136,7 +136,8 @@ async def watch(profile: Profile, book: int = 0, *, on_event: Callable[[str], No
 
 
 async def create_set(profile: Profile, relay_url: str, device_name: str, kit: RecoveryKit, *,
-                     book_name: str = "Contacts", book: int = 0, entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> Replica:
+                     book_name: str = "Contacts", book: int = 0, entropy: Entropy = SYSTEM_ENTROPY,
+                     now: Callable[[], int] = now_ms) -> Replica:
     """Make a new contact set at a relay, whose root is the kit and whose first device is this one (SPEC 9.1).
 
     The relay's key is trusted at sight and named in record 0 from then on. Raises Unreachable or Refused, and then
@@ -212,6 +213,11 @@ def _forget_secrets(profile: Profile, replica: Replica, before: int) -> None:
         profile.store.purge()
 
 
+def _keep_notices(online: Online) -> None:
+    """What was detected and did not stop anything is shown by `status`."""
+    online.replica.store.put("notices", encode([str(notice) for notice in online.link.notices]))
+
+
 async def _stay(profile: Profile, online: Online, on_event: Callable[[str], None]) -> None:
     """Alternate between what others push and what this profile's other processes have written."""
     replica, link, run = online.replica, online.link, online.connection.run
@@ -230,6 +236,9 @@ async def _stay(profile: Profile, online: Online, on_event: Callable[[str], None
             await run(keep_house(replica, link, compact=True))
             sent = last_own(replica)
         await run(be_heard(replica, link))
+        if link.notices:
+            _keep_notices(online)
+            link.notices.clear()
         _forget_secrets(profile, replica, epoch)
 
 

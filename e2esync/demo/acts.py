@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from e2esync.card import assemble, display_name
+from e2esync.card import display_name
 from e2esync.demo.devices import Device
 from e2esync.errors import E2esyncError
 from e2esync.wire import Value
@@ -61,9 +61,8 @@ def fill_up(device: Device) -> int:
 
 
 def card_of(device: Device, contact: bytes) -> dict[str, Any]:
-    """A contact as a JSContact card, without the registers that say where bytes of a photo lie."""
-    return assemble({path: value for path, value in device.book.registers(contact).items()
-                     if not path.startswith("blobs/")})
+    """A contact as a JSContact card."""
+    return device.book.card(contact)
 
 
 def _apart(phone: Device, laptop: Device, contact: bytes) -> Act:
@@ -95,7 +94,8 @@ def _met(phone: Device, laptop: Device, contact: bytes) -> Act:
             if sorted(map(str, numbers)) != [ours, theirs]:
                 return False
         return _entry(phone, contact, entry) == _entry(laptop, contact, entry)
-    return Act(_name(phone, contact), f"corrects it to …{ours[-3:]}", f"corrects it to …{theirs[-3:]}",
+    return Act(_name(phone, contact), f"corrects the number to …{ours[-3:]}",
+               f"corrects the number to …{theirs[-3:]}",
                "one is shown, both are kept", before, holds)
 
 
@@ -103,6 +103,7 @@ def _whole(phone: Device, laptop: Device, contact: bytes) -> Act:
     before = card_of(phone, contact)
     name, email = _name(phone, contact), "back.again@lighthouse.example"
     registers = dict(phone.book.registers(contact))
+    photo = ", with its photo" if _has(registers, "media") else ""
     phone.book.remove([contact])
     _change(laptop, contact, "emails", "demo", {"address": email})
 
@@ -111,7 +112,7 @@ def _whole(phone: Device, laptop: Device, contact: bytes) -> Act:
             registers.items() <= device.book.registers(contact).items()
             and _entry(device, contact, "emails/demo").get("address") == email for device in (phone, laptop)
         )
-    return Act(name, "deletes the contact", "adds an e-mail", "the contact is back, whole", before, holds)
+    return Act(name, "deletes the contact", "adds an e-mail", f"the contact is back, whole{photo}", before, holds)
 
 
 def _undisputed(phone: Device, laptop: Device, contact: bytes) -> Act:
@@ -140,7 +141,7 @@ def _cast(device: Device) -> list[bytes]:
 def _people(device: Device) -> list[tuple[bytes, dict[str, Value]]]:
     """Contacts that are no groups; those with a number first."""
     seen = [(row.contact, device.book.registers(row.contact)) for row in device.book.list()[:_LOOK_AT]]
-    people = [(contact, registers) for contact, registers in seen if registers.get("kind", "individual") == "individual"]
+    people = [each for each in seen if each[1].get("kind", "individual") == "individual"]
     return sorted(people, key=lambda item: not _has(item[1], "phones"))
 
 

@@ -48,12 +48,12 @@ class RelayProcess:
         with trio.CancelScope(shield=True):
             if self._process.returncode is None:
                 self._process.terminate()
-            with trio.move_on_after(STOP_TIMEOUT):
+            with trio.move_on_after(STOP_TIMEOUT) as patience:
                 await self._process.wait()
-                return self._process.returncode == 0
-            self._process.kill()
-            await self._process.wait()
-            return False
+            if patience.cancelled_caught:
+                self._process.kill()
+                await self._process.wait()
+        return self._process.returncode == 0
 
 
 @asynccontextmanager

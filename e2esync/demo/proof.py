@@ -1,4 +1,4 @@
-"""What the demo claims at the end, and how it finds out: equality of the devices, and the search of the relay's disk."""
+"""What the demo claims at the end, and how it finds out: the devices are equal, and the relay's disk holds nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def equality(report: Report, phone: Device, laptop: Device, photos: dict[str, by
     )
     report.claim(f"all {plural(len(rows[0]), 'contact')} are equal, field by field", same)
     whole = all(device.book.media(name) == data for name, data in photos.items() for device in (phone, laptop))
-    report.claim(f"all {plural(len(photos), 'photo')} are on both, byte for byte as in the file", whole)
+    if photos:
+        report.claim(f"all {plural(len(photos), 'photo')} are on both, byte for byte as in the file", whole)
     report.claim("nothing is left to send", not any(unsent(device) for device in (phone, laptop)))
     report.facts["digest"] = digests[0].hex()
 
@@ -54,10 +55,10 @@ def relay_holdings(report: Report, said: dict[str, int], exhibit: Exhibit, folde
     """What the relay says that it holds, and what its database shows."""
     blobs, envelopes = said["blobs"], said["envelopes"]
     report.say(
-        f"{plural(said['records'], 'record')} of who is in ({said['members']} public keys: phone, laptop, recovery kit), "
-        f"{plural(envelopes, 'envelope')} of {size(said['envelope_bytes'])}, {plural(blobs, 'blob')} of "
-        f"{size(said['blob_bytes'])}, {plural(said['slots'], 'slot')}; and when each came. No name, no number of "
-        f"contacts, no book's name, no device's name."
+        f"{plural(said['records'], 'record')} of who is in ({said['members']} public keys: phone, laptop, recovery "
+        f"kit), {plural(envelopes, 'envelope')} of {size(said['envelope_bytes'])}, {plural(blobs, 'blob')} of "
+        f"{size(said['blob_bytes'])}, {plural(said['slots'], 'slot')}; and when each came. So it can tell roughly "
+        f"how large the book is, and no name, no number and no address, not even what the book or a device is called."
     )
     files = read_folder(folder)
     report.say("Its files: " + ", ".join(f"{name} ({size(len(data))})" for name, data in files.items()) + ".")
@@ -73,7 +74,8 @@ def book_texts(phone: Device, acts: list[Act], photos: dict[str, bytes]) -> list
     return needles([*(act.before for act in acts), *cards], photos.values())
 
 
-def disk_search(report: Report, wanted: list[Needle], relay: Path, empty: dict[str, bytes], devices: list[Device]) -> None:
+def disk_search(report: Report, wanted: list[Needle], relay: Path, empty: dict[str, bytes],
+                devices: list[Device]) -> None:
     """Search the relay's folder for all texts, and show that the same search finds them where they are."""
     begun = time.perf_counter()
     files = read_folder(relay)

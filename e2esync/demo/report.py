@@ -65,7 +65,7 @@ class Report:
         """A heading row and others: the first column to the left, numbers to the right."""
         sizes = [max(map(width, column)) for column in zip(*rows, strict=True)]
         for first, *others in rows:
-            cells = [_cell(first, sizes[0]), *(_right(cell, size) for cell, size in zip(others, sizes[1:], strict=True))]
+            cells = [_cell(first, sizes[0]), *map(_right, others, sizes[1:])]
             self._lines((INDENT + "  ".join(cells)).rstrip())
 
     def verbatim(self, text: str) -> None:

@@ -9,13 +9,14 @@ from e2esync.epoch.boxes import open_own_box
 from e2esync.epoch.chain import Chain, verify_chain
 from e2esync.epoch.record import parse_record
 from e2esync.errors import E2esyncError, PairingAborted
+from e2esync.log.envelope import next_log_hash
 from e2esync.procedures.reading import adopt, read_records
 from e2esync.procedures.steps import Link, Procedure, ask, fetch_blob
 from e2esync.replica.core import Replica
 from e2esync.replica.entering import Entrance, read_manifest
 from e2esync.replica.founding import Founding, join
 from e2esync.replica.port import ReplicaStore
-from e2esync.session.messages import BoxAnswer, Create, Created, ReadBox
+from e2esync.session.messages import BoxAnswer, Create, Created, LogPart, Read, ReadBox
 
 
 def create(founding: Founding) -> Procedure[None]:
@@ -31,6 +32,7 @@ def arrive(store: ReplicaStore, link: Link, joined: Joined, signing: SigningKey,
     """
     raws = yield from read_records(0)
     chain = _told_chain(joined, raws, signing.verify_key)
+    yield from _check_told_head(joined)
     box = yield from ask(ReadBox(chain.epoch), BoxAnswer)
     secret = open_own_box(chain.head, joined.set_id, joined.index, box.box_list, box.box, sealing)
     with store.transaction():
@@ -54,6 +56,17 @@ def _told_chain(joined: Joined, raws: tuple[bytes, ...], verify_key: bytes) -> C
     member = chain.members.get(joined.index)
     if member is None or member.verify_key != verify_key:
         raise PairingAborted("the relay's chain does not list this device")
-    if joined.head_seq == 0 and joined.log_hash != joined.record_hash:
-        raise PairingAborted("the device that added this one told of a head that cannot be")
     return chain
+
+
+def _check_told_head(joined: Joined) -> Procedure[None]:
+    """SPEC 12.2 step 3: the log that the relay serves holds the head that the sponsor told of."""
+    log_hash, seq = joined.record_hash, 0
+    while seq < joined.head_seq:
+        part = yield from ask(Read(joined.epoch, seq + 1), LogPart)
+        if not part.envelopes:
+            break
+        for envelope in part.envelopes[: joined.head_seq - seq]:
+            log_hash, seq = next_log_hash(log_hash, envelope), seq + 1
+    if (seq, log_hash) != (joined.head_seq, joined.log_hash):
+        raise PairingAborted("the relay serves another log than the device that added this one sees")

@@ -127,7 +127,11 @@ class Connection:
 
     async def _read(self) -> None:
         with trio.move_on_after(HANDSHAKE_TIMEOUT / 1000) as scope:
-            while self.session.state not in (State.MEMBER, State.VISITING):
+            while True:
+                # Only when the proof is decided is it known whether there is anything more to wait for here.
+                await self._readable()
+                if self.session.state in (State.MEMBER, State.VISITING):
+                    break
                 await self._read_one()
         if scope.cancelled_caught:
             self._scope.cancel()
@@ -136,16 +140,19 @@ class Connection:
             if self.is_member:
                 visit.deadline = float("inf")
             while True:
+                await self._readable()
                 await self._read_one()
         self._scope.cancel()
 
-    async def _read_one(self) -> None:
+    async def _readable(self) -> None:
         while not self._may_read():
             if self._ending or self.session.state is State.CLOSED:
                 await self._wait_for_end()
             self._room = trio.Event()
             if not self._may_read():
                 await self._room.wait()
+
+    async def _read_one(self) -> None:
         frame = await self._transport.receive()
         self._do(self.session.receive(frame), len(frame))
 

@@ -6,9 +6,9 @@ send: an entry never changes once it is in the outbox, and it stays there until 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
-from e2esync.contactset import BatchOp, DeleteOp, Op, SetOp, clamp, decode_ops, encode_ops, fold_ops, write_life
+from e2esync.contactset import BatchOp, DeleteOp, Op, SetOp, clamp, decode_ops, encode_ops, fold_ops, unpack, write_life
 from e2esync.crypto import Entropy
 from e2esync.limits import ENTRY_BODY_MAX, HASH, NONCE
 from e2esync.log.entry import Entry, parse_entry, sign_entry
@@ -152,8 +152,8 @@ def lay_over(replica: Replica, contacts: Iterable[bytes]) -> set[bytes]:
         row = store.contact(contact)
         base = row.state if row else b""
         states = {contact: base} if base else {}
-        for counter, seen, ops in _unlanded(replica, contact, vector):
-            fold_ops(states, replica.member, counter, seen, ops, replica.position.epoch, batches.only(contact))
+        for counter, seen, ops in _unlanded(replica, contact, vector, batches):
+            fold_ops(states, replica.member, counter, seen, ops, replica.position.epoch, lambda _op: ())
         after = states.get(contact, b"")
         if after == base:
             plain.append(contact)
@@ -180,15 +180,6 @@ class OwnBatches:
         self._replica = replica
         self._items: dict[bytes, dict[bytes, bytes]] = {}
 
-    def only(self, contact: bytes) -> Callable[[BatchOp], list[tuple[bytes, bytes]]]:
-        """What `fold_ops` asks for a batch's items, cut down to one contact."""
-
-        def items(op: BatchOp) -> list[tuple[bytes, bytes]]:
-            state = self.items(op).get(contact)
-            return [(contact, state)] if state else []
-
-        return items
-
     def items(self, op: BatchOp) -> dict[bytes, bytes]:
         """Contact → packed state, of all that a batch writes."""
         if op.index_id not in self._items:
@@ -197,7 +188,7 @@ class OwnBatches:
         return self._items[op.index_id]
 
 
-def _unlanded(replica: Replica, contact: bytes, vector: dict[int, int],
+def _unlanded(replica: Replica, contact: bytes, vector: dict[int, int], batches: OwnBatches,
               ) -> Iterator[tuple[int, dict[int, int], list[Op]]]:
     """(counter, seen, operations on this contact) of own writes that the shared state lacks, in order."""
     landed = vector.get(replica.member, 0)
@@ -205,15 +196,23 @@ def _unlanded(replica: Replica, contact: bytes, vector: dict[int, int],
         if row.counter > landed:
             entry = parse_entry(row.entry)
             seen = clamp(entry.vector, vector, replica.member, row.counter)
-            yield row.counter, seen, _only(contact, decode_ops(entry.ops))
+            yield row.counter, seen, list(_only(contact, decode_ops(entry.ops), batches))
     own = last_own(replica)[0] + 1
     for pending in replica.store.pending_of(contact):
         claimed = dict(decode(pending.context)[0])
         yield own, clamp(claimed, vector, replica.member, own), decode_ops(pending.op)
 
 
-def _only(contact: bytes, ops: list[Op]) -> list[Op]:
-    return [op for op in ops if isinstance(op, BatchOp) or (isinstance(op, SetOp | DeleteOp) and op.contact == contact)]
+def _only(contact: bytes, ops: list[Op], batches: OwnBatches) -> Iterator[Op]:
+    """Those of an own entry's operations that are about one contact; of a batch the sets that it stands for."""
+    for op in ops:
+        if isinstance(op, SetOp | DeleteOp) and op.contact == contact:
+            yield op
+        elif isinstance(op, BatchOp):
+            state = batches.items(op).get(contact)
+            for life in unpack(state).lives if state else ():
+                for group in life.groups:
+                    yield SetOp(contact, life.number, group.time, group.values)
 
 
 def _show(replica: Replica, ops: list[Op]) -> None:

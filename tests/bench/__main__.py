@@ -47,6 +47,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=10_000, help="cards in the book (10000)")
     parser.add_argument("--repeat", type=int, default=3, help="runs, of which the median is printed (3)")
     parser.add_argument("--memory", action="store_true", help="measure peak memory too, as with a large --size")
+    parser.add_argument("--markdown", action="store_true", help="the table as README has it")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     args = parser.parse_args()
     content = vcards(args.size)
@@ -78,17 +79,17 @@ def main() -> int:
         return 0
     print(f"{args.size:,} cards, {sizes.cards / args.size:.0f} bytes of msgpack each; {machine}; "
           f"median of {args.repeat}")
-    print(f"floor: {floor * 1000:.0f} ms for the book, {edit * 1000:.2f} ms for an edit\n")
-    print_table(rows)
+    print(f"floor: {floor * 1000:.0f} ms for the book, {edit * 1000:.1f} ms for an edit\n")
+    (print_markdown if args.markdown else print_table)(rows)
     return 0
 
 
 def time_rows(times: Times, floor: float, edit: float) -> list[Row]:
     """What is measured in seconds."""
+    applied = times.plan + times.apply
     return [
         Row("parse the .vcf", f"{times.parse:.2f} s", "", "2 s", times.parse < 2),
-        Row("plan and apply the import", f"{times.plan + times.apply:.2f} s", f"{(times.plan + times.apply) / floor:.1f}x",
-            "", None),
+        Row("plan and apply the import", f"{applied:.2f} s", f"{applied / floor:.1f}x", "", None),
         _ratio("first upload of an imported profile", times.upload, floor, 5),
         _ratio("restore on a new device, encrypted", times.restore, floor, 8),
         Row("pairing with restore, all of it", f"{times.pairing:.2f} s", f"{times.pairing / floor:.1f}x", "", None),
@@ -125,6 +126,13 @@ def print_table(rows: list[Row]) -> None:
     for row in rows:
         met = "" if row.met is None else "yes" if row.met else "NO"
         print(f"{row.name:<42}{row.value:>12}{row.ratio:>9}{row.target:>10}  {met}".rstrip())
+
+
+def print_markdown(rows: list[Row]) -> None:
+    """What was measured, without the targets."""
+    print("| | measured | ratio |\n|---|---:|---:|")
+    for row in rows:
+        print(f"| {row.name} | {row.value} | {row.ratio.replace('x', ' ×')} |")
 
 
 def _ratio(name: str, seconds: float, floor: float, target: float) -> Row:

@@ -1,4 +1,4 @@
-"""Invented cards by the thousand: plain people, 300 to 500 bytes of msgpack each, the same for a seed on any machine."""
+"""Invented cards by the thousand: plain people, 300 to 500 bytes of msgpack each, the same everywhere for a seed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _SYLLABLES = ("ba", "co", "du", "el", "fi", "gor", "hu", "in", "ja", "kel", "lo"
 _STREETS = ("Lantern Row", "Mill Street", "Harbour Road", "Station Square", "Orchard Lane", "Chapel Hill")
 _TOWNS = ("Applewick", "Northaven", "Saltmarsh", "Millbrook", "Fernley", "Kingsbridge", "Oldcastle")
 _COMPANIES = ("Quill & Sons", "Harbour Clinic", "Northern Kites", "The Evening Ledger", "Two Bridges Bakery")
-_WORDS = ("met", "at", "the", "lighthouse", "ask", "before", "noon", "likes", "maps", "brings", "tea", "second", "floor",
-          "cousin", "of", "train", "every", "spring", "choir")
+_WORDS = ("met", "at", "the", "lighthouse", "ask", "before", "noon", "likes", "maps", "brings", "tea", "second",
+          "floor", "cousin", "of", "train", "every", "spring", "choir")
 
 
 def vcards(count: int, seed: int = 1) -> bytes:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +56,9 @@ def edit_floor(folder: Path, rounds: int) -> list[float]:
 @contextmanager
 def _storing(path: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
     """Two connections to a process that stores what comes on the first and passes it on to the second."""
-    with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        subprocess.Popen([sys.executable, "-m", "tests.bench.floor", str(server.getsockname()[1]), str(path)]) as process,
-    ):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        process = subprocess.Popen([sys.executable, "-m", "tests.bench.floor", str(port), str(path)])
         first, second = server.accept()[0], server.accept()[0]
         with first, second:
             for each in (first, second):
@@ -98,7 +97,5 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
 
 
 if __name__ == "__main__":
-    try:
+    with suppress(EOFError):
         _store(int(sys.argv[1]), Path(sys.argv[2]))
-    except EOFError:
-        pass

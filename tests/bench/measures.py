@@ -120,7 +120,8 @@ async def _reconnect(book: Book, sizes: Sizes) -> None:
 
 async def _restore(here: World, first: Book, second: Book, times: Times) -> None:
     """From the end of the pairing's conversation, which is the same for any book, to the book on disk."""
-    converse = pairing._converse
+    module: Any = pairing
+    converse, arrive = module._converse, module._arrive
     talked = 0.0
 
     async def timed(*args: Any) -> Any:
@@ -129,19 +130,17 @@ async def _restore(here: World, first: Book, second: Book, times: Times) -> None
         talked = time.perf_counter()
         return joined
 
-    arrive = pairing._arrive
-
     async def arrived(*args: Any) -> Any:
         replica = await arrive(*args)
         times.restore = time.perf_counter() - talked
         return replica
 
-    pairing._converse, pairing._arrive = timed, arrived
+    module._converse, module._arrive = timed, arrived
     begun = time.perf_counter()
     try:
         await here.add(first, second)
     finally:
-        pairing._converse, pairing._arrive = converse, arrive
+        module._converse, module._arrive = converse, arrive
     times.pairing = time.perf_counter() - begun
     assert len(second.list()) == len(first.list())
 

@@ -15,7 +15,10 @@ import pytest
 
 from e2esync.errors import Unreachable
 from e2esync.limits import OPENINGS_INTERVAL
-from tests.helpers.network import Device, Network
+from e2esync.procedures.reading import catch_up
+from e2esync.replica.contacts import contact_id
+from e2esync.replica.writing import write_batch
+from tests.helpers.network import Device, Line, Network
 
 CONTACTS = 6
 
@@ -34,7 +37,7 @@ class Run:
         """One random act of one random device."""
         device = self.chance.choice(self.alive)
         acts = [self.edit] * 8 + [self.sync] * 6 + [self.broken_sync] * 5 + [self.open] * 2 + [self.doom] * 2
-        acts += [self.broken_open, self.add, self.revoke]
+        acts += [self.broken_open, self.add, self.revoke, self.load, self.load, self.rotate, self.watch]
         self.chance.choice(acts)(device)
         self.net.clock.time += self.chance.choice([1, 1000, 3_600_000])
 
@@ -44,6 +47,27 @@ class Run:
         contact = f"c{self.chance.randrange(CONTACTS)}"
         device.edit(contact, **{f"notes/{device.replica.member}": self.count})
         self.wrote[device.replica.member, contact] = self.count
+
+    def load(self, device: Device) -> None:
+        """Import a file: some contacts that others know, and some that nobody does, in one entry over chunks."""
+        self.count += 1
+        replica = device.replica
+        names = {f"c{self.chance.randrange(CONTACTS)}", f"doomed{self.chance.randrange(2)}", f"i{self.count}"}
+        cards = []
+        for name in names:
+            cards.append((contact_id(replica.set_id, name, 0), {"uid": name, f"notes/{replica.member}": self.count}))
+            if not name.startswith("doomed"):
+                self.wrote[replica.member, name] = self.count
+        write_batch(replica, sorted(cards), self.net.clock(), self.net.entropy)
+
+    def rotate(self, device: Device) -> None:
+        device.rotate()
+
+    def watch(self, device: Device) -> None:
+        """Only read, as a device does that is told of others' writes while its own are on their way."""
+        replica = device.replica
+        line = Line(self.net, replica)
+        line.run(catch_up(replica, line.link()))
 
     def doom(self, device: Device) -> None:
         """Create or delete a contact that may end either way, but the same way for all."""
@@ -79,7 +103,7 @@ class Run:
         if len(others) < 2:
             return
         gone = self.chance.choice(others)
-        device.remove(gone)
+        device.remove(gone, lost=self.chance.random() < 0.5)
         self.alive.remove(gone)
         self.wrote = {key: value for key, value in self.wrote.items() if key[0] != gone.replica.member}
 
@@ -90,6 +114,9 @@ class Run:
         assert len({device.digest() for device in self.alive}) == 1
         assert len({device.replica.position for device in self.alive}) == 1
         for device in self.alive:
+            rows = device.profile.book(0).superseded()
+            assert len({(row.contact, row.path, row.author, row.counter, row.by_author, row.by_counter)
+                        for row in rows}) == len(rows)
             assert not device.replica.frozen
             assert not device.store.pending()
             for (member, contact), value in self.wrote.items():

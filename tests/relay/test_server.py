@@ -31,7 +31,7 @@ async def gone(device: Device) -> None:
         while True:
             await device.transport.receive()
 
-    with trio.fail_after(10), pytest.raises(Unreachable):
+    with trio.fail_after(5), pytest.raises(Unreachable):
         await listen_on()
 
 
@@ -350,6 +350,17 @@ async def test_who_says_nothing_is_hung_up_on(tmp_path: Path, monkeypatch: pytes
             with trio.fail_after(10), pytest.raises(Unreachable):
                 await transport.receive()
         assert scene.relay.connections == 0
+
+
+async def test_who_is_connected_may_be_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(tmp_path) as scene:
+        monkeypatch.setattr(connection_module, "HANDSHAKE_TIMEOUT", 30)
+        one, visitor, late = await scene.device(1), await scene.device(None), scene.raw()
+        # The relay hangs up on the one who began after them and never came to an end.
+        with trio.fail_after(10), pytest.raises(Unreachable):
+            await late.receive()
+        assert await one.ask(m.Ping()) == m.Pong()
+        assert await visitor.ask(m.Ping()) == m.Pong()
 
 
 async def test_a_flood_waits_in_its_own_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

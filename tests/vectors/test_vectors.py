@@ -12,7 +12,7 @@ import pytest
 from e2esync import errors
 from e2esync.conformance.vectors import check, write
 from e2esync.conformance.vectors.__main__ import main
-from e2esync.conformance.vectors.case import Layer
+from e2esync.conformance.vectors.case import Layer, resolved
 from e2esync.conformance.vectors.entropy import NamedEntropy
 from e2esync.conformance.vectors.generate import LAYERS, SUMS
 from e2esync.errors import E2esyncError, NonCanonical, SuiteUnavailable
@@ -48,11 +48,13 @@ def perform(layers: dict[str, Layer], case: dict[str, Any]) -> dict[str, Any]:
     layer, operation, _name = case["id"].split("::")
     entropy = Replay(case.get("entropy", []))
     try:
-        outcome = layers[layer].operations[operation](case["input"], entropy)
+        inputs = resolved(case["input"], DOCUMENTS[layer].get("given", {}))
+        outcome = layers[layer].operations[operation](inputs, entropy)
     except E2esyncError as error:
         return {"result": "invalid", "error": error.code}
     assert len(entropy.draws) == len(entropy.listed), "a draw was listed and not used"
-    return {"result": "valid", "output": outcome.output}
+    intermediate = {"intermediate": outcome.intermediate} if outcome.intermediate else {}
+    return {"result": "valid", "output": outcome.output} | intermediate
 
 
 def test_every_layer_has_a_file(layers: dict[str, Layer]) -> None:
@@ -62,7 +64,7 @@ def test_every_layer_has_a_file(layers: dict[str, Layer]) -> None:
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 def test_case_gives_what_it_says(case: dict[str, Any], layers: dict[str, Layer]) -> None:
     given = perform(layers, case)
-    assert given == {name: case[name] for name in given}
+    assert given == {name: case[name] for name in ("result", "output", "intermediate", "error") if name in case}
 
 
 def test_regeneration_is_byte_identical(tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from e2esync.conformance.vectors import access, crypto, encoding
+from e2esync.conformance.vectors import access, crypto, encoding, envelopes, epochs
 from e2esync.conformance.vectors.case import Json, Layer
 
-LAYERS: Final[tuple[Callable[[], Layer], ...]] = (encoding.layer, crypto.layer, access.layer)
+LAYERS: Final[tuple[Callable[[], Layer], ...]] = (
+    encoding.layer, crypto.layer, epochs.layer, envelopes.layer, access.layer,
+)
 """One function per file, from the bottom up. A further floor adds its own here."""
 
 FOLDER: Final = "v1"
