@@ -28,6 +28,8 @@ Candidates = list["Candidate"]
 
 BATCH_FROM = 50
 """From this many contacts on an import goes as one batch over chunks instead of inline."""
+BATCH_BLOBS = 4000
+"""Parts of photos in one batch: its envelope names them all, and holds 256 KiB (SPEC 10.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +216,13 @@ class Book:
         from e2esync.contactset import changes
 
         check_card(card)
-        old = self.registers(contact)
-        inner = {path: value for path, value in old.items() if _is_inner(path)}
-        edits = changes(old, {**inner, **flatten(card)})
-        if edits:
-            self._set(contact, edits)
+        # In one transaction: another process may change the contact between reading and writing.
+        with self.profile.store.transaction():
+            old = self.registers(contact)
+            inner = {path: value for path, value in old.items() if _is_inner(path)}
+            edits = changes(old, {**inner, **flatten(card)})
+            if edits:
+                self._set(contact, edits)
         return len(edits)
 
     def remove(self, contacts: Iterable[bytes]) -> int:
@@ -229,11 +233,13 @@ class Book:
         now = self.now()
         ops: list[DeleteOp] = []
         count = 0
-        for contact in contacts:
-            deletes = delete_ops(contact, shown_state(self.store, contact), now)
-            ops += deletes
-            count += bool(deletes)
-        write(self.replica, list(ops))
+        with self.profile.store.transaction():
+            for contact in contacts:
+                deletes = delete_ops(contact, shown_state(self.store, contact), now)
+                ops += deletes
+                count += bool(deletes)
+            if ops:
+                write(self.replica, list(ops))
         return count
 
     def rename(self, name: str) -> None:
@@ -288,17 +294,24 @@ class Book:
             blobs: list[tuple[bytes, bytes]] = []
             whole: list[tuple[bytes, dict[str, Value]]] = []
             for item in items:
-                values = dict(item.values)
+                values = {path: value for path, value in item.values.items() if value is not None}
+                gone = {path: None for path, value in item.values.items() if value is None}
                 for digest, data in item.media.items():
                     place, sealed = media_blobs(self.set_id, data, self.entropy)
                     values[f"blobs/{digest}"] = place
                     blobs += sealed
                     self.store.put_media(digest, data)
                     photos += 1
-                if None in values.values() or (len(items) < BATCH_FROM and not item.media):
-                    self._set(item.contact, values)
-                else:
-                    whole.append((item.contact, values))
+                if len(items) < BATCH_FROM and not item.media:
+                    self._set(item.contact, {**values, **gone})
+                    continue
+                # A batch removes nothing (SPEC 11.4): what goes is written by itself.
+                if gone:
+                    self._set(item.contact, {**gone})
+                whole += [(item.contact, values)] if values else []
+                if len(blobs) >= BATCH_BLOBS:
+                    write_batch(self.replica, whole, self.now(), self.entropy, blobs)
+                    whole, blobs = [], []
             if whole:
                 write_batch(self.replica, whole, self.now(), self.entropy, blobs)
         return ImportResult(len(plan.new), len(plan.updated), len(plan.identical), photos)
@@ -355,7 +368,8 @@ class Book:
         from e2esync.contactset import set_ops
         from e2esync.replica.writing import shown_state, write
 
-        write(self.replica, list(set_ops(contact, shown_state(self.store, contact), self.now(), values)))
+        with self.profile.store.transaction():
+            write(self.replica, list(set_ops(contact, shown_state(self.store, contact), self.now(), values)))
 
 
 def _is_inner(path: str) -> bool:

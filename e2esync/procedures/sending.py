@@ -16,8 +16,9 @@ def send(replica: Replica, link: Link) -> Procedure[int]:
     """Send everything that waits; returns how many entries went out. The replica is caught up when it begins."""
     sent = 0
     while True:
-        pack(replica, link.entropy)
-        waiting = seal_outbox(replica, link.entropy)
+        with replica.store.transaction():
+            pack(replica, link.entropy)
+            waiting = seal_outbox(replica, link.entropy)
         if not waiting:
             return sent
         epoch = replica.position.epoch
@@ -67,8 +68,8 @@ def _fold_own(replica: Replica, link: Link, taken: list[tuple[int, bytes, ShortH
 
 def _check_landed(replica: Replica, rows: list[OutboxRow]) -> None:
     """What the relay has acknowledged is in the log that it serves; else this would go on for ever."""
-    waiting = {row.counter for row in replica.store.outbox() if not row.seq}
-    if waiting.intersection(row.counter for row in rows):
+    stored = [replica.store.outbox_row(row.counter) for row in rows]
+    if any(row is not None and not row.seq for row in stored):
         raise RemoteProtocolError("the relay acknowledged an entry that is not in the log which it serves")
 
 

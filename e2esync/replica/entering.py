@@ -107,10 +107,9 @@ def _check_own(replica: Replica, manifest: Manifest) -> None:
     if landed is None:
         return
     last, last_id = last_own(replica)
-    made = {last: last_id}
-    made.update({row.counter: parse_entry(row.entry).id for row in replica.store.outbox()
-                 if row.counter == landed.counter})
-    if landed.counter > last or made.get(landed.counter, landed.entry_id) != landed.entry_id:
+    row = replica.store.outbox_row(landed.counter)
+    known = parse_entry(row.entry).id if row else last_id if landed.counter == last else landed.entry_id
+    if landed.counter > last or landed.entry_id != known:
         replica.freeze(CloneDetected.code)
         raise CloneDetected(f"another device has written entry {landed.counter} under this device's index")
 

@@ -10,7 +10,18 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from e2esync.contactset import BatchOp, ContactSet, FoldResult, Op, Pending, Status, contact_hash, decode_ops, unpack
+from e2esync.contactset import (
+    BatchOp,
+    ContactSet,
+    FoldResult,
+    Op,
+    OwnItems,
+    Pending,
+    Status,
+    contact_hash,
+    decode_ops,
+    unpack,
+)
 from e2esync.errors import (
     CloneDetected,
     CryptoError,
@@ -35,6 +46,10 @@ from e2esync.wire import decode, encode
 
 BLOBS: Final = b"blobs/"
 """How the paths begin that say where media lie (SPEC 11.6)."""
+
+
+MANY = 256
+"""From so many contacts in a batch on it is cheaper to learn first which ones there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,20 +197,20 @@ def _check_own(replica: Replica, part: LogSlice) -> None:
     own = _own(replica, part)
     if not own:
         return
-    made = {row.counter: row.entry for row in replica.store.outbox()}
     last, _last_id = last_own(replica)
     for entry in own.values():
-        if entry.counter > last or made.get(entry.counter, entry.raw) != entry.raw:
+        made = replica.store.outbox_row(entry.counter)
+        if entry.counter > last or (made is not None and made.entry != entry.raw):
             replica.freeze(CloneDetected.code)
             raise CloneDetected(f"another device has written entry {entry.counter} under this device's index")
 
 
 def _landed(replica: Replica, part: LogSlice) -> None:
     """Note where own entries stand in the log."""
-    own = {entry.raw: seq for seq, entry in _own(replica, part).items()}
-    for row in replica.store.outbox() if own else ():
-        if row.entry in own:
-            replica.store.update_outbox(OutboxRow(row.counter, row.entry, row.envelope, own[row.entry]))
+    for seq, entry in _own(replica, part).items():
+        row = replica.store.outbox_row(entry.counter)
+        if row is not None:
+            replica.store.update_outbox(OutboxRow(row.counter, row.entry, row.envelope, seq))
 
 
 def _is_new(store: ReplicaStore, end: Position) -> bool:
@@ -210,9 +225,14 @@ def _is_new(store: ReplicaStore, end: Position) -> bool:
 class _States(MutableMapping[bytes, bytes]):
     """Packed states by contact: reads fall through to what is below, writes stay in `written` (empty = gone)."""
 
-    def __init__(self, below: ReplicaStore | _States) -> None:
+    def __init__(self, below: ReplicaStore) -> None:
         self.written: dict[bytes, bytes] = {}
         self._below = below
+        self._present: set[bytes] | None = None
+
+    def look_up_all(self) -> None:
+        """Learn in one go which contacts there are: for the others the store is not asked."""
+        self._present = self._below.contact_ids()
 
     def __getitem__(self, contact: bytes) -> bytes:
         state = self.get(contact)
@@ -222,9 +242,7 @@ class _States(MutableMapping[bytes, bytes]):
 
     def get(self, contact: bytes, default: bytes | None = None) -> bytes | None:  # type: ignore[override]
         state = self.written.get(contact)
-        if state is None:
-            if isinstance(self._below, _States):
-                return self._below.get(contact, default)
+        if state is None and (self._present is None or contact in self._present):
             row = self._below.contact(contact)
             state = row.state if row else b""
         return state or default
@@ -261,6 +279,7 @@ class _Folding:
         self._batches: dict[bytes, list[tuple[bytes, bytes]]] = {}
         self._taken: dict[bytes, tuple[bytes, int]] = {}
         self._named: frozenset[bytes] = frozenset()
+        self._kind: type[list[tuple[bytes, bytes]]] = list
         self.detections: list[Detection] = []
 
     @property
@@ -280,6 +299,7 @@ class _Folding:
             # SPEC 8.4 step 2: what its envelope named would be forgotten while it is parked.
             return False
         self._named = blobs
+        self._kind = OwnItems if self._is_own(entry, pending) else list
         try:
             applied = self._set.apply(
                 pending.author, pending.counter, pending.entry_id, pending.claimed, pending.ops, pending.size,
@@ -306,10 +326,18 @@ class _Folding:
             chunks = run_chunks(self._replica.set_id, run, self._fetch(run.index_id))
             if not named_blobs(run, chunks) <= self._named:
                 raise EntryInvalid("a batch lies in blobs that its envelope does not name")
-            items = self._batches[op.index_id] = list(run_items(self._replica.set_id, run, self._fetch))
+            items = self._batches[op.index_id] = self._kind(run_items(self._replica.set_id, run, self._fetch))
         except (ObjectError, CryptoError, WireError) as error:
             raise EntryInvalid(f"a batch is not what its entry says: {error.message}") from error
+        if len(items) > MANY:
+            self._states.look_up_all()
         return items
+
+    def _is_own(self, entry: Entry, pending: Pending) -> bool:
+        """Whether an entry with a batch is the very one that waits in the outbox: its chunks are this device's."""
+        if entry.author != self._replica.member or not any(isinstance(op, BatchOp) for op in pending.ops):
+            return False
+        return any(row.entry == entry.raw for row in self._store.outbox())
 
     def _take_run(self, op: BatchOp) -> None:
         """A batch that was folded is a run of the next snapshot (SPEC 11.3)."""

@@ -107,9 +107,7 @@ def seal_outbox(replica: Replica, entropy: Entropy) -> list[OutboxRow]:
     with replica.store.transaction():
         if replica.store.get("resign") is not None:
             _sign_again(replica, entropy)
-        for row in replica.store.outbox():
-            if row.seq:
-                continue
+        for row in replica.store.unsent():
             if not row.envelope:
                 nonce = entropy.draw("envelope nonce", NONCE)
                 blobs = replica.store.uploads(row.counter)

@@ -68,6 +68,13 @@ class BookStore(SharedState):
     def outbox(self) -> list[OutboxRow]:
         return [_outbox(row) for row in self._db.all(_OUTBOX + "ORDER BY counter", (self._book,))]
 
+    def outbox_row(self, counter: int) -> OutboxRow | None:
+        row = self._db.one(_OUTBOX + "AND outbox.counter = ?", (self._book, counter))
+        return None if row is None else _outbox(row)
+
+    def unsent(self) -> list[OutboxRow]:
+        return [_outbox(row) for row in self._db.all(_OUTBOX + "AND seq = 0 ORDER BY counter", (self._book,))]
+
     def outbox_of(self, contact: bytes) -> list[OutboxRow]:
         rows = self._db.all(
             "SELECT outbox.counter, entry, envelope, seq FROM outbox_contacts JOIN outbox USING(book, counter)"

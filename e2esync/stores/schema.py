@@ -62,6 +62,7 @@ CREATE INDEX pending_contact ON pending(book, contact);
 CREATE TABLE outbox(
   book INTEGER NOT NULL, counter INTEGER NOT NULL, entry BLOB NOT NULL, envelope BLOB NOT NULL, seq INTEGER NOT NULL,
   PRIMARY KEY(book, counter)) STRICT;
+CREATE INDEX outbox_unsent ON outbox(book, counter) WHERE seq = 0;
 CREATE TABLE outbox_contacts(
   book INTEGER NOT NULL, contact BLOB NOT NULL, counter INTEGER NOT NULL,
   PRIMARY KEY(book, contact, counter)) STRICT, WITHOUT ROWID;

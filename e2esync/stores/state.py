@@ -123,6 +123,10 @@ class SharedState:
         query = f"{_CONTACT}AND contact > ? {condition}ORDER BY contact LIMIT {_PAGE}"
         return (_contact(row) for row in self._pages(query, values))
 
+    def contact_ids(self) -> set[bytes]:
+        rows = self._db.all("SELECT contact FROM contacts WHERE book = ?", (self._book,))
+        return {blob(row[0]) for row in rows}
+
     def unsettled(self) -> list[ContactRow]:
         return [_contact(row) for row in self._db.all(_CONTACT + "AND unsettled = 1 ORDER BY contact", (self._book,))]
 

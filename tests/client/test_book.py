@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from e2esync.card import read_vcards
+from e2esync.client import book as module
 from e2esync.client.book import BATCH_FROM, Book
 from e2esync.client.profile import Profile
+from e2esync.crypto import Secret, SigningKey
 from e2esync.errors import Ambiguous, BadCard, NoProfile, NotFound
 from e2esync.replica.core import Replica
 from e2esync.replica.founding import found
@@ -17,6 +19,7 @@ from e2esync.replica.own_object import name_book, name_device
 from tests.client.world import ENTROPY, card, profile_in
 from tests.helpers.entropy import FastEntropy
 
+RELAY = SigningKey(Secret(bytes(32))).verify_key
 PHOTO = "/9j/4AAQSkZJRgABAQAAAQABAAD/2Q=="
 
 
@@ -27,7 +30,7 @@ def book(tmp_path: Path) -> Iterator[Book]:
     kit = RecoveryKit.generate(ENTROPY)
     with profile_in(tmp_path / "a") as profile:
         store = profile.store.book(0)
-        found(store, kit.signing_key(0), kit.sealing_key(0), bytes(31) + b"\x01", 1, FastEntropy("book"))
+        found(store, kit.signing_key(0), kit.sealing_key(0), RELAY, 1, FastEntropy("book"))
         name_book(Replica(store), "Contacts", 1)
         name_device(Replica(store), 1, "Phone", 1)
         yield Book(profile)
@@ -68,7 +71,7 @@ def test_a_card_without_a_uid_gets_one(book: Book) -> None:
     assert str(book.card(first)["uid"]).startswith("urn:uuid:")
 
 
-@pytest.mark.parametrize("bad", [{}, {"@type": "Group", "uid": "x"}, {"@type": "Card", "version": "1.0", "uid": 5}])
+@pytest.mark.parametrize("bad", [{"@type": "Group", "uid": "x"}, {"@type": "Card", "version": "1.0", "uid": 5}])
 def test_what_is_no_card_is_refused(book: Book, bad: dict[str, object]) -> None:
     with pytest.raises(BadCard):
         book.add(bad)  # type: ignore[arg-type]
@@ -129,6 +132,17 @@ def test_photos_wait_for_their_upload(book: Book, count: int) -> None:
             assert set(place["parts"]) <= uploads  # type: ignore[index,call-overload]
         (digest,) = (path.removeprefix("blobs/") for path in registers if path.startswith("blobs/"))
         assert book.media(digest)
+
+
+def test_more_photos_than_one_envelope_can_name(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BATCH_BLOBS", 20)
+    load(book, vcards(70, photo=True))
+    rows = book.store.outbox()
+    # The first one holds the names of book and device.
+    assert len(rows) == 1 + 4
+    assert all(len(book.store.uploads(row.counter)) <= 22 for row in rows)
+    assert sum(len(book.store.outbox_contacts(row.counter)) for row in rows[1:]) == 70
+    assert len(book.list()) == 70
 
 
 def test_names(book: Book) -> None:

@@ -104,6 +104,16 @@ def test_it_fails_when_a_claim_is_not_so(monkeypatch: pytest.MonkeyPatch, capsys
     assert result["search"]["hits"] > 0
 
 
+@pytest.mark.slow
+def test_ten_thousand_contacts(tmp_path: Path) -> None:
+    source = tmp_path / "large.vcf"
+    source.write_bytes(vcards(10_000))
+    with _command(tmp_path, str(source)) as demo:
+        told, problems = demo.communicate(timeout=300)
+    assert (demo.returncode, problems) == (0, b""), told.decode()
+    assert "10,000 contacts" in told.decode()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     source = tmp_path / "big.vcf"

@@ -9,7 +9,6 @@ from e2esync.conformance.vectors.case import Inputs, Layer, Outcome, flipped, he
 from e2esync.conformance.vectors.entropy import NamedEntropy
 from e2esync.conformance.vectors.world import replaced, world
 from e2esync.crypto import AEAD_OVERHEAD, Secret, pad, seal
-from e2esync.epoch.shape import u64
 from e2esync.errors import AuthFailed, CommitMismatch, E2esyncError, LimitExceeded, NonCanonical, SnapshotInvalid
 from e2esync.limits import NONCE
 from e2esync.snapshot.blob import (
@@ -230,9 +229,6 @@ def _broken_manifests(cases: Layer) -> None:
     refuse("other-set", "sealed for another set", _read(_sealed(fields, set_id=bytes(32))), CommitMismatch, "moved")
     refuse("other-key", "the key of another epoch", _read(good, key="00" * 32), CommitMismatch, "moved")
     refuse("altered", "a bit of the tag", _read(flipped(good, -1)), AuthFailed, "altered")
-    without_epoch = good[:2] + seal(Secret(_KEY), _MANIFEST_NONCE, world().set_id + b"\x02" + u64(0),
-                                    pad(encode(fields), 2 + AEAD_OVERHEAD))
-    refuse("sealed-for-epoch-0", "sealed for epoch 0", _read(without_epoch), CommitMismatch, "moved")
 
 
 def _malformed_manifests(cases: Layer) -> None:

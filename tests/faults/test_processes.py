@@ -1,0 +1,170 @@
+"""Real processes that are killed at any moment: what a command has acknowledged is there in the end, and there once."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+
+from e2esync.client.book import Book
+from e2esync.client.profile import Profile
+from e2esync.client.sync import sync
+from tests.cli.driving import environment, program
+from tests.client.world import card, founded, names, paired, state
+
+PATIENCE = 60
+
+
+class RelayProcess:
+    """A relay that is killed and started again, always at the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.url = "127.0.0.1:0"
+        self.process: subprocess.Popen[str] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        self.process = subprocess.Popen(
+            program("relay", "serve", "--db", str(self._folder / "relay.sqlite3"), "--listen", self.url, "--json"),
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(), text=True,
+        )
+        assert self.process.stdout is not None
+        self.url = json.loads(self.process.stdout.readline())["listening"][0]
+
+    def kill(self) -> None:
+        """As a power cut does, but for the disk's own cache."""
+        assert self.process is not None
+        assert self.process.stdout is not None
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def relay(tmp_path: Path) -> Iterator[RelayProcess]:
+    running = RelayProcess(tmp_path)
+    yield running
+    running.kill()
+
+
+class Story:
+    """A phone that edits, imports and syncs while things are killed, and a laptop that writes too."""
+
+    def __init__(self, folder: Path, relay: RelayProcess, seed: int) -> None:
+        self.folder = folder
+        self.relay = relay
+        self.chance = random.Random(seed)
+        self.expected: set[str] = set()
+        self.maybe: list[set[str]] = []
+
+    async def begin(self, cards: int) -> None:
+        """Two devices with a book of so many cards."""
+        with await founded(self.folder / "phone", self.relay.url) as phone:
+            if cards:
+                book = Book(phone)
+                book.apply(book.plan(self._read(book, "base", cards)))
+                self.expected |= {f"base {n:05}" for n in range(cards)}
+                await sync(phone)
+            with await paired(phone, self.folder / "laptop") as laptop:
+                await sync(laptop)
+
+    def _vcf(self, prefix: str, count: int) -> bytes:
+        return "".join(
+            f"BEGIN:VCARD\r\nVERSION:4.0\r\nUID:{prefix}-{n}\r\nFN:{prefix} {n:05}\r\nTEL:+49 30 {n}\r\nEND:VCARD\r\n"
+            for n in range(count)
+        ).encode()
+
+    def _read(self, book: Book, prefix: str, count: int) -> object:
+        from e2esync.card import read_vcards
+
+        return read_vcards(self._vcf(prefix, count), salt=book.set_id)
+
+    def round(self, number: int) -> None:
+        """One edit that is acknowledged; then a command that is killed, or the relay is, or both."""
+        device = self.chance.choice(["phone", "phone", "laptop"])
+        with Profile.open(self.folder / device) as profile:
+            Book(profile).add(card(f"edit {number}"))
+        self.expected.add(f"edit {number}")
+        if self.chance.random() < 0.3:
+            self._killed_import(device, number)
+        process = self._start("--home", str(self.folder / device), "sync")
+        time.sleep(self.chance.uniform(0.05, 0.7))
+        if self.chance.random() < 0.4:
+            self.relay.kill()
+            self.relay.start()
+        process.kill()
+        process.wait()
+
+    def _killed_import(self, device: str, number: int) -> None:
+        """All of a file is there, or nothing; if the command said that it is there, it is."""
+        path = self.folder / f"{number}.vcf"
+        path.write_bytes(self._vcf(f"file {number}", 60))
+        process = self._start("--home", str(self.folder / device), "import", str(path))
+        try:
+            process.wait(self.chance.uniform(0.2, 1.2))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        wanted = {f"file {number} {n:05}" for n in range(60)}
+        if process.returncode == 0:
+            self.expected |= wanted
+        else:
+            self.maybe.append(wanted)
+
+    @staticmethod
+    def _start(*arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(program(*arguments), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL, env=environment())
+
+    async def end(self) -> None:
+        """Both sync until nothing moves; then both have everything, once, and the same."""
+        with Profile.open(self.folder / "phone") as phone, Profile.open(self.folder / "laptop") as laptop:
+            with trio.fail_after(PATIENCE):
+                for _round in range(3):
+                    for profile in (phone, laptop):
+                        await sync(profile)
+            assert state(phone) == state(laptop)
+            shown = names(phone)
+            assert shown == names(laptop)
+            assert len(shown) == len(set(shown))
+            for wanted in self.maybe:
+                assert wanted <= set(shown) or not wanted & set(shown)
+            assert set(shown) - set().union(*self.maybe) == self.expected
+            for profile in (phone, laptop):
+                book = Book(profile)
+                assert book.status().unsent == 0
+                assert book.status().notices == []
+                assert book.status().conflicts == 0
+                assert not book.replica.frozen
+
+
+async def _play(folder: Path, relay: RelayProcess, seed: int, kills: int, cards: int) -> None:
+    story = Story(folder, relay, seed)
+    await story.begin(cards)
+    for number in range(kills):
+        # The relay is another process: nothing of this one has to go on meanwhile.
+        story.round(number)
+    await story.end()
+
+
+async def test_killed_in_the_middle_of_anything(tmp_path: Path, relay: RelayProcess) -> None:
+    await _play(tmp_path, relay, seed=1, kills=15, cards=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+async def test_killed_many_times(tmp_path: Path, relay: RelayProcess, seed: int) -> None:
+    await _play(tmp_path, relay, seed=100 + seed, kills=50, cards=0)
+
+
+@pytest.mark.slow
+async def test_killed_with_a_book_of_ten_thousand(tmp_path: Path, relay: RelayProcess) -> None:
+    await _play(tmp_path, relay, seed=7, kills=30, cards=10_000)
