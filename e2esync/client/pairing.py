@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import trio
 
@@ -29,7 +29,7 @@ from e2esync.crypto import Entropy, SigningKey
 from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.record import Add, Change
 from e2esync.epoch.roles import Role
-from e2esync.errors import BadCode, PairingAborted, ProfileExists, Refused
+from e2esync.errors import BadCode, PairingAborted, ProfileExists, Refused, SessionError
 from e2esync.limits import KEY, MAILBOX_TTL
 from e2esync.procedures.founding import arrive
 from e2esync.procedures.opening import announce, open_epoch
@@ -40,6 +40,8 @@ from e2esync.replica.own_object import name_device
 from e2esync.session.messages import Mail, MailboxUsed, MailPush, MailStored, UseMailbox
 from e2esync.stores.profile import BookInfo
 
+ENDED = b"\0"
+"""What a sponsor sends instead of its next message when it ends the attempt."""
 JOINS, SPONSORS = 0, 1
 """Sides of a mailbox (SPEC 13.3)."""
 
@@ -84,6 +86,13 @@ class Mailbox:
             if isinstance(push, MailPush):
                 return push
 
+    async def abort(self) -> None:
+        """Sponsor: end the attempt on the other side too, by a message that opens for nobody (SPEC 12.2 step 4)."""
+        with trio.CancelScope(deadline=trio.current_time() + 2, shield=True):
+            for turn in (1, 3):
+                with suppress(Refused, SessionError):
+                    await self._connection.request(Mail(turn, ENDED), MailStored)
+
     async def aclose(self) -> None:
         """Leave the mailbox."""
         await self._connection.aclose()
@@ -118,8 +127,9 @@ async def pair(profile: Profile, *, show_code: Callable[[PairingCode], None],
                 await mailbox.send(sponsor.finish(
                     online.replica.chain.head.hash, position.epoch, position.seq, position.log_hash, index,
                 ))
-                await online.connection.run(announce(online.replica, online.link))
-                await online.connection.run(send(online.replica, online.link))
+        except BaseException:
+            await mailbox.abort()
+            raise
         finally:
             await mailbox.aclose()
         return index, proposal.device_name
@@ -170,8 +180,11 @@ async def _add(online: Online, proposal: Proposal, now: int) -> int:
 
     await online.connection.run(sync_procedure(replica, online.link))
     await online.connection.run(open_epoch(replica, online.link, wish))
+    await online.connection.run(announce(replica, online.link))
     index = next(m.index for m in replica.chain.members.values() if m.verify_key == add.verify_key)
+    # The name goes first, so that the newcomer finds it in the log that it is told of.
     name_device(replica, index, proposal.device_name, now)
+    await online.connection.run(send(replica, online.link))
     return index
 
 
@@ -191,6 +204,8 @@ async def _converse(joiner: Joiner, url: str, code: PairingCode, show_words: Cal
                             raise PairingAborted("the relay at this address is not the one that the book is at")
                         return event
                 mail = await mailbox.receive()
+                if mail.message == ENDED:
+                    raise PairingAborted("the other device has ended the pairing; the words may have been wrong")
                 events = await mailbox.send(joiner.receive(mail.n, mail.message))
     finally:
         await mailbox.aclose()

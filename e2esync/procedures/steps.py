@@ -94,10 +94,10 @@ def upload_blobs(link: Link, blobs: Sequence[tuple[bytes, bytes]]) -> Procedure[
     received: list[int] = []
     for start in range(0, len(blobs), 1024):
         asked = tuple(blob_id for blob_id, _blob in blobs[start : start + 1024])
-        answer = yield from ask(Have(asked), HaveAnswer)
-        if len(answer.received) != len(asked):
-            raise RemoteProtocolError(f"the relay was asked for {len(asked)} blobs and spoke of {len(answer.received)}")
-        received += answer.received
+        told = yield from ask(Have(asked), HaveAnswer)
+        if len(told.received) != len(asked):
+            raise RemoteProtocolError(f"the relay was asked for {len(asked)} blobs and spoke of {len(told.received)}")
+        received += told.received
     puts = [
         PutBlob(blob_id, len(blob), offset, blob[offset : offset + BLOB_PART])
         for (blob_id, blob), have in zip(blobs, received, strict=True) for offset in range(have, len(blob), BLOB_PART)

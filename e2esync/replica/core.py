@@ -62,7 +62,6 @@ class Replica:
     def adopt_chain(self, chain: Chain) -> None:
         """Remember a chain that was verified already, when the position moves to its epoch."""
         self._chain = chain
-        self._signing_key = None
 
     @property
     def key(self) -> Secret | None:
@@ -78,8 +77,8 @@ class Replica:
     @property
     def signing_key(self) -> SigningKey:
         """This device's signing key: of those it has made, the one that the chain names (a rotation makes another)."""
-        if self._signing_key is None:
-            named = self.chain.all_members[self.member].verify_key
+        named = self.chain.all_members[self.member].verify_key
+        if self._signing_key is None or self._signing_key.verify_key != named:
             numbers = self.store.secret_numbers(SIGNING)
             seeds = [seed for number in reversed(numbers) if (seed := self.store.secret(SIGNING, number)) is not None]
             self._signing_key = next((key for key in map(SigningKey, seeds) if key.verify_key == named), None)

@@ -307,8 +307,9 @@ def _move(replica: Replica, entrance: Entrance, lives: dict[tuple[bytes, int], t
     store.erase_secrets(EPOCH, chain.epoch)
     if replica.member in chain.numbers:
         store.erase_secrets(SEALING, chain.numbers[replica.member])
+    before = replica.chain.all_members[replica.member].verify_key
+    rekeyed = chain.all_members[replica.member].verify_key != before
     write_position(store, Position(chain.epoch, 0, chain.head.hash))
-    rekeyed = chain.all_members[replica.member].verify_key != replica.chain.all_members[replica.member].verify_key
     replica.adopt_chain(chain)
     if rekeyed:
         _replace_signing_key(replica)

@@ -315,9 +315,8 @@ def test_pairing_with_words(devices: Devices, tmp_path: Path, right: bool) -> No
             first.send(" ".join(words) if right else " ".join(reversed(words)))
             assert first.finish() == (0 if right else 14), first.seen
             if not right:
-                # Nobody tells the new device: its person does.
-                second.send("\x03")
-            assert second.finish() == (0 if right else 130), second.seen
+                second.expect("the other device has ended the pairing")
+            assert second.finish() == (0 if right else 14), second.seen
     assert home.exists() is right
 
 

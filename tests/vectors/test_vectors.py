@@ -12,59 +12,22 @@ import pytest
 from e2esync import errors
 from e2esync.conformance.vectors import check, write
 from e2esync.conformance.vectors.__main__ import main
-from e2esync.conformance.vectors.case import Layer, resolved
-from e2esync.conformance.vectors.entropy import NamedEntropy
-from e2esync.conformance.vectors.generate import LAYERS, SUMS
+from e2esync.conformance.vectors.case import Layer
+from e2esync.conformance.vectors.generate import SUMS
 from e2esync.errors import E2esyncError, NonCanonical, SuiteUnavailable
 from tests.helpers.schema import problems
+from tests.vectors.replaying import CASES, DOCUMENTS, FILES, FOLDER, expected, layers, perform
 
-FOLDER = Path(__file__).parents[2] / "vectors"
 SCHEMA = json.loads((FOLDER / "schema" / "vector-file.json").read_text())
-FILES = sorted((FOLDER / "v1").glob("*.json"))
-DOCUMENTS = {path.stem: json.loads(path.read_text()) for path in FILES}
-CASES = [case for document in DOCUMENTS.values() for case in document["cases"]]
 
 
-@pytest.fixture(scope="module")
-def layers() -> dict[str, Layer]:
-    return {layer.name: layer for layer in (make() for make in LAYERS)}
-
-
-class Replay(NamedEntropy):
-    """Gives exactly the draws that a case lists, and fails on any other."""
-
-    def __init__(self, listed: list[dict[str, str]]) -> None:
-        super().__init__("replay")
-        self.listed = [(draw["name"], bytes.fromhex(draw["value"])) for draw in listed]
-
-    def draw(self, name: str, length: int) -> bytes:
-        listed, value = self.listed[len(self.draws)]
-        assert (listed, len(value)) == (name, length)
-        self.draws.append((name, value))
-        return value
-
-
-def perform(layers: dict[str, Layer], case: dict[str, Any]) -> dict[str, Any]:
-    layer, operation, _name = case["id"].split("::")
-    entropy = Replay(case.get("entropy", []))
-    try:
-        inputs = resolved(case["input"], DOCUMENTS[layer].get("given", {}))
-        outcome = layers[layer].operations[operation](inputs, entropy)
-    except E2esyncError as error:
-        return {"result": "invalid", "error": error.code}
-    assert len(entropy.draws) == len(entropy.listed), "a draw was listed and not used"
-    intermediate = {"intermediate": outcome.intermediate} if outcome.intermediate else {}
-    return {"result": "valid", "output": outcome.output} | intermediate
-
-
-def test_every_layer_has_a_file(layers: dict[str, Layer]) -> None:
-    assert set(layers) == set(DOCUMENTS)
+def test_every_layer_has_a_file() -> None:
+    assert set(layers()) == set(DOCUMENTS)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
-def test_case_gives_what_it_says(case: dict[str, Any], layers: dict[str, Layer]) -> None:
-    given = perform(layers, case)
-    assert given == {name: case[name] for name in ("result", "output", "intermediate", "error") if name in case}
+def test_case_gives_what_it_says(case: dict[str, Any]) -> None:
+    assert perform(case) == expected(case)
 
 
 def test_regeneration_is_byte_identical(tmp_path: Path) -> None:
@@ -159,8 +122,8 @@ class TestCheck:
 
 
 class TestLayer:
-    def test_refuses_a_case_that_the_reference_disagrees_with(self, layers: dict[str, Layer]) -> None:
-        layer = Layer("encoding", "6", layers["encoding"].operations, {})
+    def test_refuses_a_case_that_the_reference_disagrees_with(self) -> None:
+        layer = Layer("encoding", "6", layers()["encoding"].operations, {})
         with pytest.raises(AssertionError, match="is accepted"):
             layer.invalid("decode", "a", "6.2", "", {"bytes": "01"}, NonCanonical)
         with pytest.raises(AssertionError, match="gives NonCanonical"):
@@ -170,3 +133,13 @@ class TestLayer:
         layer.valid("decode", "d", "6.2", "", {"bytes": "01"})
         with pytest.raises(AssertionError, match="two cases"):
             layer.valid("decode", "d", "6.2", "", {"bytes": "01"})
+
+    def test_given_values_stand_for_themselves(self) -> None:
+        layer = Layer("encoding", "6", layers()["encoding"].operations, {})
+        shared = layer.give("shared", "01")
+        layer.valid("decode", "a", "6.2", "", {"bytes": shared})
+        assert layer.cases[0]["input"] == {"bytes": {"given": "shared"}}
+        assert layer.cases[0]["output"] == {"value": {"int": 1}}
+        assert layer.document()["given"] == {"shared": "01"}
+        with pytest.raises(AssertionError, match="two given values"):
+            layer.give("shared", "02")

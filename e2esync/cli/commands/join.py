@@ -66,4 +66,4 @@ def show_words(context: Context, words: Sequence[str]) -> None:
         return
     context.out.result(words=list(words))
     context.out.show("Type these words on the other device:", "", "    " + "  ".join(words), "")
-    context.out.note("If it says that they are wrong, somebody may be in between: press Ctrl-C and begin again.")
+    context.out.note("If it says that they are wrong, somebody may be in between: begin again with a new code.")

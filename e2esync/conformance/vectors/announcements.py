@@ -142,7 +142,7 @@ def _refusals(cases: Layer, held: Announcement) -> None:
         ("lower-number", "number 1 after 2", at.announce(2, number=1), number_two),
         ("second-key", "another key under the number", at.announce(2, seal_key=party("stranger").sealing.public),
          number_two),
-        ("slot-of-another", "member 2 in the slot of member 3", at.announce(2), at.announce(3, revision=6)),
+        ("slot-of-another", "member 2 in the slot of member 3", at.announce(2), at.announce(3, revision=6, number=1)),
     ):
         _refuse(cases, name, comment, announcement.raw, SlotInvalid, "slot", before.raw)
 

@@ -194,20 +194,23 @@ def _at_the_relay(cases: Layer) -> None:
         return {"set_id": at.set_id.hex(), "records": [record.raw.hex()], "list": box_list.hex(), "boxes": hexed(boxes)}
 
     good = inputs(lines, boxes)
-    short = boxes[1][:-1]
+    short, altered = boxes[1][:-1], flipped(boxes[1], 0)
     cases.valid("check_boxes", "record-0", "13.5 step 6", "a box for each member", good)
     for name, comment, wrong in (
-        ("other-list", "a list that the record does not name", good | {"list": encode(lines[:2]).hex()}),
+        ("other-list", "a list and boxes that fit each other, and not the record",
+         good | {"list": encode([lines[0], [1, 1, box_hash(altered)], lines[2]]).hex(),
+                 "boxes": hexed([boxes[0], altered, boxes[2]])}),
         ("member-missing", "no box for a device", inputs(lines[:2], boxes[:2])),
         ("root-missing", "no box for the root", inputs(lines[1:], boxes[1:])),
-        ("stranger", "a box for an index that was not given", inputs([*lines, [3, 1, lines[2][2]]], [*boxes, boxes[2]])),
+        ("stranger", "a box for an index that was not given",
+         inputs([*lines, [3, 1, lines[2][2]]], [*boxes, boxes[2]])),
         ("other-number", "number 2 where the record has 1", inputs([*lines[:2], [2, 2, lines[2][2]]], boxes)),
         ("number-of-root", "number 1 for the root", inputs([[0, 1, lines[0][2]], *lines[1:]], boxes)),
         ("box-missing", "a line without its box", good | {"boxes": hexed(boxes[:2])}),
         ("box-too-many", "a box without a line", good | {"boxes": hexed([*boxes, boxes[2]])}),
         ("boxes-swapped", "two boxes in each other's place",
          good | {"boxes": hexed([boxes[0], boxes[2], boxes[1]])}),
-        ("box-altered", "a bit of a box", good | {"boxes": hexed([boxes[0], flipped(boxes[1], 0), boxes[2]])}),
+        ("box-altered", "a bit of a box", good | {"boxes": hexed([boxes[0], altered, boxes[2]])}),
         ("short-box", "listed as it is, with the last byte missing",
          inputs([lines[0], [1, 1, box_hash(short)], lines[2]], [boxes[0], short, boxes[2]])),
     ):

@@ -2,15 +2,17 @@
 
 Byte strings are lower-case hex; text is `{"text": …}`; a value of SPEC 6 is tagged with its type, because JSON cannot
 tell text from bytes. What many cases of a file share, a chain for instance, stands once at its head under `given`,
-and a case names it: `{"given": name}`. A case is `valid` with outputs or `invalid` with the error code of SPEC 15.
+and a case names it: `{"given": name}`. Long runs of one byte are written as such: `{"joined": [hex, {"repeat": hex,
+"times": n}, hex]}`. A case is `valid` with outputs or `invalid` with the error code of SPEC 15.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from e2esync.conformance.vectors.entropy import NamedEntropy
 from e2esync.errors import E2esyncError
@@ -103,19 +105,39 @@ class Layer:
             raise AssertionError(f"{identity} has flags that are not explained: {unknown}")
         draws = {"entropy": entropy.named()} if entropy.draws else {}
         self.cases.append({
-            "id": identity, "spec": spec, "comment": comment, "flags": list(flags), "input": inputs, **draws, **result,
+            "id": identity, "spec": spec, "comment": comment, "flags": list(flags), "input": folded(inputs), **draws,
+            **folded(result),
         })
 
 
 def resolved(value: Json, given: Inputs) -> Json:
-    """`value` with every `{"given": name}` in it replaced by what stands at the head of the file."""
+    """`value` with every `{"given": name}` in it replaced by what stands at the head of the file, and bytes whole."""
     if isinstance(value, list):
         return [resolved(item, given) for item in value]
     if isinstance(value, dict):
         if value.keys() == {"given"}:
             return resolved(given[value["given"]], given)
+        if value.keys() == {"joined"}:
+            return "".join(part if isinstance(part, str) else part["repeat"] * part["times"]
+                           for part in value["joined"])
         return {name: resolved(item, given) for name, item in value.items()}
     return value
+
+
+_RUN: Final = re.compile(r"^((?:..)*?)(..)(\2{1023,})", re.DOTALL)
+
+
+def folded(value: Json) -> Json:
+    """`value` with every byte string that holds a run of 1024 equal bytes or more written as `{"joined": …}`."""
+    if isinstance(value, list):
+        return [folded(item) for item in value]
+    if isinstance(value, dict):
+        return value if value.keys() == {"text"} else {name: folded(item) for name, item in value.items()}
+    run = _RUN.match(value) if isinstance(value, str) and len(value) > 2048 else None
+    if run is None:
+        return value
+    before, byte, more = run.groups()
+    return {"joined": [before, {"repeat": byte, "times": 1 + len(more) // 2}, value[run.end():]]}
 
 
 def text(value: str) -> Json:

@@ -16,6 +16,7 @@ from e2esync.epoch.record import (
     Record,
     Rekey,
     Remove,
+    make_add,
     make_rekey,
     sign_possession,
 )
@@ -175,8 +176,10 @@ def _rights_over_others(cases: Layer) -> None:
     ):
         _refuse(cases, 3, "right", name, comment, record, RightMissing)
     for name, comment, record in (
-        ("device-to-kit", "a device made a recovery member", at.record(1, (ChangeRole(3, Role.RECOVERY),))),
-        ("kit-to-device", "a recovery member made a device", at.record(1, (ChangeRole(6, Role.WRITER),))),
+        ("device-to-kit", "a device made a recovery member",
+         at.record(1, (ChangeRole(3, Role.RECOVERY),), numbers={1: 1, 2: 1, 4: 1, 5: 1})),
+        ("kit-to-device", "a recovery member made a device",
+         at.record(1, (ChangeRole(6, Role.WRITER),), numbers=dict(at.chain.numbers) | {6: 1})),
         ("remove-of-nobody", "a member that was never there", at.record(1, (Remove(9),))),
         ("remove-twice", "a member removed twice", at.record(1, (Remove(4), Remove(4)))),
     ):
@@ -216,6 +219,8 @@ def _key_reuse(cases: Layer) -> None:
         _refuse(cases, 4, "key-reuse", name, comment, bad, BadKey)
     bad = at.record(1, (replace(watch, verify_key=_SMALL_ORDER),))
     _refuse(cases, 4, "key-reuse", "verify-key-of-small-order", "a verify key of small order", bad, BadKey)
+    bad = at.record(1, (replace(_rekey(1, party("watch")), verify_key=_SMALL_ORDER),))
+    _refuse(cases, 4, "key-reuse", "rekey-to-small-order", "a rekey to a key of small order", bad, BadKey)
 
 
 def _lock_out(cases: Layer) -> None:
@@ -290,8 +295,12 @@ def _zero(cases: Layer) -> None:
     ):
         cases.invalid("verify", name, "9.4", comment, _inputs(at.record_zero(**override), base=[]), error,
                       flags=("record-0",))
-    cases.invalid("verify", "zero-of-another-set", "9.4", "the set id is not its root's",
-                  _inputs(base=_BASE[:1], set_id=bytes(32)), ChainInvalid, flags=("record-0",))
+    elsewhere = tuple(
+        make_add(member.signing, bytes(32), ALICE, Role.OWNER if index else Role.ROOT, member.sealing.public)
+        for index, member in enumerate(at.parties[:3]))
+    cases.invalid("verify", "zero-of-another-set", "9.1", "all is signed for a set id that is not the root's",
+                  _inputs(at.record_zero(changes=elsewhere, set_id=bytes(32)), base=[], set_id=bytes(32)),
+                  ChainInvalid, flags=("record-0",))
     cases.invalid("verify", "no-records", "9.4", "nothing at all", _inputs(base=[]), ChainInvalid, flags=("record-0",))
     cases.invalid("verify", "record-0-missing", "9.4", "a chain that begins with record 1", _inputs(base=_BASE[1:]),
                   ChainInvalid, flags=("record-0",))

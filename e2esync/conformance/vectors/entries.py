@@ -9,7 +9,8 @@ from e2esync.conformance.vectors.entropy import NamedEntropy
 from e2esync.conformance.vectors.world import replaced, world
 from e2esync.contactset import DeleteOp, SetOp, encode_ops
 from e2esync.crypto import Label, SigningKey
-from e2esync.errors import EntryInvalid, NonCanonical
+from e2esync.errors import EntryInvalid, LimitExceeded, NonCanonical
+from e2esync.limits import ENTRY_BODY_MAX, ENVELOPE_MAX
 from e2esync.log.entry import Entry, hash_operations, parse_entry, sign_entry
 from e2esync.wire import decode, encode
 
@@ -104,7 +105,7 @@ def _shapes(cases: Layer, good: list[Any]) -> None:
         ("vector-descending", "members out of order", 3, [[3, 1], [1, 4]]),
         ("vector-member-twice", "a member twice", 3, [[1, 4], [1, 5]]),
         ("vector-with-0", "a counter of 0 is left out", 3, [[1, 0], [3, 1]]),
-        ("vector-in-a-map", "a map for the vector", 3, {"1": 4}),
+        ("vector-in-a-map", "a map for the vector", 3, {}),
         ("no-head", "an empty array for the head", 4, []),
         ("head-with-whole-hash", "a log hash of 32 bytes", 4, [1, 9, bytes(32)]),
         ("head-below-0", "position −1", 4, [1, -1, bytes(16)]),
@@ -116,4 +117,9 @@ def _shapes(cases: Layer, good: list[Any]) -> None:
     refuse("ops-in-place", "the operations as an array, not as bytes", spelled(good, ops=[]))
     refuse("short-signature", "a signature of 63 bytes", spelled(good, signature=bytes(63)))
     refuse("trailing-byte", "a byte after the entry", spelled(good) + b"\0")
+    for name, comment, raw in (
+        ("ops-too-long", "operations of one byte more than 240 KiB", spelled(good, ops=bytes(ENTRY_BODY_MAX + 1))),
+        ("too-long", "one byte more than an envelope may have", bytes(ENVELOPE_MAX + 1)),
+    ):
+        cases.invalid("parse_entry", name, "10.3", comment, {"entry": raw.hex()}, LimitExceeded, flags=("bomb",))
     refuse("three-parts", "no signature", encode([encode(good), bytes(16), OPS]))

@@ -7,15 +7,16 @@ from typing import Any, Final
 
 from e2esync.conformance.vectors import entries, heads
 from e2esync.conformance.vectors.case import Inputs, Layer, Outcome, flipped, hexed
-from e2esync.conformance.vectors.entropy import NamedEntropy
 from e2esync.conformance.vectors.entries import CONTACT, OPS, entry_fields, make_entry, spelled
+from e2esync.conformance.vectors.entropy import NamedEntropy
 from e2esync.conformance.vectors.world import party, world
 from e2esync.contactset import decode_ops
-from e2esync.crypto import AEAD_OVERHEAD, Secret, pad, seal
+from e2esync.crypto import AEAD_OVERHEAD, Secret, pad, padded_size, seal
 from e2esync.epoch.chain import verify_chain
 from e2esync.epoch.record import Remove
-from e2esync.errors import AuthFailed, CommitMismatch, E2esyncError, EntryInvalid, NonCanonical
-from e2esync.limits import NONCE
+from e2esync.epoch.shape import u64
+from e2esync.errors import AuthFailed, CommitMismatch, E2esyncError, EntryInvalid, LimitExceeded, NonCanonical
+from e2esync.limits import ENVELOPE_MAX, NONCE
 from e2esync.log.entry import Entry
 from e2esync.log.envelope import (
     envelope_blobs,
@@ -30,6 +31,7 @@ from e2esync.wire import encode
 
 _FLAGS: Final = {
     "shape": "an object, signed or sealed as it is, whose form is not the one of its section",
+    "bomb": "more than an object may be",
     "prev": "an entry that is its author's first, or claims to be, wrongly",
     "header": "what an envelope says in clear",
     "altered": "one bit changed, or bytes missing",
@@ -40,6 +42,7 @@ _FLAGS: Final = {
     "head": "a head that the relay did not sign as it is read",
     "slot": "a heartbeat in a slot that it does not belong to",
 }
+_TOO_LARGE: Final = padded_size(ENVELOPE_MAX + 1)
 _BLOBS: Final = (b"\xb1" * 32, b"\xb2" * 32)
 _NONCE: Final = NamedEntropy("envelopes").draw("envelope nonce", NONCE)
 
@@ -123,6 +126,10 @@ def _envelopes(cases: Layer) -> None:
                   "blobs": hexed(blobs)}
         sealed = cases.valid("seal_envelope", name, "10.4", comment, inputs)["envelope"]
         cases.valid("read_envelope", name, "10.4", comment, _read(bytes.fromhex(sealed)))
+    cases.invalid("seal_envelope", "too-long", "10.4", "an entry that does not fit 256 KiB", {
+        "key": at.key.reveal().hex(), "set_id": at.set_id.hex(), "epoch": 1, "blobs": [],
+        "entry": bytes(ENVELOPE_MAX - AEAD_OVERHEAD - 12).hex(),
+    }, LimitExceeded, flags=("bomb",))
     unknown = make_entry(ops=encode([[4, "later"]]))
     cases.valid("read_envelope", "unknown-operation", "8.2", "an operation of a later version is skipped",
                 _read(_sealed(unknown.raw)))
@@ -143,6 +150,7 @@ def _broken_headers(cases: Layer) -> None:
         ("nothing", "nothing at all", b""),
         ("one-byte-more", "a size that is not allowed", plain + b"\0"),
         ("one-byte-less", "a size that is not allowed", plain[:-1]),
+        ("too-large", "an allowed size above 256 KiB", b"\1\1" + u64(1) + bytes(_TOO_LARGE - 10)),
         ("other-suite", "suite 2", b"\2" + plain[1:]),
         ("other-type", "the type of a chunk", plain[:1] + b"\4" + plain[2:]),
         ("other-epoch", "epoch 2 in the header", plain[:9] + b"\2" + plain[10:]),

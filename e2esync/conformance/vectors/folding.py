@@ -10,9 +10,9 @@ from e2esync.conformance.vectors.case import Inputs, Json, Layer, Outcome, hexed
 from e2esync.conformance.vectors.entropy import NamedEntropy
 from e2esync.conformance.vectors.operations import ID, OTHER, gone, put
 from e2esync.conformance.vectors.states import group, view_json
-from e2esync.contactset import BatchOp, ContactSet, Item, clamp, decode_ops, digest_of, view
+from e2esync.contactset import ContactSet, Item, clamp, decode_ops, digest_of, view
 from e2esync.errors import EntryInvalid
-from e2esync.limits import LIFE_MAX
+from e2esync.limits import LIFE_MAX, STATE_MAX
 from e2esync.wire import encode
 
 _RUN: Final = b"\x1d" * 32
@@ -100,6 +100,7 @@ def _inputs(*entries: Json, start: Json = None, batches: list[Any] | None = None
 def add_cases(cases: Layer) -> None:
     """Add the cases of 8.4 to the layer `contactset`."""
     _sets(cases)
+    _too_large(cases)
     _deletes(cases)
     _what_was_seen(cases)
     _places(cases)
@@ -138,6 +139,19 @@ def _sets(cases: Layer) -> None:
         ("no-operations", "only the vector moves", [entry(1, 1)]),
     ):
         cases.valid("fold", name, "8.4 step 4", comment, _inputs(*entries))
+
+
+def _too_large(cases: Layer) -> None:
+    """A contact that is nearly full: the sets of an entry that would make it too large have no effect on it."""
+    large = encode([[1, [group({"a": bytes(STATE_MAX - 200)}, 1, 1)]]])
+    start = {"contacts": [[ID.hex(), large.hex()]], "vector": [[1, 1, entry_id(1, 1).hex()]]}
+    for name, comment, forms in (
+        ("too-large", "a set that does not fit has no effect; those of other contacts have",
+         [put({"b": "x" * 200}), put({"a": 1}, contact=OTHER)]),
+        ("too-large-and-delete", "a delete beside it has", [put({"b": "x" * 200}), gone()]),
+        ("large-and-replaced", "a set that leaves less than there was", [put({"a": 1, "b": "x" * 200})]),
+    ):
+        cases.valid("fold", name, "8.3", comment, _inputs(entry(1, 2, *forms), start=start))
 
 
 def _deletes(cases: Layer) -> None:

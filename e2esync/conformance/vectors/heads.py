@@ -28,10 +28,9 @@ def _head_fields(head: Head) -> Inputs:
 
 
 def _sign_head(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
-    octets = {name: bytes.fromhex(inputs[name]) for name in ("log_hash", "record_hash", "binding")}
-    numbers = {name: inputs[name] for name in ("epoch", "seq", "time", "incarnation")}
-    head = sign_head(SigningKey(bytes.fromhex(inputs["relay_seed"])), bytes.fromhex(inputs["set_id"]),
-                     **octets, **numbers)
+    fields: dict[str, Any] = {name: inputs[name] for name in ("epoch", "seq", "time", "incarnation")}
+    fields |= {name: bytes.fromhex(inputs[name]) for name in ("log_hash", "record_hash", "binding")}
+    head = sign_head(SigningKey(bytes.fromhex(inputs["relay_seed"])), bytes.fromhex(inputs["set_id"]), **fields)
     short = {} if head.binding else {"short": hexed(to_short(head).to_value())}
     return Outcome({"body": head.body.hex(), "signature": head.signature.hex()} | short)
 
@@ -171,7 +170,8 @@ def _short_heads(cases: Layer) -> None:
         ("other-incarnation", "the receiver knows another store", good | {"incarnation": 78}),
         ("other-position", "another position than the signed one",
          good | {"short": encode([10, NOW, head.signature]).hex()}),
-        ("other-time", "another time than the signed one", good | {"short": encode([9, NOW + 1, head.signature]).hex()}),
+        ("other-time", "another time than the signed one",
+         good | {"short": encode([9, NOW + 1, head.signature]).hex()}),
         ("bound", "a head with a binding has no short form", good | {"short": encode([9, NOW, bound.signature]).hex()}),
     ):
         cases.invalid("short_head", name, "10.2", comment, inputs, AuthFailed, flags=("head",))

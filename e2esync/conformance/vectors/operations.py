@@ -7,8 +7,8 @@ from typing import Any, Final
 from e2esync.conformance.vectors.case import Inputs, Layer, Outcome, tagged, text, untagged
 from e2esync.conformance.vectors.entropy import NamedEntropy
 from e2esync.contactset import BatchOp, DeleteOp, Op, SetOp, UnknownOp, decode_ops, encode_ops
-from e2esync.errors import EntryInvalid, NonCanonical
-from e2esync.limits import INT_MAX, LIFE_MAX
+from e2esync.errors import EntryInvalid, LimitExceeded, NonCanonical
+from e2esync.limits import ENTRY_BODY_MAX, INT_MAX, LIFE_MAX
 from e2esync.replica.contacts import contact_id
 from e2esync.wire import decode_values, encode
 
@@ -99,6 +99,8 @@ def add_cases(cases: Layer) -> None:
             cases.valid("decode_ops", name, "8.2", comment, ops)
     cases.invalid("encode_ops", "set-after-delete", "8.4", "a writer does not set a life that it has just deleted",
                   {"operations": tagged([gone(), put({"a": 1})])}, EntryInvalid, flags=("writer",))
+    cases.invalid("encode_ops", "too-long", "10.3", "more than 240 KiB: to be split",
+                  {"operations": tagged([put({"a": bytes(ENTRY_BODY_MAX)})])}, LimitExceeded, flags=("writer",))
     cases.invalid("encode_ops", "not-a-number", "6.3", "a value that is not finite",
                   {"operations": tagged([put({"a": float("nan")})])}, NonCanonical, flags=("writer",))
     _malformed(cases)
@@ -143,7 +145,12 @@ def _malformed(cases: Layer) -> None:
     ):
         cases.invalid("decode_ops", name, "8.2", comment, {"ops": encode([good, form]).hex()}, EntryInvalid,
                       flags=("operations",))
+    _malformed_bytes(cases, good)
+
+
+def _malformed_bytes(cases: Layer, good: list[Any]) -> None:
     for name, comment, data in (
+        ("too-long", "more than 240 KiB", encode([put({"a": "x" * ENTRY_BODY_MAX})])),
         ("nothing", "no bytes", b""),
         ("map", "a map for the operations", encode({})),
         ("trailing-byte", "a byte after the operations", encode([good]) + b"\0"),

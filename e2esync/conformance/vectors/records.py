@@ -43,11 +43,11 @@ def _possession(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
 
 def _sign_record(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
     key, set_id = SigningKey(bytes.fromhex(inputs["signing_seed"])), bytes.fromhex(inputs["set_id"])
-    octets = {name: bytes.fromhex(inputs[name]) for name in (
-        "prev", "relay", "closes_hash", "commit", "boxes", "manifest")}
-    numbers = {name: inputs[name] for name in ("epoch", "closes_seq", "time", "opener", "flags")}
+    fields: dict[str, Any] = {name: inputs[name] for name in ("epoch", "closes_seq", "time", "opener", "flags")}
+    for name in ("prev", "relay", "closes_hash", "commit", "boxes", "manifest"):
+        fields[name] = bytes.fromhex(inputs[name])
     changes = tuple(_change(unhexed(change)) for change in inputs["changes"])
-    record = sign_record(key, set_id, changes=changes, numbers=dict(inputs["numbers"]), **octets, **numbers)
+    record = sign_record(key, set_id, changes=changes, numbers=dict(inputs["numbers"]), **fields)
     return Outcome({"record": record.raw.hex(), "hash": record.hash.hex()},
                    {"body": record.body.hex(), "signature": record.signature.hex()})
 

@@ -10,8 +10,16 @@ from e2esync.conformance.vectors.entropy import NamedEntropy
 from e2esync.conformance.vectors.world import world
 from e2esync.contactset import check_packed
 from e2esync.crypto import Secret
-from e2esync.errors import AuthFailed, BadState, CommitMismatch, E2esyncError, LimitExceeded, NonCanonical, SnapshotInvalid
-from e2esync.limits import BLOB_PART, MEDIA_MAX, NONCE
+from e2esync.errors import (
+    AuthFailed,
+    BadState,
+    CommitMismatch,
+    E2esyncError,
+    LimitExceeded,
+    NonCanonical,
+    SnapshotInvalid,
+)
+from e2esync.limits import BLOB_PART, MEDIA_MAX, NONCE, STATE_MAX
 from e2esync.replica.snapshots import fetcher, run_items
 from e2esync.snapshot.blob import BlobType, blob_id, seal_blob
 from e2esync.snapshot.manifest import RunRef
@@ -29,7 +37,10 @@ def _build_run(inputs: Inputs, entropy: NamedEntropy) -> Outcome:
     built = build_run(contacts, bytes.fromhex(inputs["set_id"]), entropy)
     ref = built.ref
     return Outcome(
-        {"run": hexed([ref.index_id, ref.index_key.reveal(), ref.count]), "blobs": hexed([blob for _, blob in built.blobs])},
+        {
+            "run": hexed([ref.index_id, ref.index_key.reveal(), ref.count]),
+            "blobs": hexed([blob for _, blob in built.blobs]),
+        },
         {"blob_ids": hexed([identity for identity, _ in built.blobs])},
     )
 
@@ -185,6 +196,7 @@ def _malformed_runs(cases: Layer) -> None:
         ("item-of-three", "an item with three elements", [[one, _STATE, 0]], 1, NonCanonical),
         ("state-in-place", "a state as an array, not as bytes", [[one, [[1, []]]]], 1, NonCanonical),
         ("chunk-is-map", "a map for the chunk", encode({}), 1, NonCanonical),
+        ("state-too-long", "a state of one byte more than 512 KiB", [[one, bytes(STATE_MAX + 1)]], 1, LimitExceeded),
         ("state-malformed", "a state without lives", [[one, b"\x90"]], 1, BadState),
         ("state-cut-short", "the last byte of a state missing", [[one, _STATE[:-1]]], 1, BadState),
     )

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from e2esync.conformance.vectors import transcripts
 from e2esync.conformance.vectors.case import Inputs, Layer, Outcome, tagged
-from e2esync.conformance.vectors.entropy import NamedEntropy
 from e2esync.conformance.vectors.entries import make_entry
+from e2esync.conformance.vectors.entropy import NamedEntropy
 from e2esync.conformance.vectors.heads import make_head
 from e2esync.conformance.vectors.world import NOW, replaced, world
 from e2esync.errors import E2esyncError, LimitExceeded, NonCanonical
-from e2esync.limits import BLOB_MAX, HASH, MAILBOX_MESSAGE_MAX, SIGNATURE
+from e2esync.limits import BLOB_MAX, FRAME_MAX, HASH, MAILBOX_MESSAGE_MAX, SIGNATURE
 from e2esync.log.envelope import seal_envelope
 from e2esync.log.head import to_short
 from e2esync.session.codec import decode_message, encode_message
@@ -227,6 +227,8 @@ def _outsides(cases: Layer) -> None:
         ("type-0", "a type that there is not", [0], "13.1"),
     ):
         _refuse(cases, "CLIENT", name, comment, value, "shape", spec=spec)
+    large = encode([22, 0, bytes(FRAME_MAX)])
+    _refuse(cases, "CLIENT", "too-long", "more than 1 MiB", large, "range", LimitExceeded, "13.1")
     deep = b"\x92\x17" + b"\x91" * 6 + b"\x90"
     _refuse(cases, "CLIENT", "too-deep", "seven arrays, one in the other", deep, "shape", LimitExceeded, "6.2 step 3")
     _refuse(cases, "CLIENT", "answer-from-client", "PONG, which the relay sends", [45], "side")

@@ -8,9 +8,9 @@ from e2esync.conformance.vectors import runs
 from e2esync.conformance.vectors.case import Inputs, Layer, Outcome, flipped, hexed
 from e2esync.conformance.vectors.entropy import NamedEntropy
 from e2esync.conformance.vectors.world import replaced, world
-from e2esync.crypto import AEAD_OVERHEAD, Secret, pad, seal
+from e2esync.crypto import AEAD_OVERHEAD, Secret, pad, padded_size, seal
 from e2esync.errors import AuthFailed, CommitMismatch, E2esyncError, LimitExceeded, NonCanonical, SnapshotInvalid
-from e2esync.limits import NONCE
+from e2esync.limits import BLOB_MAX, NONCE
 from e2esync.snapshot.blob import (
     BlobType,
     blob_id,
@@ -145,6 +145,11 @@ def _broken_blobs(cases: Layer) -> None:
     def raw(plaintext: bytes, bound: bytes = context) -> bytes:
         return good[:2] + seal(Secret(_KEY), _NONCE, bound, plaintext)
 
+    cases.invalid("seal_blob", "too-large", "11.1", "a content that does not fit 1 MiB",
+                  {"type": 5, "set_id": set_id.hex(), "content": bytes(BLOB_MAX - overhead).hex()}, LimitExceeded,
+                  flags=("header",))
+    large = good[:2] + bytes(padded_size(BLOB_MAX + 1) - 2)
+    _refuse(cases, "too-large", "an allowed size above 1 MiB", _opened(large), SnapshotInvalid, "header")
     _refuse(cases, "other-id", "the id of another blob", _opened(good, id="00" * 32), SnapshotInvalid, "header")
     _refuse(cases, "altered-but-named-as-before", "the id of the blob before a bit was changed",
             _opened(flipped(good, -1), id=blob_id(good).hex()), SnapshotInvalid, "altered")

@@ -20,7 +20,7 @@ from e2esync.contactset import (
     write_life,
 )
 from e2esync.errors import BadState
-from e2esync.limits import LIFE_MAX
+from e2esync.limits import INT_MAX, LIFE_MAX, STATE_MAX
 from e2esync.wire import encode
 
 
@@ -162,6 +162,12 @@ def _malformed_groups(cases: Layer) -> None:
     ):
         _refuse(cases, name, comment, encode([[1, groups]]))
     good = encode([_PLAIN])
+    # What is left of 512 KiB when the state says that its one group was covered in the last epoch there can be.
+    room = STATE_MAX - len(encode([[1, [group({"a": bytes(1 << 17)})], INT_MAX, [[1, 1]]]])) + (1 << 17)
+    largest, larger = (encode([[1, [group({"a": bytes(size)})]]]) for size in (room, room + 1))
+    cases.valid("check_state", "largest", "8.3", "it would fit if it were deleted", {"state": largest.hex()})
+    _refuse(cases, "too-large-once-deleted", "it would not fit if it were deleted", larger)
+    _refuse(cases, "too-large", "one byte more than 512 KiB", bytes(STATE_MAX + 1))
     deepest = encode([[1, [group({"a": nested(33)})]]])
     for name, comment, state in (
         ("value-too-deep", "a value of 34 lists", deepest[:-1] + b"\x91\x90"),
@@ -181,7 +187,7 @@ def _boundaries(cases: Layer) -> None:
     other = [1, [group({"a": None}, epoch=3), group({"a": 2}, 2, 3)]]
     for name, comment, lives, horizon in (
         ("settled", "nothing to do", [_PLAIN], 9),
-        ("dead-before-horizon", "step 1: a life that died before the horizon goes, and with it the contact", [_DEAD], 5),
+        ("dead-before-horizon", "step 1: a life that died before the horizon goes", [_DEAD], 5),
         ("dead-at-horizon", "step 1: a life that died in the horizon's epoch stays", [_DEAD], 4),
         ("dead-and-alive", "step 1: only the dead life goes", [_DEAD, [2, _PLAIN[1]]], 5),
         ("half-covered", "step 2: a living life forgets what was covered", [_HALF], 0),

@@ -138,7 +138,7 @@ OPERATIONS: Final = {"client": _client, "relay": _relay}
 
 
 def _hello(**change: Any) -> m.Hello:
-    fields = {"version": 1, "set_id": world().set_id, "member": 3, "nonce": _NONCE} | change
+    fields: dict[str, Any] = {"version": 1, "set_id": world().set_id, "member": 3, "nonce": _NONCE} | change
     return m.Hello(**fields)
 
 

@@ -30,7 +30,8 @@ BOB: Final = b"bob's devices..."
 
 _FOUNDERS: Final = (("root", Role.ROOT), ("laptop", Role.OWNER), ("phone", Role.OWNER))
 _JOINERS: Final = (
-    ("tablet", ALICE, Role.WRITER), ("kiosk", ALICE, Role.READER), ("bob", BOB, Role.WRITER), ("kit", BOB, Role.RECOVERY),
+    ("tablet", ALICE, Role.WRITER), ("kiosk", ALICE, Role.READER),
+    ("bob", BOB, Role.WRITER), ("kit", BOB, Role.RECOVERY),
 )
 
 

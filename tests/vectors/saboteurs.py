@@ -1,0 +1,266 @@
+"""The saboteur table: references with one check removed, each of which the vectors must catch.
+
+    python -m tests.vectors.saboteurs
+
+prints it, with the case that catches each, and the count of survivors. A saboteur replaces one function by one that
+does the rest of its work and no longer refuses. It is caught by the first case that comes out otherwise; a case that
+is `valid` in the file must come out as it says under nearly all of them, or the saboteur broke more than its check.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from tests.vectors.replaying import cases_of, expected, layers, perform
+
+VERIFY, PARSE = "epochs::verify", "epochs::parse_record"
+BOX, RELAY_BOXES, SLOT = "epochs::open_own_box", "epochs::check_boxes", "epochs::check_announcement"
+ENTRY, ENVELOPE, HEAD = "envelopes::parse_entry", "envelopes::read_envelope", "envelopes::verify_head"
+SHORT, BEAT = "envelopes::short_head", "envelopes::open_heartbeat"
+BLOB, MANIFEST, RUN = "snapshots::open_blob", "snapshots::open_manifest", "snapshots::read_run"
+OPS, STATE, FOLD = "contactset::decode_ops", "contactset::check_state", "contactset::fold"
+CLIENT, RELAY, FRAME = "session::client", "session::relay", "session::decode"
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """Refuses nothing."""
+
+
+def first(value: Any, *_: Any, **__: Any) -> Any:
+    """Gives back what it was to look at."""
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Saboteur:
+    """A check to be removed: `module:name` (or `module:Class.name`), SPEC step, and where its absence must show.
+
+    It is removed everywhere it was imported to, or in its module `alone`. A `valid` case catches a saboteur only if
+    `shows` says that the check decides what comes out, not whether anything does.
+    """
+
+    target: str
+    spec: str
+    operations: tuple[str, ...]
+    instead: Callable[..., Any] = nothing
+    alone: bool = False
+    shows: bool = False
+
+
+def _chain(*checks: tuple[str, str], **options: Any) -> list[Saboteur]:
+    return [Saboteur(f"e2esync.epoch.{name}", spec, (VERIFY,), **options) for name, spec in checks]
+
+
+def _clamp(claimed: dict[int, int], _vector: Any, author: int, counter: int) -> dict[int, int]:
+    return dict(claimed) | {author: counter - 1}
+
+
+def _clamp_without_own(claimed: dict[int, int], vector: dict[int, int], *_: Any) -> dict[int, int]:
+    return {member: min(count, vector.get(member, 0)) for member, count in claimed.items()}
+
+
+def _counters(value: Any, _what: str) -> dict[int, int]:
+    return dict(value)
+
+
+
+
+def _lenient(table: str) -> Callable[[Any, str], None]:
+    """A step of a client's session that goes on in its state where the table of states has no way."""
+    def step(session: Any, what: str) -> None:
+        ways = getattr(import_module("e2esync.session.client"), table)
+        session.state = ways.get((session.state, what), session.state)
+    return step
+
+
+def _last_entries(value: Any) -> dict[int, Any]:
+    last_entry = import_module("e2esync.snapshot.manifest").LastEntry
+    return {member: last_entry(*last) for member, *last in value}
+
+
+def _last_id(_ref: Any, items: Any, last: bytes) -> bytes:
+    return bytes(items[-1][0]) if items else last
+
+
+EPOCHS = [
+    *_chain(
+        ("chain:check_follows", "9.4 step 1"), ("chain:check_prev", "9.4 step 1"),
+        ("chain:check_relay_change", "9.4 step 1"), ("chain:check_record_signature", "9.4 step 2"),
+        ("chain:check_opener_rights", "9.4 step 3"), ("roster:check_may_add", "9.4 step 3"),
+        ("roster:check_may_remove", "9.4 step 3"), ("roster:check_may_rekey", "9.4 step 3"),
+        ("roster:check_may_change_role", "9.4 step 3"), ("roster:check_key_unused", "9.4 step 4"),
+        ("roster:check_member_keys", "9.4 step 4"), ("roster:check_enrolment", "9.4 step 4"),
+        ("record:check_possession", "9.4 step 4"), ("chain:check_one_root", "9.4 step 5"),
+        ("chain:check_member_count", "9.4 step 5"), ("chain:check_numbers", "9.4 step 6"),
+    ),
+    *_chain(("chain:check_verify_key", "9.4 step 1"), ("roster:check_verify_key", "9.4 step 4"), alone=True),
+    Saboteur("e2esync.epoch.chain:check_opener", "9.4 step 2", (VERIFY,),
+             lambda chain, record: chain.all_members.get(record.opener, chain.root)),
+    Saboteur("e2esync.epoch.roster:_acting", "9.4 step 3", (VERIFY,),
+             lambda roster, opener: roster.all_members[opener]),
+    Saboteur("e2esync.epoch.chain:check_genesis", "9.4", (VERIFY,), lambda record, _set_id: record.changes[0]),
+    Saboteur("e2esync.epoch.chain:_founder", "9.4", (VERIFY,), first),
+    Saboteur("e2esync.epoch.chain:preferred", "9.6", ("epochs::preferred",), first, shows=True),
+    Saboteur("e2esync.epoch.record:check_suite", "9.4 step 1", (PARSE,)),
+    Saboteur("e2esync.epoch.boxes:check_list_hash", "9.5", (BOX,)),
+    Saboteur("e2esync.epoch.boxes:check_number", "9.5", (BOX,)),
+    Saboteur("e2esync.epoch.boxes:check_box_hash", "9.5", (BOX,)),
+    Saboteur("e2esync.epoch.boxes:check_commit", "9.5", (BOX,)),
+    Saboteur("e2esync.epoch.boxes:check_boxes", "13.5 step 6", (RELAY_BOXES,)),
+    Saboteur("e2esync.epoch.announcement:check_slot_owner", "10.6", (SLOT,),
+             lambda chain, index: chain.all_members[index]),
+    Saboteur("e2esync.epoch.announcement:verify", "10.6", (SLOT,), alone=True),
+    Saboteur("e2esync.epoch.announcement:check_announced_number", "10.6", (SLOT,)),
+    Saboteur("e2esync.epoch.announcement:check_request_epochs", "10.6", (SLOT,)),
+    Saboteur("e2esync.epoch.announcement:check_supersedes", "10.6", (SLOT,)),
+    Saboteur("e2esync.epoch.announcement:requested_changes", "10.6", (SLOT,),
+             lambda _chain, announcement: tuple(ask.add for ask in announcement.requests if hasattr(ask, "add")),
+             shows=True),
+    Saboteur("e2esync.crypto.sealing:check_seal_public", "5.5", (SLOT, VERIFY)),
+]
+
+SHAPES = [
+    Saboteur("e2esync.epoch.shape:array", "6.4", (PARSE, ENTRY, HEAD), first),
+    Saboteur("e2esync.epoch.shape:integer", "6.4", (PARSE, ENTRY, HEAD), first),
+    Saboteur("e2esync.epoch.shape:octets", "6.4", (PARSE, ENTRY, HEAD), first),
+    Saboteur("e2esync.epoch.shape:optional", "6.4", (PARSE, HEAD), first),
+    Saboteur("e2esync.epoch.shape:any_octets", "6.4", (PARSE, ENTRY), first),
+    Saboteur("e2esync.epoch.shape:items", "9.4 step 7", (PARSE, BOX, SLOT), first),
+    Saboteur("e2esync.epoch.shape:counters", "6.4", (PARSE, ENTRY, BEAT), _counters),
+]
+
+LOG = [
+    Saboteur("e2esync.log.entry:check_first", "10.3", (ENTRY,)),
+    Saboteur("e2esync.log.entry:check_entry", "10.4", (ENVELOPE,)),
+    Saboteur("e2esync.log.entry:verify", "10.4", (ENVELOPE,), alone=True),
+    Saboteur("e2esync.log.entry:check_epoch_open_to_writers", "9.6", (ENVELOPE,)),
+    Saboteur("e2esync.log.envelope:check_envelope_shape", "10.4", (ENVELOPE,)),
+    Saboteur("e2esync.log.envelope:unpad", "5.6", (ENVELOPE,),
+             lambda padded, _overhead: padded.rstrip(b"\0").removesuffix(b"\x80"), alone=True),
+    Saboteur("e2esync.log.head:verify", "10.2", (HEAD, SHORT), alone=True),
+    Saboteur("e2esync.log.heartbeat:check_heartbeat_shape", "10.7", (BEAT,)),
+    Saboteur("e2esync.log.heartbeat:check_heartbeat", "10.7", (BEAT,)),
+    Saboteur("e2esync.log.heartbeat:check_place", "10.7", (BEAT,)),
+    Saboteur("e2esync.log.heartbeat:verify", "10.7", (BEAT,), alone=True),
+    Saboteur("e2esync.log.heartbeat:verify_head", "10.7", (BEAT,), alone=True),
+]
+
+SNAPSHOTS = [
+    Saboteur("e2esync.snapshot.blob:check_blob_id", "11.1", (BLOB, MANIFEST)),
+    Saboteur("e2esync.snapshot.blob:check_blob_id", "11.3", (RUN,)),
+    Saboteur("e2esync.snapshot.blob:check_blob_size", "11.1", (BLOB,)),
+    Saboteur("e2esync.snapshot.manifest:check_manifest", "11.2", (MANIFEST,)),
+    Saboteur("e2esync.snapshot.manifest:_parse_vector", "11.2", (MANIFEST,), _last_entries),
+    Saboteur("e2esync.snapshot.runs:check_counts", "11.3", (RUN,)),
+    Saboteur("e2esync.snapshot.runs:check_chunk", "11.3", (RUN,), _last_id),
+    Saboteur("e2esync.contactset.state:check_packed", "8.3", (RUN, STATE), lambda _packed: False, shows=True),
+]
+
+CONTACTS = [
+    Saboteur("e2esync.contactset.ops:check_path", "8.2", (OPS,), lambda _path: True),
+    Saboteur("e2esync.contactset.ops:_check_target", "8.2", (OPS,)),
+    Saboteur("e2esync.contactset.ops:_too_deep", "8.2", (OPS,), lambda *_: False),
+    Saboteur("e2esync.contactset.state:_check_dot", "8.3", (STATE,), lambda member, counter: (member, counter)),
+    Saboteur("e2esync.contactset.state:_check_epoch", "8.3", (STATE,)),
+    Saboteur("e2esync.contactset.state:_check_values", "8.3", (STATE,), lambda values: None in values.values()),
+    Saboteur("e2esync.contactset.state:_check_deletion", "8.3", (STATE,)),
+    Saboteur("e2esync.contactset.state:_check_groups", "8.3", (STATE,), lambda _groups: False, shows=True),
+    Saboteur("e2esync.contactset.fold:check_written", "11.4", (FOLD,), lambda *_: True),
+    Saboteur("e2esync.contactset.fold:clamp", "8.4 step 3", (FOLD,), _clamp, shows=True),
+    Saboteur("e2esync.contactset.fold:clamp", "8.4 step 3", (FOLD,), _clamp_without_own, shows=True),
+    Saboteur("e2esync.contactset.replay:ContactSet._park", "8.4 step 2", (FOLD,),
+             lambda _self, _entry: import_module("e2esync.contactset").Status.DROPPED, shows=True),
+    Saboteur("e2esync.contactset.boundary:_drop_nulls", "8.5 step 3", ("contactset::boundary",), shows=True),
+    Saboteur("e2esync.contactset.view:_living", "8.6", ("contactset::view",), first, shows=True),
+]
+
+SESSION = [
+    Saboteur("e2esync.session.client:equal", "13.2 step 1", (CLIENT,), lambda *_: True, alone=True),
+    Saboteur("e2esync.session.handshake:equal", "13.2 step 1", (CLIENT,), lambda *_: True, alone=True),
+    Saboteur("e2esync.session.handshake:verify_head", "13.2 step 1", (CLIENT,), alone=True),
+    Saboteur("e2esync.session.handshake:check_visit", "13.2 step 1", (CLIENT,)),
+    Saboteur("e2esync.session.handshake:check_proof", "13.2 step 2", (RELAY,), shows=True),
+    Saboteur("e2esync.session.client:ClientSession._receiving", "13.2", (CLIENT,), _lenient("_RECEIVES")),
+    Saboteur("e2esync.session.client:ClientSession._sending", "13.2", (CLIENT,), _lenient("_SENDS")),
+    Saboteur("e2esync.session.relay:RelaySession._bad_version", "13.8", (RELAY,), lambda _self: [], shows=True),
+    Saboteur("e2esync.session.kinds:_read_short_head", "13.3", (FRAME,),
+             lambda value: import_module("e2esync.log.head").ShortHead(*value)),
+    Saboteur("e2esync.session.kinds:_fail", "13.3", (FRAME,)),
+]
+
+SABOTEURS = [*EPOCHS, *SHAPES, *LOG, *SNAPSHOTS, *CONTACTS, *SESSION]
+
+
+@contextmanager
+def at_work(saboteur: Saboteur) -> Iterator[None]:
+    """The library with the saboteur's check removed."""
+    module_name, _, path = saboteur.target.partition(":")
+    module = import_module(module_name)
+    *owners, name = path.split(".")
+    holder: Any = getattr(module, owners[0]) if owners else module
+    original = getattr(holder, name)
+    places: list[tuple[Any, str]] = [(holder, name)]
+    if isinstance(holder, ModuleType) and not saboteur.alone:
+        places = list(_everywhere(original))
+    for place, attribute in places:
+        setattr(place, attribute, saboteur.instead)
+    try:
+        yield
+    finally:
+        for place, attribute in places:
+            setattr(place, attribute, original)
+
+
+def _everywhere(function: object) -> Iterator[tuple[ModuleType, str]]:
+    """Every name that the function has in the library, as `from … import` gave it to many modules."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("e2esync") and module is not None:
+            yield from ((module, attribute) for attribute, value in list(vars(module).items()) if value is function)
+
+
+def _verdict(result: dict[str, Any]) -> dict[str, Any]:
+    """What another implementation is judged by: not the values on the way."""
+    return {name: value for name, value in result.items() if name != "intermediate"}
+
+
+def caught_by(saboteur: Saboteur) -> str | None:
+    """The id of the first case that comes out otherwise than the file says; None if it survives."""
+    layers()
+    with at_work(saboteur):
+        for case in cases_of(*saboteur.operations):
+            try:
+                differs = _verdict(perform(case)) != _verdict(expected(case))
+            except Exception:
+                # A library without the check may well fall over what the check kept out.
+                differs = True
+            if differs:
+                return str(case["id"])
+    return None
+
+
+def broken_by(saboteur: Saboteur) -> list[str]:
+    """The valid cases that come out otherwise: none, unless the check decides what comes out."""
+    with at_work(saboteur):
+        return [case["id"] for case in cases_of(*saboteur.operations)
+                if case["result"] == "valid" and _verdict(perform(case)) != _verdict(expected(case))]
+
+
+def main() -> int:
+    """Print the table; the exit code is 1 if anybody survived."""
+    survivors = 0
+    for saboteur in SABOTEURS:
+        caught = caught_by(saboteur)
+        survivors += caught is None
+        print(f"{saboteur.spec:12} {saboteur.target.removeprefix('e2esync.'):45} {caught or 'SURVIVES'}")
+    print(f"{len(SABOTEURS)} saboteurs, {survivors} survivors")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
