@@ -7,6 +7,7 @@ With --size 100000 or more the peak memory of client and relay is measured too, 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import platform
 import statistics
@@ -50,6 +51,8 @@ def main() -> int:
     parser.add_argument("--markdown", action="store_true", help="the table as README has it")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     args = parser.parse_args()
+    # As the command line does it.
+    gc.set_threshold(100_000, 50, 100)
     content = vcards(args.size)
     cards = plain_cards(content)
     with tempfile.TemporaryDirectory(prefix="e2esync-bench-") as name:

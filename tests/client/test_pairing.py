@@ -153,16 +153,14 @@ async def test_nobody_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 async def test_a_profile_that_is_in_a_book_joins_no_other(tmp_path: Path) -> None:
     async with open_relay(tmp_path) as url:
-        with await founded(tmp_path / "a", url) as phone:
-            with pytest.raises(ProfileExists):
-                await join(phone, "anything", "Laptop", show_words=lambda _words: None)
+        with await founded(tmp_path / "a", url) as phone, pytest.raises(ProfileExists):
+            await join(phone, "anything", "Laptop", show_words=lambda _words: None)
 
 
 async def test_joining_holds_the_profile(tmp_path: Path) -> None:
     text = PairingCode.generate("ws://127.0.0.1:9", ENTROPY).text()
-    with profile_in(tmp_path / "b") as laptop, laptop.sync_lock():
-        with pytest.raises(ProfileBusy):
-            await join(laptop, text, "Laptop", show_words=lambda _words: None)
+    with profile_in(tmp_path / "b") as laptop, laptop.sync_lock(), pytest.raises(ProfileBusy):
+        await join(laptop, text, "Laptop", show_words=lambda _words: None)
 
 
 async def test_a_device_that_dies_while_it_arrives_goes_on_with_its_next_sync(

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import trio
 
+from e2esync.access.kit import RecoveryKit
 from e2esync.client.book import Book
 from e2esync.client.profile import Profile
 from e2esync.client.sync import create_set, go_online, inspect, sync
-from e2esync.access.kit import RecoveryKit
 from e2esync.epoch.record import Remove
 from e2esync.errors import DeviceRemoved, HandshakeFailed, ProfileBusy, ProfileExists, Unreachable
 from e2esync.procedures.opening import open_epoch
@@ -187,6 +187,5 @@ async def test_what_the_relay_holds(tmp_path: Path) -> None:
 async def test_a_profile_without_a_relay(tmp_path: Path) -> None:
     from e2esync.errors import NoProfile
 
-    with profile_in(tmp_path / "a") as profile:
-        with pytest.raises(NoProfile):
-            await sync(profile)
+    with profile_in(tmp_path / "a") as profile, pytest.raises(NoProfile):
+        await sync(profile)

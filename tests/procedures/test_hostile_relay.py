@@ -13,7 +13,6 @@ from e2esync.epoch.chain import verify_chain
 from e2esync.errors import (
     AuthFailed,
     ChainInvalid,
-    Detection,
     E2esyncError,
     ForkDetected,
     HandshakeFailed,

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from e2esync.contactset import BatchOp, DeleteOp, SetOp, encode_ops
+from e2esync.contactset import BatchOp, DeleteOp, SetOp
 from e2esync.crypto import Secret
 from e2esync.limits import INT_MAX, LIFE_MAX
-from e2esync.procedures.opening import announce, open_epoch
 from e2esync.procedures.syncing import sync
 from e2esync.replica.contacts import contact_id
 from e2esync.snapshot.blob import BlobType, blob_id, seal_blob
 from e2esync.wire import decode, encode
-from tests.helpers.forger import ZERO, Forger, batch
+from tests.helpers.forger import Forger, batch
 from tests.helpers.network import Device, Line, Network
 
 
@@ -407,9 +406,9 @@ def _leave(trio: Trio, line: Line, link: object) -> None:
     from e2esync.crypto import Secret as Key
     from e2esync.epoch.boxes import epoch_commit, epoch_key, list_hash, seal_boxes
     from e2esync.epoch.record import Flag, Remove, sign_record
+    from e2esync.procedures.steps import ask, upload_blobs
     from e2esync.replica.opening import _recipients, _snapshot
     from e2esync.session.messages import Open, Opened
-    from e2esync.procedures.steps import ask, upload_blobs
     from e2esync.snapshot.blob import seal_manifest
     from e2esync.snapshot.manifest import encode_manifest
 

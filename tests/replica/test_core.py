@@ -9,7 +9,7 @@ import pytest
 
 from e2esync.epoch.boxes import epoch_key
 from e2esync.errors import NoProfile
-from e2esync.replica.core import EPOCH, SIGNING, Position, Replica, read_position, write_position
+from e2esync.replica.core import EPOCH, SIGNING, Position, Replica, write_position
 from e2esync.stores.profile import ProfileStore
 from tests.helpers.network import Line, Network
 
@@ -25,8 +25,13 @@ def test_an_empty_store_is_no_replica() -> None:
     store = ProfileStore.memory().book(0)
     with pytest.raises(NoProfile):
         Replica(store)
-    with pytest.raises(NoProfile):
-        read_position(store)
+
+
+def test_a_replica_without_a_position_says_so(net: Network) -> None:
+    phone = net.begin()
+    phone.store.drop("position")
+    with pytest.raises(NoProfile, match="position"):
+        _ = phone.replica.position
 
 
 def test_a_position_is_what_was_written(net: Network) -> None:

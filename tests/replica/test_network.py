@@ -102,7 +102,7 @@ def test_a_device_away_for_many_epochs_sends_all_edits_once(net: Network) -> Non
     for n in range(30):
         phone.edit(f"c{n}", **{"notes/n": "x"})
     net.settle()
-    for n in range(0, 10):
+    for n in range(10):
         laptop.edit(f"c{n}", **{"notes/n": "laptop"})
     laptop.edit("new", **{"notes/n": "laptop"})
     for n in range(5, 15):

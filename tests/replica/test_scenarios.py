@@ -16,7 +16,6 @@ from e2esync.replica.contacts import contact_id
 from e2esync.replica.writing import write_batch
 from e2esync.session.messages import Open
 from e2esync.stores.profile import ProfileStore
-from tests.helpers.forger import Forger
 from tests.helpers.network import Device, Line, Network
 
 DAYS = 86_400_000

@@ -166,6 +166,8 @@ CONTACTS = [
     Saboteur("e2esync.contactset.ops:check_path", "8.2", (OPS,), lambda _path: True),
     Saboteur("e2esync.contactset.ops:_check_target", "8.2", (OPS,)),
     Saboteur("e2esync.contactset.ops:_too_deep", "8.2", (OPS,), lambda *_: False),
+    Saboteur("e2esync.contactset.state:_too_large", "8.3", (STATE,), lambda *_: False),
+    Saboteur("e2esync.contactset.state:fits", "8.3", (FOLD,), lambda _packed: True, shows=True),
     Saboteur("e2esync.contactset.state:_check_dot", "8.3", (STATE,), lambda member, counter: (member, counter)),
     Saboteur("e2esync.contactset.state:_check_epoch", "8.3", (STATE,)),
     Saboteur("e2esync.contactset.state:_check_values", "8.3", (STATE,), lambda values: None in values.values()),

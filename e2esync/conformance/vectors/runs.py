@@ -19,7 +19,7 @@ from e2esync.errors import (
     NonCanonical,
     SnapshotInvalid,
 )
-from e2esync.limits import BLOB_PART, MEDIA_MAX, NONCE, STATE_MAX
+from e2esync.limits import BLOB_PART, MEDIA_MAX, NONCE
 from e2esync.replica.snapshots import fetcher, run_items
 from e2esync.snapshot.blob import BlobType, blob_id, seal_blob
 from e2esync.snapshot.manifest import RunRef
@@ -196,7 +196,6 @@ def _malformed_runs(cases: Layer) -> None:
         ("item-of-three", "an item with three elements", [[one, _STATE, 0]], 1, NonCanonical),
         ("state-in-place", "a state as an array, not as bytes", [[one, [[1, []]]]], 1, NonCanonical),
         ("chunk-is-map", "a map for the chunk", encode({}), 1, NonCanonical),
-        ("state-too-long", "a state of one byte more than 512 KiB", [[one, bytes(STATE_MAX + 1)]], 1, LimitExceeded),
         ("state-malformed", "a state without lives", [[one, b"\x90"]], 1, BadState),
         ("state-cut-short", "the last byte of a state missing", [[one, _STATE[:-1]]], 1, BadState),
     )

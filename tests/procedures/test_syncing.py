@@ -1,0 +1,158 @@
+"""One whole sync: what it compacts, when it beats, which photos it fetches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2esync.card.digests import media_digest
+from e2esync.epoch.roles import Role
+from e2esync.limits import COMPACT_ENTRIES, COMPACT_INTERVAL, HEARTBEAT_INTERVAL
+from e2esync.procedures import syncing
+from e2esync.replica.contacts import contact_id, media_blobs
+from e2esync.replica.writing import write_batch
+from e2esync.session import messages as m
+from e2esync.session.kinds import Refusal
+from e2esync.session.messages import Message
+from tests.helpers.liar import lying_sync
+from tests.helpers.network import Device, Network
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Iterator[Network]:
+    network = Network(tmp_path)
+    yield network
+    network.close()
+
+
+def test_a_sync_with_nothing_new_asks_for_nothing(net: Network) -> None:
+    phone = net.begin()
+    phone.edit("ada", **{"notes/n": "x"})
+    phone.sync()
+    seen: list[Message] = []
+
+    def look(message: Message) -> Message:
+        seen.append(message)
+        return message
+
+    done = lying_sync(phone, look)
+    assert (done.received, done.sent, done.opened, done.media) == (0, 0, False, 0)
+    assert [type(message) for message in seen] == [m.Challenge, m.Welcome]
+
+
+def test_a_long_log_is_compacted_once_an_hour_by_who_wrote_last(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert COMPACT_ENTRIES == 512
+    monkeypatch.setattr(syncing, "COMPACT_ENTRIES", 3)
+    phone = net.begin()
+    laptop = net.add(phone, "laptop")
+    net.settle()
+    epoch = phone.replica.position.epoch
+    for n in range(6):
+        phone.edit("ada", **{"notes/n": str(n)})
+        assert not phone.sync().opened
+    net.clock.time += COMPACT_INTERVAL
+    assert not laptop.sync().opened
+    assert not phone.sync().opened
+    phone.edit("ada", **{"notes/n": "last"})
+    assert phone.sync().opened
+    assert phone.replica.position.epoch == epoch + 1
+    net.settle()
+    assert laptop.digest() == phone.digest()
+
+
+def test_it_beats_every_quarter_of_an_hour(net: Network) -> None:
+    phone = net.begin()
+    laptop = net.add(phone, "laptop")
+    net.settle()
+
+    def beats() -> int:
+        return phone.store.get("beat") is not None and int.from_bytes(phone.store.get("beat") or b"", "big")
+
+    net.clock.time += HEARTBEAT_INTERVAL
+    phone.sync()
+    first = beats()
+    phone.sync()
+    assert beats() == first
+    net.clock.time += HEARTBEAT_INTERVAL
+    phone.sync()
+    assert beats() > first
+    net.clock.time += HEARTBEAT_INTERVAL
+    laptop.sync()
+    heard = {row.member: row.heard for row in laptop.store.slots()}
+    assert heard[phone.replica.member] > 0
+
+
+def test_an_epoch_that_is_opened_during_the_beat_stops_nothing(net: Network) -> None:
+    phone = net.begin()
+    net.settle()
+    net.clock.time += HEARTBEAT_INTERVAL
+    phone.edit("ada", **{"notes/n": "x"})
+    refusal = m.RefusalAnswer(Refusal.EPOCH_CLOSED, "another epoch", 7)
+
+    def refuse(message: Message) -> Message:
+        return refusal if isinstance(message, m.SlotStored) and phone.replica.position.seq else message
+
+    before = phone.store.get("beat")
+    lying_sync(phone, refuse)
+    assert phone.store.get("beat") == before
+    phone.sync()
+    assert phone.store.get("beat") != before
+
+
+def _photo(device: Device, name: str, content: bytes) -> str:
+    replica = device.replica
+    digest = media_digest(replica.set_id, content)
+    place, blobs = media_blobs(replica.set_id, content, device.net.entropy)
+    values = {"uid": name, f"blobs/{digest}": place}
+    write_batch(replica, [(contact_id(replica.set_id, name, 0), values)], device.net.clock(), device.net.entropy, blobs)
+    device.store.put_media(digest, content)
+    return digest
+
+
+def test_photos_are_fetched_once(net: Network) -> None:
+    phone = net.begin()
+    laptop = net.add(phone, "laptop")
+    digests = {_photo(phone, f"c{n}", bytes([n]) * 700_000): bytes([n]) * 700_000 for n in range(2)}
+    phone.sync()
+    assert laptop.sync().media == 2
+    assert {digest: laptop.store.media(digest) for digest in digests} == digests
+    assert laptop.sync().media == 0
+    assert laptop.store.get("media") is None
+
+
+def test_a_photo_that_is_withheld_is_asked_for_again(net: Network) -> None:
+    phone = net.begin()
+    laptop = net.add(phone, "laptop")
+    net.settle()
+    digest = _photo(phone, "ada", b"\xff\xd8 photo")
+    phone.sync()
+    refusal = m.RefusalAnswer(Refusal.NOT_FOUND, "no such blob")
+    sizes: list[int] = []
+
+    def withhold(message: Message) -> Message:
+        if isinstance(message, m.BlobPart):
+            sizes.append(message.size)
+            # Index and chunk of the batch come first.
+            return message if len(sizes) <= 2 else refusal
+        return message
+
+    assert lying_sync(laptop, withhold).media == 0
+    assert len(sizes) == 3
+    assert laptop.store.media(digest) is None
+    assert laptop.registers("ada") is not None
+    assert laptop.sync().media == 1
+
+
+def test_a_reader_opens_nothing(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(syncing, "COMPACT_ENTRIES", 0)
+    phone = net.begin()
+    reader = net.add(phone, "child", Role.READER)
+    phone.edit("ada", **{"notes/n": "x"})
+    phone.sync()
+    net.clock.time += COMPACT_INTERVAL
+    assert not reader.sync().opened
+    assert reader.registers("ada") is not None
+
+
