@@ -5,6 +5,7 @@ The public API, by what it is for:
     Profile, Plain, Passphrase, KeyFile, Keyring     the local folder and how it is protected
     Book, ImportPlan, Status, Device                 contacts in and out, offline
     create_set, sync, watch, inspect, pair, join     the relay (trio)
+    open_kit, revoke, rotate                         a lost device, a lost phone, a copied one (trio)
     RecoveryKit, SystemEntropy                       the kit, and where randomness comes from
     read_vcards, write_vcards, assemble, flatten     cards: vCard and JSContact
     E2esyncError (and e2esync.errors)                everything that can go wrong
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from e2esync.card import assemble, flatten, read_vcards, write_vcards
     from e2esync.client.book import Book, Device, ImportPlan, Status
     from e2esync.client.entropy import SystemEntropy
+    from e2esync.client.members import revoke, rotate
     from e2esync.client.pairing import join, pair
     from e2esync.client.profile import Profile
     from e2esync.client.protection import KeyFile, Keyring, Passphrase, Plain
+    from e2esync.client.recovery import open_kit
     from e2esync.client.sync import create_set, inspect, sync, watch
     from e2esync.errors import E2esyncError
 
@@ -35,7 +38,7 @@ __version__: Final = "0.1.0"
 __all__ = [
     "Book", "Device", "E2esyncError", "ImportPlan", "KeyFile", "Keyring", "Passphrase", "Plain", "Profile",
     "RecoveryKit", "Status", "SystemEntropy", "__version__", "assemble", "create_set", "flatten", "inspect", "join",
-    "pair", "read_vcards", "sync", "watch", "write_vcards",
+    "open_kit", "pair", "read_vcards", "revoke", "rotate", "sync", "watch", "write_vcards",
 ]
 
 _HOMES: Final = {
@@ -43,9 +46,11 @@ _HOMES: Final = {
     "card": ("assemble", "flatten", "read_vcards", "write_vcards"),
     "client.book": ("Book", "Device", "ImportPlan", "Status"),
     "client.entropy": ("SystemEntropy",),
+    "client.members": ("revoke", "rotate"),
     "client.pairing": ("join", "pair"),
     "client.profile": ("Profile",),
     "client.protection": ("KeyFile", "Keyring", "Passphrase", "Plain"),
+    "client.recovery": ("open_kit",),
     "client.sync": ("create_set", "inspect", "sync", "watch"),
     "errors": ("E2esyncError",),
 }

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Rows = list[CardRow]
 Devices = list["Device"]
 Candidates = list["Candidate"]
+Words = list[str]
+UNVERIFIED = ("this book was restored with the kit, and the relay alone says that it is the newest: compare the words "
+              "with another device, then run `e2esync status --confirm` (FreshnessUnverified)")
 
 BATCH_FROM = 50
 """From this many contacts on an import goes as one batch over chunks instead of inline."""
@@ -65,6 +68,8 @@ class Status:
     devices: list[Device]
     notices: list[str]
     conflicts: int
+    phrase: Words
+    """Six words for the state that this device has: the same on every device that is in step (SPEC 12.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,9 +355,37 @@ class Book:
             position=replica.position.seq, contacts=len(rows), unsent=len(store.pending()) + waiting,
             last_sync=decode(synced) if synced else 0, relay_url=self.relay_url, devices=self.devices(),
             notices=[*([f"writing is stopped: {replica.frozen}"] if replica.frozen else []),
-                     *(decode(notices) if notices else [])],
+                     *([UNVERIFIED] if store.get("unverified") is not None else []),
+                     *self._kit_uses(), *(decode(notices) if notices else [])],
             conflicts=sum(1 for state in states if state and (shown := view(state)) and shown.conflicts),
+            phrase=self.phrase(),
         )
+
+    def phrase(self) -> Words:
+        """Six words for the state that this device has, to be compared with another device's (SPEC 12.5)."""
+        from e2esync.access.fingerprint import state_phrase
+        from e2esync.replica.snapshots import digest
+
+        vector = {member: counter for member, (counter, _id) in self.store.vector().items()}
+        return state_phrase(self.set_id, self.replica.chain.head.hash, digest(self.store), vector)
+
+    def confirm(self) -> bool:
+        """A person has compared the words after a recovery: forget `FreshnessUnverified`. False if nothing waited."""
+        waited = self.store.get("unverified") is not None
+        self.store.drop("unverified")
+        return waited
+
+    def _kit_uses(self) -> Words:
+        """When the recovery kit has opened an epoch: everybody is to know."""
+        from e2esync.epoch.record import parse_record
+
+        members = self.replica.chain.all_members
+        records = (parse_record(raw) for raw in self.store.records()[1:])
+        return [
+            f"the recovery kit was used on {time.strftime('%Y-%m-%d', time.gmtime(record.time // 1000))}; "
+            "if that was not you, make sure that nobody else has it"
+            for record in records if not members[record.opener].is_device
+        ]
 
     @property
     def relay_url(self) -> str:

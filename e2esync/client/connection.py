@@ -42,9 +42,12 @@ class Connection:
         self._pushes: deque[Push] = deque()
 
     @classmethod
-    async def as_member(cls, url: str, set_id: bytes, member: int, signing_key: SigningKey, relay_key: bytes,
+    async def as_member(cls, url: str, set_id: bytes, member: int, signing_key: SigningKey, relay_key: bytes | None,
                         entropy: Entropy) -> Connection:
-        """Connect as a member. Raises Unreachable, HandshakeFailed, or Refused (NotMember)."""
+        """Connect as a member; without `relay_key` any relay is trusted.
+
+        Raises Unreachable, HandshakeFailed, or Refused (NotMember).
+        """
         nonce = entropy.draw("session nonce", 32)
         return await cls._open(url, ClientSession(set_id, member, signing_key, relay_key, nonce))
 

@@ -82,12 +82,19 @@ def prepare(replica: Replica, changes: tuple[Change, ...], slots: Mapping[int, S
         closes_hash=position.log_hash, time=now, opener=replica.member, changes=changes, numbers=numbers, flags=flags,
         commit=epoch_commit(replica.set_id, epoch, secret), boxes=list_hash(box_list), manifest=blob_id(sealed),
     )
-    signing_key = _next_signing_key(replica, changes)
     return Opening(
-        record, box_list, tuple(boxes), announcement(replica, signing_key, numbers[replica.member], entropy),
+        record, box_list, tuple(boxes), _own_announcement(replica, changes, numbers, entropy),
         ((blob_id(sealed), sealed), *(built.blobs if built else ())), _dead(replica, indexes),
         Entrance(chain.extend(record), (record,), secret, manifest),
     )
+
+
+def _own_announcement(replica: Replica, changes: tuple[Change, ...], numbers: Mapping[int, int], entropy: Entropy,
+                      ) -> bytes:
+    """The opener's announcement of the number that its opening gives it; a recovery member has none (SPEC 9.3)."""
+    if replica.member not in numbers:
+        return b""
+    return announcement(replica, _next_signing_key(replica, changes), numbers[replica.member], entropy)
 
 
 def rekey(replica: Replica, entropy: Entropy) -> Rekey:
@@ -155,11 +162,11 @@ def _recipients(replica: Replica, roster: Roster, slots: Mapping[int, SlotRow], 
     """(member, key number, public sealing key) of everybody to seal to (SPEC 14.3 step 4)."""
     recipients = []
     for index, member in sorted(roster.members.items()):
-        if index == replica.member:
+        if not member.is_device:
+            recipients.append((index, 0, member.seal_key))
+        elif index == replica.member:
             number = next_number(replica) + is_announced(replica)
             recipients.append((index, number, sealing_key(replica, number, entropy).public))
-        elif not member.is_device:
-            recipients.append((index, 0, member.seal_key))
         elif index not in replica.chain.members:
             recipients.append((index, 1, member.seal_key))
         else:

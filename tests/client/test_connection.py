@@ -107,10 +107,10 @@ async def test_pushes_between_answers_are_kept_in_order(tmp_path: Path) -> None:
 async def test_silence_is_unreachable(autojump_clock: trio.testing.MockClock) -> None:
     ours, _theirs = memory_pair()
     connection = Connection(ours, ClientSession(None, 0, None, None, bytes(32)))
-    begun = trio.current_time()
+    begun = autojump_clock.current_time()
     with pytest.raises(Unreachable):
         await connection.shake_hands()
-    assert trio.current_time() - begun == pytest.approx(PATIENCE)
+    assert autojump_clock.current_time() - begun == pytest.approx(PATIENCE)
 
 
 async def test_a_relay_that_hangs_up() -> None:

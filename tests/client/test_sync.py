@@ -159,7 +159,8 @@ async def test_secrets_of_a_closed_epoch_are_in_no_file(tmp_path: Path) -> None:
                 await sync(profile)
             store = laptop.store.book(0)
             epoch = Book(laptop).replica.position.epoch
-            kept = [store.secret("epoch", epoch), *(store.secret("sealing", n) for n in store.secret_numbers("sealing"))]
+            sealing = [store.secret("sealing", number) for number in store.secret_numbers("sealing")]
+            kept = [store.secret("epoch", epoch), *sealing]
             old = [secret.reveal() for secret in kept if secret is not None]
             assert any(part in _files(laptop) for part in old)
             for _epoch in range(2):

@@ -1,4 +1,4 @@
-"""watch(): what others write is here at once, what is written here is there at once, and a lost relay is found again."""
+"""watch(): what others write is here at once, what is written here is there at once; a lost relay is found again."""
 
 from __future__ import annotations
 

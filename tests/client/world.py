@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -85,9 +85,8 @@ def state(profile: Profile) -> bytes:
     return digest(profile.store.book(0))
 
 
-async def until(condition: object, what: str = "it") -> None:
+async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that another task is about to do; never long."""
-    assert callable(condition)
     with trio.fail_after(PATIENCE):
         while not condition():
             await trio.sleep(0.005)

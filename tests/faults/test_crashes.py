@@ -1,4 +1,4 @@
-"""A device that dies right before every one of its commits, in turn: at the next start nothing is lost, or there twice."""
+"""A device that dies right before each of its commits in turn: at the next start nothing is lost, or there twice."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ def _check(net: Network, phone: Device, laptop: Device, *, imported: bool) -> No
         assert not imported or all(device.registers(f"c{n}") == {"uid": f"c{n}", "notes/n": "x"} for n in range(5))
     # An entry that was sent twice, or history that was folded twice, would show here.
     rows = phone.profile.book(0).superseded()
-    assert len({(row.contact, row.path, row.author, row.counter, row.by_author, row.by_counter) for row in rows}) == len(rows)
+    told = {(row.contact, row.path, row.author, row.counter, row.by_author, row.by_counter) for row in rows}
+    assert len(told) == len(rows)
 
 
 @pytest.mark.parametrize(("act", "epochs"), [(_sync, 0), (_enter, 1), (_enter, 3), (_open, 0), (_open, 1), (_edit, 0)],

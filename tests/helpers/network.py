@@ -7,7 +7,7 @@ it at any frame. Everything is deterministic from the entropy's seed.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -23,6 +23,7 @@ from e2esync.errors import Unreachable
 from e2esync.limits import CUT_AFTER_TRIES, OPENINGS_INTERVAL
 from e2esync.procedures.founding import arrive, create
 from e2esync.procedures.opening import announce, open_epoch
+from e2esync.procedures.recovering import add_by_kit, kit_keys, read_as_kit
 from e2esync.procedures.steps import Link, Procedure
 from e2esync.procedures.syncing import Synced, sync
 from e2esync.replica.contacts import contact_id
@@ -253,6 +254,21 @@ class Network:
         line = Line(self, Newcomer(joined.set_id, joined.index, signing))
         replica = line.run(arrive(device.store, line.link(), joined, signing, sealing))
         line.run(sync(replica, line.link()))
+
+    def recover(self, name: str, remove: Sequence[Device] = ()) -> Device:
+        """A new device by the kit alone, which removes these."""
+        keys = kit_keys(self.kit)
+        kit_store = ProfileStore.memory()
+        line = Line(self, Newcomer(keys.set_id, keys.member, keys.signing))
+        replica = line.run(read_as_kit(kit_store.book(0), line.link(), keys))
+        signing = SigningKey(self.entropy.draw("signing key", 32))
+        sealing = SealingKey.generate(self.entropy)
+        gone = frozenset(device.replica.member for device in remove)
+        joined = line.run(add_by_kit(replica, line.link(), signing, sealing, gone))
+        device = Device(self, ProfileStore.memory(), name)
+        self._arrive(device, joined, signing, sealing)
+        self.devices = [each for each in self.devices if each not in remove] + [device]
+        return device
 
     def settle(self, *devices: Device) -> None:
         """Sync everybody until nothing moves."""

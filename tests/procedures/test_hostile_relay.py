@@ -174,7 +174,9 @@ def test_a_welcome_for_another_connection(net: Network) -> None:
     _refuses(laptop, _on(m.Welcome, keep), HandshakeFailed)
 
 
-@pytest.mark.parametrize("other", [m.Pong(), m.SlotStored(), m.ChainPart(()), m.HaveAnswer(()), m.Challenge(bytes(32), bytes(32))])
+@pytest.mark.parametrize("other", [
+    m.Pong(), m.SlotStored(), m.ChainPart(()), m.HaveAnswer(()), m.Challenge(bytes(32), bytes(32)),
+])
 def test_an_answer_of_the_wrong_type(net: Network, other: Message) -> None:
     _phone, laptop = _two(net)
     _refuses(laptop, _on(m.LogPart, lambda _part: other), RemoteProtocolError)
@@ -262,7 +264,8 @@ def _closed(net: Network) -> tuple[Device, Device]:
 
 
 @pytest.mark.parametrize(("kind", "change", "error"), [
-    (m.ChainPart, lambda c: replace(c, records=tuple(_flip(r) for r in c.records)), (ChainInvalid, AuthFailed, WireError)),
+    (m.ChainPart, lambda c: replace(c, records=tuple(_flip(r) for r in c.records)),
+     (ChainInvalid, AuthFailed, WireError)),
     (m.ChainPart, lambda c: replace(c, records=tuple(_flip(r, 60) for r in c.records)),
      (ChainInvalid, AuthFailed, WireError, ForkDetected)),
     (m.ChainPart, lambda c: replace(c, records=c.records * 2), ChainInvalid),
@@ -274,7 +277,9 @@ def _closed(net: Network) -> tuple[Device, Device]:
     (m.LogPart, lambda p: replace(p, envelopes=tuple(_flip(e) for e in p.envelopes)), ForkDetected),
 ], ids=["record forged", "record altered", "records twice", "no records", "box altered", "list altered",
         "box cut", "manifest altered", "closed log altered"])
-def test_an_epoch_that_is_not_the_one(net: Network, kind: type[Message], change: Callable, error: type[E2esyncError]) -> None:
+def test_an_epoch_that_is_not_the_one(
+    net: Network, kind: type[Message], change: Callable, error: type[E2esyncError],
+) -> None:
     _phone, laptop = _closed(net)
     before = laptop.digest(), laptop.replica.position.epoch, laptop.store.pending()
     with pytest.raises(error):

@@ -1,4 +1,4 @@
-"""Members that deviate, with real keys (SPEC 4): what is refused has no effect, and honest devices stay equal and alive."""
+"""Members that deviate, with real keys (SPEC 4): what is refused has no effect; honest devices stay equal and alive."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def _chunk_that_does_not_exist(trio: Trio) -> tuple[BatchOp, list[bytes]]:
     return BatchOp(index[0], key, 1), trio.forger.upload(index)
 
 
-def _index_that_does_not_exist(trio: Trio) -> tuple[BatchOp, list[bytes]]:
+def _index_that_does_not_exist(_trio: Trio) -> tuple[BatchOp, list[bytes]]:
     return BatchOp(b"i" * 32, b"k" * 32, 1), []
 
 

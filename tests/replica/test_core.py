@@ -115,14 +115,14 @@ def test_what_was_signed_and_not_sent_before_a_rotation_is_signed_anew(net: Netw
 
 def test_a_rotation_that_is_lost_leaves_the_key_that_the_chain_names(net: Network) -> None:
     from e2esync.errors import Unreachable
+    from e2esync.replica.opening import rekey
 
     phone = net.begin()
     phone.sync()
     before = phone.replica.signing_key.verify_key
+    change = rekey(phone.replica, net.entropy)
     with pytest.raises(Unreachable):
-        from e2esync.replica.opening import rekey
-
-        phone.open(rekey(phone.replica, net.entropy), frames=7)
+        phone.open(change, frames=7)
     assert phone.replica.signing_key.verify_key == before
     phone.edit("ada", **{"notes/n": "x"})
     phone.sync()

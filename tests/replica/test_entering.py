@@ -230,7 +230,9 @@ def test_an_entry_goes_out_again_only_if_the_snapshot_lacks_it(net: Network) -> 
     assert phone.registers("c2") == {"uid": "c2", "notes/n": "unsent"}
 
 
-def test_a_snapshot_that_does_not_come_to_its_digest_is_not_entered(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_snapshot_that_does_not_come_to_its_digest_is_not_entered(
+    net: Network, monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from e2esync.replica import entering
 
     phone, laptop = _two(net)

@@ -31,7 +31,8 @@ def test_a_set_is_its_roots(net: Network) -> None:
     made = found(store, net.kit.signing_key(0), net.kit.sealing_key(0), net.relay.key.verify_key, 5, net.entropy)
     assert made.set_id == set_id_of(net.kit.signing_key(0).verify_key)
     chain = verify_chain(made.set_id, (made.record.raw,))
-    assert {index: member.role for index, member in chain.members.items()} == {ROOT: Role.ROOT, FIRST_DEVICE: Role.OWNER}
+    roles = {index: member.role for index, member in chain.members.items()}
+    assert roles == {ROOT: Role.ROOT, FIRST_DEVICE: Role.OWNER}
     assert chain.relay_key == net.relay.key.verify_key
     assert len({member.person for member in chain.members.values()}) == 1
     assert [(ref.member, ref.number) for ref in parse_box_list(made.box_list)] == [(ROOT, 0), (FIRST_DEVICE, 1)]

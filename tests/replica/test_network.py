@@ -215,3 +215,36 @@ def test_the_log_can_be_cut_before_what_a_removed_device_wrote_last(net: Network
         assert device.registers("ada") == {"uid": "ada", "notes/n": "phone"}
         assert device.registers("eve") is None
     assert phone.digest() == tablet.digest()
+
+
+def test_the_kit_alone_brings_everything_back_and_shuts_the_thief_out(net: Network) -> None:
+    phone = net.begin()
+    laptop = net.add(phone, "laptop")
+    phone.edit("ada", **{"notes/n": "x"})
+    net.settle()
+    # The thief has the phone, unlocked, and revokes everybody else.
+    phone.remove(laptop)
+    phone.edit("eve", **{"notes/n": "thief"})
+    phone.sync()
+    rescued = net.recover("new phone", remove=[phone])
+    assert rescued.registers("ada") == {"uid": "ada", "notes/n": "x"}
+    phone.edit("mallory", **{"notes/n": "thief"})
+    with pytest.raises(Refused, match="NotMember"):
+        phone.sync()
+    rescued.edit("bob", **{"notes/n": "y"})
+    tablet = net.add(rescued, "tablet")
+    net.settle(rescued, tablet)
+    assert tablet.registers("bob") == {"uid": "bob", "notes/n": "y"}
+    assert tablet.registers("mallory") is None
+    assert rescued.digest() == tablet.digest()
+
+
+def test_the_kit_restores_a_book_that_never_had_a_second_epoch(net: Network) -> None:
+    phone = net.begin()
+    phone.edit("ada", **{"notes/n": "x"})
+    phone.sync()
+    rescued = net.recover("new phone")
+    assert rescued.registers("ada") == {"uid": "ada", "notes/n": "x"}
+    phone.edit("ada", **{"notes/n": "z"})
+    net.settle(phone, rescued)
+    assert rescued.registers("ada") == phone.registers("ada") == {"uid": "ada", "notes/n": "z"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -32,7 +34,7 @@ def test_the_numbers_of_an_opener_rise_by_one_or_two(net: Network) -> None:
         net.settle()
         numbers.append(phone.replica.chain.numbers[phone.replica.member])
     assert numbers == sorted(set(numbers))
-    assert all(later - sooner <= 2 for sooner, later in zip(numbers, numbers[1:], strict=False))
+    assert all(later - sooner <= 2 for sooner, later in pairwise(numbers))
     assert laptop.replica.chain.numbers == phone.replica.chain.numbers
 
 
@@ -44,10 +46,8 @@ def test_an_opening_that_breaks_off_anywhere_is_entered_or_was_not(net: Network,
     phone.edit("ada", **{"notes/n": "x"})
     net.settle()
     for _again in range(3):
-        try:
+        with suppress(Unreachable):
             phone.open(frames=frames)
-        except Unreachable:
-            pass
     phone.open()
     net.settle()
     assert phone.replica.position == laptop.replica.position
@@ -105,7 +105,7 @@ def test_small_runs_are_merged_and_their_blobs_die(net: Network) -> None:
         phone.open()
     runs = phone.store.runs()
     assert len(runs) <= 8
-    assert all(old.count > 2 * new.count for old, new in zip(runs, runs[1:], strict=False))
+    assert all(old.count > 2 * new.count for old, new in pairwise(runs))
     counts = net.relay._reader.execute("SELECT state, count(*) FROM blobs GROUP BY state").fetchall()
     live = dict(counts)[1]
     # A manifest, and of each run its index and one chunk.

@@ -283,7 +283,9 @@ def test_own_edits_stay_shown_when_the_log_is_cut_behind_them(net: Network) -> N
 
 @pytest.mark.parametrize("unsent", [True, False], ids=["with unsent edits", "without"])
 @pytest.mark.parametrize("epochs", [0, 1, 2])
-def test_a_copied_profile_stops_writing_and_loses_nothing(net: Network, tmp_path: Path, unsent: bool, epochs: int) -> None:
+def test_a_copied_profile_stops_writing_and_loses_nothing(
+    net: Network, tmp_path: Path, unsent: bool, epochs: int,
+) -> None:
     phone = net.begin()
     laptop = net.add(phone, "laptop")
     phone.edit("ada", **{"notes/n": "1"})

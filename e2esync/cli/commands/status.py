@@ -19,12 +19,16 @@ EXAMPLES = "  e2esync status\n  e2esync status --strict      exit code 5 while c
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """--strict."""
+    parser.add_argument("--confirm", action="store_true",
+                        help="after a recovery: the words are the same on another device")
     parser.add_argument("--strict", action="store_true", help="exit with 5 while conflicts wait for a person")
 
 
 def run(context: Context) -> int:
     """Print the state."""
     book = context.book()
+    if context.args.confirm:
+        context.out.note("Noted: this is the newest state." if book.confirm() else "There was nothing to confirm.")
     status = book.status()
     if context.out.json:
         context.out.result(book=book.name, **as_json(status))
@@ -39,7 +43,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "set_id": status.set_id, "device": status.device, "epoch": status.epoch, "position": status.position,
         "contacts": status.contacts, "unsent": status.unsent, "last_sync": status.last_sync,
         "relay": status.relay_url, "devices": len(status.devices), "notices": list(status.notices),
-        "conflicts": status.conflicts,
+        "conflicts": status.conflicts, "phrase": list(status.phrase),
     }
 
 
@@ -57,6 +61,7 @@ def _lines(name: str, status: Status, now: int) -> list[str]:
     lines += [f"           {device.name or '(no name)'}: {ago(device.last_heard, now)}" for device in others]
     if status.conflicts:
         lines.append(f"conflicts  {status.conflicts}; see `e2esync conflicts`")
+    lines.append(f"words      {' '.join(status.phrase)}   the same on every device that is in step")
     return lines + [f"notice     {notice}" for notice in status.notices]
 
 

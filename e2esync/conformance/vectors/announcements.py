@@ -99,6 +99,8 @@ def add_cases(cases: Layer) -> None:
         ("of-the-record", "a device that sleeps stays with the record's number", held.raw, b""),
         ("higher-revision", "after one of a lower number", plain.raw, held.raw),
         ("same-key-again", "the same key under the same number, a higher revision", plain.raw, again.raw),
+        ("next-key", "another key under the next number",
+         at.announce(2, seal_key=party("stranger").sealing.public).raw, held.raw),
         ("same-bytes", "a retry", plain.raw, plain.raw),
         ("requests", "those for others' devices, for a higher role or for a stranger have no effect", asking.raw, b""),
     ):
@@ -190,6 +192,7 @@ def _requests(cases: Layer, plain: Announcement) -> None:
     for name, comment, request in (
         ("request-0", "a request of no known kind", [0, 1]),
         ("request-5", "a request of no known kind", [5, 1]),
+        ("request-true", "a boolean is no kind", [True, 1, 3]),
         ("remove-nobody", "a request to remove without a member", [1, 1]),
         ("seal-with-more", "a request to seal with three elements", [3, 1, 1]),
         ("leave-in-text", "text for the epoch", [4, "1"]),

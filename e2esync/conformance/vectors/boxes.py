@@ -128,8 +128,6 @@ def _broken_lists(cases: Layer, sealed: _Sealed) -> None:
     for name, comment, inputs in (
         ("other-list", "a list that the record does not name", good | {"list": other.hex()}),
         ("no-line", "a list without the member", sealed.enter([line for line in lines if line[0] != 1])),
-        ("number-not-of-record", "number 2 where the record has 1", sealed.enter([lines[0], [1, 2, lines[1][2]],
-                                                                                   *lines[2:]])),
         ("number-rewound", "a number below the member's last", good | {"last_number": 2}),
         ("number-of-kit", "number 1 for a kit", sealed.enter([*lines[:6], [6, 1, lines[6][2]]], member=6)),
         ("other-box", "the box of another member", good | {"box": sealed.boxes[2].hex()}),
@@ -177,6 +175,10 @@ def _broken_boxes(cases: Layer, sealed: _Sealed) -> None:
     ):
         inputs = sealed.enter(sealed.line(1, box), box=box)
         cases.invalid("open_own_box", name, "9.5", comment, inputs, error, flags=("boxes",))
+    under_two = resealed("number", sealed.secret, 2, 1, 2, own)
+    lines = [sealed.lines[0], [1, 2, box_hash(under_two)], *sealed.lines[2:]]
+    cases.invalid("open_own_box", "number-not-of-record", "9.5", "sealed and listed under 2 where the record has 1",
+                  sealed.enter(lines, box=under_two), CommitMismatch, flags=("boxes",))
     cases.invalid("open_own_box", "other-commitment", "9.5", "a record that commits to another secret",
                   sealed.enter(commit=epoch_commit(at.set_id, 2, other)), CommitMismatch, flags=("boxes",))
     cases.invalid("open_own_box", "commitment-of-another-epoch", "9.5", "a record that commits as epoch 1 would",

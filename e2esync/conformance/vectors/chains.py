@@ -285,6 +285,8 @@ def _zero(cases: Layer) -> None:
             "changes": (*first.changes, watch), "numbers": {1: 1, 2: 1, 3: 1}}, ChainInvalid),
         ("zero-with-two-roots", "a second root is added", {
             "changes": (*first.changes, at.add(Role.ROOT, "second root"))}, ChainInvalid),
+        ("zero-with-remove", "an owner is added and removed", {
+            "changes": (*first.changes, Remove(1)), "numbers": {2: 1}}, ChainInvalid),
         ("zero-key-twice", "a verify key stands twice", {
             "changes": (*first.changes, first.changes[1]), "numbers": {1: 1, 2: 1, 3: 1}}, ChainInvalid),
         ("zero-possession-altered", "possession of another key", {
@@ -325,6 +327,8 @@ def _forks(cases: Layer) -> None:
     for name, comment, left, right in (
         ("two-owners", "neither is the root's", [by_one], [by_two]),
         ("root-twice", "both are the root's", [by_root], [again]),
-        ("two-roots-at-the-end", "the branches end in different roots", [succession], [by_one]),
+        ("two-roots-at-the-end", "the branches end in different roots", [by_root], [by_one, at.record(
+            0, (at.add(Role.ROOT, "second root"), Remove(0)), chain=longer)]),
+        ("signed-by-a-root-of-the-past", "the root that signed is none at the end", [succession], [by_one]),
     ):
         cases.invalid("preferred", name, "9.6", comment, inputs(left, right), ForkDetected, flags=("fork",))

@@ -140,6 +140,7 @@ def _malformed(cases: Layer) -> None:
         ("batch-short-id", "an index id of 31 bytes", [3, bytes(31), bytes(32), 1]),
         ("batch-long-key", "an index key of 33 bytes", [3, bytes(32), bytes(33), 1]),
         ("batch-id-in-text", "text for the index id", [3, "i" * 32, bytes(32), 1]),
+        ("batch-key-in-text", "text for the index key", [3, bytes(32), "k" * 32, 1]),
         ("batch-count-true", "a boolean is no count", [3, bytes(32), bytes(32), True]),
         ("batch-of-nothing", "a count of 0", [3, bytes(32), bytes(32), 0]),
     ):

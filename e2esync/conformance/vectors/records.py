@@ -137,6 +137,7 @@ def _bad_fields(cases: Layer, good: list[Any]) -> None:
         ("epoch-true", "a boolean is no integer", 1, True),
         ("short-prev", "a hash of 31 bytes", 2, bytes(31)),
         ("short-relay", "a relay key of 31 bytes", 3, bytes(31)),
+        ("relay-in-text", "empty text for no relay", 3, ""),
         ("closes-below-0", "position −1", 4, -1),
         ("long-closes-hash", "a hash of 33 bytes", 5, bytes(33)),
         ("time-in-text", "text for the time", 6, str(NOW)),
@@ -145,6 +146,7 @@ def _bad_fields(cases: Layer, good: list[Any]) -> None:
         ("numbers-descending", "numbers out of order", 9, [[2, 1], [1, 1]]),
         ("number-twice", "a member's number twice", 9, [[1, 1], [1, 1]]),
         ("number-0", "numbers begin with 1", 9, [[1, 0], [2, 1]]),
+        ("number-in-bytes", "a line of numbers in bytes", 9, [b"\1\1", b"\2\1"]),
         ("number-alone", "a line of numbers with one element", 9, [[1], [2, 1]]),
         ("unknown-flag", "a bit that no flag has", 10, 4),
         ("flags-below-0", "flags −1", 10, -1),
@@ -155,6 +157,7 @@ def _bad_fields(cases: Layer, good: list[Any]) -> None:
         _refuse(cases, name, comment, replaced(good, index, value), "shape")
     _refuse(cases, "13-fields", "the last field missing", good[:-1], "shape")
     _refuse(cases, "15-fields", "one field more", [*good, 0], "shape")
+    _refuse(cases, "body-of-nothing", "an empty array for the body", [], "shape")
     _refuse(cases, "body-is-a-map", "a map for the body", {"suite": 1}, "shape")
     _refuse(cases, "suite-2", "another suite", replaced(good, 0, 2), "downgrade", ChainInvalid, "9.4 step 1")
     _refuse(cases, "suite-2-and-unknown-form", "another suite is told before its other form", [2, "later"],

@@ -116,6 +116,7 @@ def _handshakes(cases: Layer) -> None:
     _fields(cases, "CLIENT", "13.2", (
         ("hello-version-in-text", "text for the version", "hello", 1, "1", "shape"),
         ("hello-short-set", "a set id of 31 bytes", "hello", 2, bytes(31), "range"),
+        ("hello-set-in-text", "empty text for no set", "hello-visitor", 2, "", "shape"),
         ("hello-member-2-32", "an index of 2^32", "hello", 3, 2**32, "range"),
         ("hello-short-nonce", "a nonce of 31 bytes", "hello", 4, bytes(31), "range"),
         ("proof-short", "a signature of 63 bytes", "proof", 1, bytes(63), "range"),
@@ -136,6 +137,7 @@ def _requests(cases: Layer) -> None:
         ("chain-below-0", "epoch −1", "chain", 1, -1, "range"),
         ("box-in-bytes", "bytes for the epoch", "box", 1, b"\1", "shape"),
         ("open-no-record", "an empty record", "open", 1, b"", "range"),
+        ("open-boxes-in-map", "a map for the boxes", "open", 3, {}, "shape"),
         ("open-65-boxes", "more boxes than members may be", "open", 3, [b""] * 65, "range"),
         ("open-long-box", "a box of 1217 bytes", "open", 3, [bytes(1217)], "range"),
         ("open-short-blob-id", "a blob id of 31 bytes", "open", 5, [bytes(31)], "range"),
@@ -175,6 +177,7 @@ def _answers(cases: Layer) -> None:
     head = examples()["appended"][2]
     _fields(cases, "RELAY", "13.3", (
         ("appended-without-head", "an empty array for the head, which stands here always", "appended", 2, [], "shape"),
+        ("appended-head-in-map", "a map for the short head", "appended", 2, {"a": 9, "b": 9, "c": b""}, "shape"),
         ("appended-head-of-two", "a short head without its signature", "appended", 2, head[:2], "shape"),
         ("appended-head-short", "a signature of 63 bytes", "appended", 2, [*head[:2], head[2][:-1]], "range"),
         ("log-part-head-null", "an empty byte string for no head", "log-part", 4, b"", "shape"),
@@ -185,12 +188,14 @@ def _answers(cases: Layer) -> None:
         ("blob-stored-below-0", "−1 bytes received", "blob-stored", 1, -1, "range"),
         ("blob-part-size-0", "a blob of no bytes", "blob-part", 1, 0, "range"),
         ("slot-list-of-three", "a slot without its time", "slot-list", 1, [[2, b"", b""]], "shape"),
+        ("slot-list-of-maps", "a map for a slot", "slot-list", 1, [{"a": 2, "b": b"", "c": b"", "d": 0}], "shape"),
         ("slot-list-65", "more slots than members may be", "slot-list", 1, [[1, b"", b"", 0]] * 65, "range"),
         ("inspected-list", "an array for the map", "inspected", 1, [], "shape"),
         ("inspected-below-0", "a count of −1", "inspected", 1, {"blobs": -1}, "range"),
         ("refusal-unknown", "a code that 13.8 has not", "refusal", 1, "NoReason", "range"),
         ("refusal-of-members", "a code of section 15, which no relay tells", "refusal", 1, "ChainInvalid", "range"),
         ("refusal-long", "a message of 1001 characters", "refusal", 2, "x" * 1001, "range"),
+        ("refusal-message-in-array", "an array for the message", "refusal", 2, [], "shape"),
         ("refusal-data-in-text", "text for the data", "refusal", 3, "2", "shape"),
         ("created-short", "a set id of 31 bytes", "created", 1, bytes(31), "range"),
         ("have-answer-too-large", "more than 1 MiB received", "have-answer", 1, [BLOB_MAX + 1], "range"),

@@ -126,6 +126,7 @@ def _malformed_lives(cases: Layer) -> None:
         ("covered-without-group", "a covered dot whose group is gone", [[*_DEAD[:3], [[1, 1], [2, 4]]]]),
         ("covered-twice", "a covered dot twice", [[*_DEAD[:3], [[1, 1], [1, 1]]]]),
         ("covered-descending", "covered dots out of order", [[*_DEAD[:3], [[2, 3], [1, 1]]]]),
+        ("covered-in-bytes", "a dot in bytes", [[*_DEAD[:3], [b"\1\1"]]]),
         ("covered-of-one", "a dot without a counter", [[*_DEAD[:3], [[1]]]]),
         ("covered-in-map", "a map for the covered dots", [[*_DEAD[:3], {}]]),
         ("covered-false", "a boolean is no member", [[*_DEAD[:3], [[False, 1]]]]),

@@ -273,6 +273,8 @@ def _out_of_turn(cases: Layer, begun: tuple[list[Any], ...], connected: tuple[li
         ("malformed", "a frame that is no message", (*connected, _got(b"\x90")), RemoteProtocolError, "shape"),
         ("request-from-relay", "PING from the relay", (*connected, _got([24])), RemoteProtocolError, "side"),
         ("not-member", "a refusal instead of WELCOME", (*begun, refusal), Refused, "refused"),
+        ("not-member-behind-request", "a refusal instead of WELCOME is about the session, whatever was asked",
+         (*begun, _ask(24), refusal), Refused, "refused"),
         ("bad-version", "a refusal instead of CHALLENGE", (_HELLO, _got([40, "BadVersion", "", 0])), Refused,
          "refused"),
         ("refusal-of-nothing", "a refusal, and nothing was asked", (*connected, refusal), Refused, "refused"),
