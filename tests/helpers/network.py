@@ -33,7 +33,8 @@ from e2esync.replica.opening import rekey
 from e2esync.replica.snapshots import digest
 from e2esync.replica.writing import shown_state, write
 from e2esync.session.client import Answered, Challenged, ClientSession, Connected, RefusedRequest
-from e2esync.session.commands import Admit, Change as StoreChange, Consult, Disconnect, Transmit
+from e2esync.session.commands import Admit, Consult, Disconnect, Transmit
+from e2esync.session.commands import Change as StoreChange
 from e2esync.session.relay import RelaySession
 from e2esync.stores.profile import ProfileStore
 from e2esync.stores.relay import RelayStore
@@ -169,7 +170,8 @@ class Device:
     def edit(self, contact: str, **values: object) -> None:
         """Set registers of a contact, by the name of the contact; it is created if there is none."""
         key = contact_id(self.replica.set_id, contact, 0)
-        write(self.replica, list(set_ops(key, shown_state(self.store, key), self.net.clock(), {"uid": contact, **values})))
+        now = self.net.clock()
+        write(self.replica, list(set_ops(key, shown_state(self.store, key), now, {"uid": contact, **values})))
 
     def delete(self, contact: str) -> None:
         """Delete a contact."""

@@ -14,8 +14,8 @@ from e2esync.errors import AuthFailed, CommitMismatch, CryptoError, E2esyncError
 from e2esync.log.envelope import (
     OVERHEAD,
     check_envelope_shape,
-    envelope_hash,
     envelope_blobs,
+    envelope_hash,
     envelope_header,
     next_log_hash,
     open_envelope,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,9 +36,8 @@ def test_an_unsent_edit_is_shown_at_once_and_survives_a_lost_line(net: Network) 
     assert phone.registers("ada") == {"uid": "ada", "name": {"full": "Ada"}}
     # Cut after every possible frame: an edit whose acknowledgement was lost must land exactly once.
     for frames in range(2, 12):
-        with pytest.raises(Unreachable):
+        with contextlib.suppress(Unreachable):
             phone.sync(frames)
-            raise Unreachable("the sync was short enough")
     phone.sync()
     assert phone.replica.position.seq == 1
     assert phone.registers("ada") == {"uid": "ada", "name": {"full": "Ada"}}
