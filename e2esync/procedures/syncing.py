@@ -16,6 +16,7 @@ from e2esync.limits import (
     COMPACT_INTERVAL,
     HASH,
     HEARTBEAT_INTERVAL,
+    HORIZON_AGE,
     MEDIA_MAX,
 )
 from e2esync.log.head import parse_head
@@ -56,6 +57,8 @@ def sync(replica: Replica, link: Link) -> Procedure[Synced]:
     yield from be_heard(replica, link)
     with replica.store.transaction():
         replica.store.put("synced", encode(link.now()))
+        # What was replaced is kept for undo as long as the horizon is away (SPEC 8.5).
+        replica.store.purge_superseded(link.now() - HORIZON_AGE)
     return Synced(received, sent, opened, media)
 
 

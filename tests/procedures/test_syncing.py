@@ -156,3 +156,15 @@ def test_a_reader_opens_nothing(net: Network, monkeypatch: pytest.MonkeyPatch) -
     assert reader.registers("ada") is not None
 
 
+
+
+def test_what_was_replaced_a_month_ago_is_forgotten(net: Network) -> None:
+    phone = net.begin()
+    phone.edit("ada", **{"notes/n": "old"})
+    phone.sync()
+    phone.edit("ada", **{"notes/n": "new"})
+    phone.sync()
+    assert "notes/n" in [row.path for row in phone.store.superseded()]
+    net.clock.time += 31 * 86_400_000
+    phone.sync()
+    assert phone.store.superseded() == []
