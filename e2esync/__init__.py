@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from e2esync.access.kit import RecoveryKit
     from e2esync.card import assemble, flatten, read_vcards, write_vcards
-    from e2esync.client.book import Book, Device, ImportPlan, Status
+    from e2esync.client.book import Book, Device, Status
     from e2esync.client.entropy import SystemEntropy
+    from e2esync.client.importing import ImportPlan
     from e2esync.client.members import revoke, rotate
     from e2esync.client.pairing import join, pair
     from e2esync.client.profile import Profile
@@ -44,8 +45,9 @@ __all__ = [
 _HOMES: Final = {
     "access.kit": ("RecoveryKit",),
     "card": ("assemble", "flatten", "read_vcards", "write_vcards"),
-    "client.book": ("Book", "Device", "ImportPlan", "Status"),
+    "client.book": ("Book", "Device", "Status"),
     "client.entropy": ("SystemEntropy",),
+    "client.importing": ("ImportPlan",),
     "client.members": ("revoke", "rotate"),
     "client.pairing": ("join", "pair"),
     "client.profile": ("Profile",),

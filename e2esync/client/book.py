@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from e2esync.client.profile import Profile
@@ -17,6 +17,7 @@ from e2esync.stores.index import CardRow
 
 if TYPE_CHECKING:
     from e2esync.card import ReadCard, VCardFile
+    from e2esync.client.importing import ImportPlan, ImportResult
     from e2esync.contactset import Candidate
     from e2esync.crypto import Entropy
     from e2esync.replica.core import Replica
@@ -29,10 +30,6 @@ Words = list[str]
 UNVERIFIED = ("this book was restored with the kit, and the relay alone says that it is the newest: compare the words "
               "with another device, then run `e2esync status --confirm` (FreshnessUnverified)")
 
-BATCH_FROM = 50
-"""From this many contacts on an import goes as one batch over chunks instead of inline."""
-BATCH_BLOBS = 4000
-"""Parts of photos in one batch: its envelope names them all, and holds 256 KiB (SPEC 10.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,35 +67,6 @@ class Status:
     conflicts: int
     phrase: Words
     """Six words for the state that this device has: the same on every device that is in step (SPEC 12.5)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A card of an import and what it would write."""
-
-    contact: bytes
-    name: str
-    values: dict[str, Value]
-    media: dict[str, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class ImportPlan:
-    """What an import would do; nothing is changed before `Book.apply`."""
-
-    new: list[Planned] = field(default_factory=list)
-    updated: list[Planned] = field(default_factory=list)
-    identical: list[bytes] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class ImportResult:
-    """What an import did."""
-
-    new: int
-    updated: int
-    identical: int
-    photos: int
 
 
 class Book:
@@ -212,7 +180,7 @@ class Book:
             card = {**card, "uid": f"urn:uuid:{_uuid(self.entropy.draw('contact uid', 16))}"}
         check_card(card)
         contact = contact_id(self.set_id, card["uid"], 0)
-        self._set(contact, flatten(card))
+        self.write(contact, flatten(card))
         return contact
 
     def update(self, contact: bytes, card: dict[str, Value]) -> int:
@@ -227,8 +195,16 @@ class Book:
             inner = {path: value for path, value in old.items() if _is_inner(path)}
             edits = changes(old, {**inner, **flatten(card)})
             if edits:
-                self._set(contact, edits)
+                self.write(contact, edits)
         return len(edits)
+
+    def write(self, contact: bytes, values: dict[str, Value]) -> None:
+        """Write registers of a contact as they are; None removes one. `add` and `update` are for cards."""
+        from e2esync.contactset import set_ops
+        from e2esync.replica.writing import shown_state, write
+
+        with self.profile.store.transaction():
+            write(self.replica, list(set_ops(contact, shown_state(self.store, contact), self.now(), values)))
 
     def remove(self, contacts: Iterable[bytes]) -> int:
         """Delete contacts; returns how many were there. Other devices' newer edits bring one back whole."""
@@ -266,60 +242,15 @@ class Book:
 
         A contact that was imported before is compared with that import: only what changed in the file is an edit.
         """
-        from e2esync.card import VCardFile, changes, display_name
-        from e2esync.contactset import view
-        from e2esync.replica.contacts import contact_id
-        from e2esync.replica.writing import shown_state
+        from e2esync.client.importing import plan_import
 
-        plan = ImportPlan()
-        for card in cards.cards if isinstance(cards, VCardFile) else cards:
-            contact = contact_id(self.set_id, card.uid, card.ordinal)
-            state = shown_state(self.store, contact)
-            shown = view(state) if state else None
-            current = shown.registers.items() if shown else ()
-            known = {path: value for path, value in current if not path.startswith("blobs/")}
-            values = changes(known, card.registers) if shown else card.registers
-            if not values:
-                plan.identical.append(contact)
-                continue
-            wanted = {digest: data for digest, data in card.media.items()
-                      if shown is None or f"blobs/{digest}" not in shown.registers}
-            target = plan.updated if shown else plan.new
-            target.append(Planned(contact, display_name(card.registers), values, wanted))
-        return plan
+        return plan_import(self, cards)
 
     def apply(self, plan: ImportPlan) -> ImportResult:
         """Carry a plan out, as one step. Photos go into encrypted blobs, which the next sync uploads."""
-        from e2esync.replica.contacts import media_blobs
-        from e2esync.replica.writing import write_batch
+        from e2esync.client.importing import apply_plan
 
-        items = sorted([*plan.new, *plan.updated], key=lambda item: item.contact)
-        photos = 0
-        with self.profile.store.transaction():
-            blobs: list[tuple[bytes, bytes]] = []
-            whole: list[tuple[bytes, dict[str, Value]]] = []
-            for item in items:
-                values = {path: value for path, value in item.values.items() if value is not None}
-                gone = {path: None for path, value in item.values.items() if value is None}
-                for digest, data in item.media.items():
-                    place, sealed = media_blobs(self.set_id, data, self.entropy)
-                    values[f"blobs/{digest}"] = place
-                    blobs += sealed
-                    self.store.put_media(digest, data)
-                    photos += 1
-                if len(items) < BATCH_FROM and not item.media:
-                    self._set(item.contact, {**values, **gone})
-                    continue
-                # A batch removes nothing (SPEC 11.4): what goes is written by itself.
-                if gone:
-                    self._set(item.contact, {**gone})
-                whole += [(item.contact, values)] if values else []
-                if len(blobs) >= BATCH_BLOBS:
-                    write_batch(self.replica, whole, self.now(), self.entropy, blobs)
-                    whole, blobs = [], []
-            if whole:
-                write_batch(self.replica, whole, self.now(), self.entropy, blobs)
-        return ImportResult(len(plan.new), len(plan.updated), len(plan.identical), photos)
+        return apply_plan(self, plan)
 
     # Looking around.
 
@@ -396,13 +327,6 @@ class Book:
         from e2esync.replica.own_object import device_names
 
         return device_names(self.replica)
-
-    def _set(self, contact: bytes, values: dict[str, Value]) -> None:
-        from e2esync.contactset import set_ops
-        from e2esync.replica.writing import shown_state, write
-
-        with self.profile.store.transaction():
-            write(self.replica, list(set_ops(contact, shown_state(self.store, contact), self.now(), values)))
 
 
 def _is_inner(path: str) -> bool:

@@ -16,8 +16,9 @@ import trio
 
 from e2esync.access.code import PairingCode
 from e2esync.access.kit import RecoveryKit
-from e2esync.client.book import Book, ImportResult
+from e2esync.client.book import Book
 from e2esync.client.entropy import SystemEntropy
+from e2esync.client.importing import ImportResult
 from e2esync.client.pairing import join, pair
 from e2esync.client.profile import Profile
 from e2esync.client.protection import Way

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from e2esync.card import read_vcards
-from e2esync.client import book as module
-from e2esync.client.book import BATCH_FROM, Book
+from e2esync.client import importing as module
+from e2esync.client.book import Book
+from e2esync.client.importing import BATCH_FROM
 from e2esync.client.profile import Profile
 from e2esync.crypto import Secret, SigningKey
 from e2esync.errors import Ambiguous, BadCard, NoProfile, NotFound

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from e2esync.card import ReadCard, Unreadable
-    from e2esync.client.book import ImportPlan
+    from e2esync.client.importing import ImportPlan
 
 ABOUT = """\
 Reads vCard (.vcf) 2.1, 3.0 and 4.0 and JSContact (.json), one file or a folder of them, or stdin (-). Importing a file

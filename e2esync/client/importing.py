@@ -1,0 +1,102 @@
+"""Importing cards into a book: a plan first, then one step that carries it out (SPEC 7.2, 7.3, 11.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from e2esync.card import ReadCard, VCardFile, changes, display_name
+from e2esync.contactset import view
+from e2esync.replica.contacts import contact_id, media_blobs
+from e2esync.replica.writing import shown_state, write_batch
+from e2esync.wire import Value
+
+if TYPE_CHECKING:
+    from e2esync.client.book import Book
+
+BATCH_FROM = 50
+"""From this many contacts on an import goes as batches over chunks instead of inline."""
+BATCH_BLOBS = 4000
+"""Photo parts that one batch may carry: its envelope names them all (SPEC 10.4)."""
+PLACES = "blobs/"
+"""Registers that say where media lie: no file has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A card of an import and what it would write."""
+
+    contact: bytes
+    name: str
+    values: dict[str, Value]
+    media: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What an import would do; nothing is changed before `Book.apply`."""
+
+    new: list[Planned] = field(default_factory=list)
+    updated: list[Planned] = field(default_factory=list)
+    identical: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import did."""
+
+    new: int
+    updated: int
+    identical: int
+    photos: int
+
+
+def plan_import(book: Book, cards: VCardFile | Iterable[ReadCard]) -> ImportPlan:
+    """See `Book.plan`."""
+    plan = ImportPlan()
+    for card in cards.cards if isinstance(cards, VCardFile) else cards:
+        contact = contact_id(book.set_id, card.uid, card.ordinal)
+        state = shown_state(book.store, contact)
+        shown = view(state) if state else None
+        current = shown.registers if shown else {}
+        known = {path: value for path, value in current.items() if not path.startswith(PLACES)}
+        values = changes(known, card.registers) if shown else card.registers
+        if not values:
+            plan.identical.append(contact)
+            continue
+        wanted = {digest: data for digest, data in card.media.items() if f"{PLACES}{digest}" not in current}
+        target = plan.updated if shown else plan.new
+        target.append(Planned(contact, display_name(card.registers), values, wanted))
+    return plan
+
+
+def apply_plan(book: Book, plan: ImportPlan) -> ImportResult:
+    """See `Book.apply`."""
+    items = sorted([*plan.new, *plan.updated], key=lambda item: item.contact)
+    photos = 0
+    with book.profile.store.transaction():
+        blobs: list[tuple[bytes, bytes]] = []
+        whole: list[tuple[bytes, dict[str, Value]]] = []
+        for item in items:
+            values = {path: value for path, value in item.values.items() if value is not None}
+            gone = {path: None for path, value in item.values.items() if value is None}
+            for digest, data in item.media.items():
+                place, sealed = media_blobs(book.set_id, data, book.entropy)
+                values[f"{PLACES}{digest}"] = place
+                blobs += sealed
+                book.store.put_media(digest, data)
+                photos += 1
+            if len(items) < BATCH_FROM and not item.media:
+                book.write(item.contact, {**values, **gone})
+                continue
+            # A batch removes nothing (SPEC 11.4): what goes is written by itself.
+            if gone:
+                book.write(item.contact, {**gone})
+            whole += [(item.contact, values)] if values else []
+            if len(blobs) >= BATCH_BLOBS:
+                write_batch(book.replica, whole, book.now(), book.entropy, blobs)
+                whole, blobs = [], []
+        if whole:
+            write_batch(book.replica, whole, book.now(), book.entropy, blobs)
+    return ImportResult(len(plan.new), len(plan.updated), len(plan.identical), photos)
