@@ -51,8 +51,20 @@ def _run(arguments: list[str]) -> int:
 
     command, options = parse(arguments)
     with Context(options) as context:
-        code: int = command.load().run(context)
+        try:
+            code: int = command.load().run(context)
+        except BaseException as error:
+            _say_again(_innermost(error), command.name)
+            raise
     return code
+
+
+def _say_again(error: BaseException, command: str) -> None:
+    """Where no relay answered, say what to run again: `sync` sends edits, and carries out no other command."""
+    from e2esync.errors import Unreachable
+
+    if isinstance(error, Unreachable) and error.hint == Unreachable.default_hint and command != "sync":
+        error.hint = f"do not count it as done: check that the relay runs, then run `e2esync {command}` again"
 
 
 def _outcome(error: BaseException, out: Output, *, debug: bool) -> int:

@@ -25,7 +25,7 @@ _HINT: Final = "it is a JSContact card, as `e2esync show CONTACT --json` has it"
 def edit_card(card: dict[str, Any], out: Output) -> dict[str, Any]:
     """The card as the person leaves it. Raises UsageError without a terminal, Declined if the person gives up."""
     if not can_ask():
-        raise UsageError("nothing to change was given, and there is no terminal to start an editor in",
+        raise UsageError("the command says nothing to write, and there is no terminal to start an editor in",
                          "give options such as --name and --phone; see --help")
     memory = os.environ.get("XDG_RUNTIME_DIR", "")
     folder = tempfile.mkdtemp(prefix="e2esync-", dir=memory if os.path.isdir(memory) else None)

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 
 def device_name(given: str | None) -> str:
-    """The name of this device: as given, else the computer's. Raises UsageError for one that is too long or empty."""
+    """The name of this device: as given, else the computer's. Raises UsageError for one that is no name."""
     name = given if given is not None else platform.node().partition(".")[0] or "device"
     name = name.strip()
     if not name or len(name.encode("utf-8", "replace")) > DEVICE_NAME_MAX:
-        raise UsageError(f"a device's name has 1 to {DEVICE_NAME_MAX} bytes", "give a shorter one with --device")
+        raise UsageError(f"a device's name has 1 to {DEVICE_NAME_MAX} bytes", "choose another name")
+    if any(char < " " or "\x7f" <= char <= "\x9f" for char in name):
+        raise UsageError("a device's name is one line, without control characters", "choose another name")
     return name
 
 

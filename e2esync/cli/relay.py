@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Final
 
 from e2esync.errors import E2esyncError, Unreachable
 
+from .exits import FileProblem
+
 if TYPE_CHECKING:
     import trio
 
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     )
     _raise_file_limit()
     tls = _tls_context(args.tls_cert, args.tls_key)
-    with RelayStore(Path(args.db)) as store:
+    with RelayStore(_database(args.db)) as store:
         trio.run(_serve, store, args.listen or [DEFAULT_LISTEN], tls, args.log_addresses, as_json)
     return 0
 
@@ -107,6 +109,16 @@ def _announce(listeners: Sequence[Listener], key: bytes, as_json: bool) -> None:
         print(json.dumps({"schema": 1, "listening": places, "key": key.hex()}), flush=True)
     else:
         print(f"relay on {', '.join(places)}, key {key.hex()}", flush=True)
+
+
+def _database(name: str) -> Path:
+    """The database's path. Raises FileProblem where there can be no file."""
+    path = Path(name)
+    if path.is_dir():
+        raise FileProblem(f"{path} is a folder", "give --db the name of a file")
+    if not path.parent.is_dir():
+        raise FileProblem(f"there is no folder {path.parent}", "make it first, or give another --db")
+    return path
 
 
 def _tls_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:

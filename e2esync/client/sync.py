@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import trio
@@ -94,7 +94,7 @@ async def sync(profile: Profile, book: int = 0, *, progress: Progress = no_progr
 
     Raises ProfileBusy if another process is at it, Unreachable, DeviceRemoved, or a Detection.
     """
-    with profile.sync_lock():
+    with profile.sync_lock(), _remembered(profile, book):
         async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
             epoch = online.replica.position.epoch
             done = await online.connection.run(sync_procedure(online.replica, online.link))
@@ -105,6 +105,16 @@ async def sync(profile: Profile, book: int = 0, *, progress: Progress = no_progr
                 done.received, done.sent, done.opened, done.media, getattr(wire, "sent", 0),
                 getattr(wire, "received", 0), tuple(online.link.notices),
             )
+
+
+@contextmanager
+def _remembered(profile: Profile, book: int) -> Iterator[None]:
+    """Have `status` say that this device was shut out, until a sync succeeds again."""
+    try:
+        yield
+    except DeviceRemoved as error:
+        profile.store.book(book).put("notices", encode([error.message]))
+        raise
 
 
 async def watch(profile: Profile, book: int = 0, *, on_event: Callable[[str], None], progress: Progress = no_progress,

@@ -25,6 +25,7 @@ from e2esync.procedures.opening import announce, check_not_frozen, open_epoch, r
 from e2esync.procedures.reading import catch_up
 from e2esync.procedures.sending import send
 from e2esync.procedures.steps import Link, Procedure, accepted, fetch_blobs
+from e2esync.replica.announcing import is_asked
 from e2esync.replica.core import Replica
 from e2esync.replica.reading import check_welcome
 from e2esync.session.messages import PutSlot, SlotStored
@@ -55,6 +56,7 @@ def sync(replica: Replica, link: Link) -> Procedure[Synced]:
     opened |= yield from keep_house(replica, link, compact=bool(sent))
     media = yield from fetch_media(replica, link)
     yield from be_heard(replica, link)
+    opened |= yield from keep_house(replica, link, compact=False)
     with replica.store.transaction():
         replica.store.put("synced", encode(link.now()))
         # What was replaced is kept for undo as long as the horizon is away (SPEC 8.5).
@@ -63,11 +65,11 @@ def sync(replica: Replica, link: Link) -> Procedure[Synced]:
 
 
 def keep_house(replica: Replica, link: Link, *, compact: bool) -> Procedure[bool]:
-    """Open an epoch if nobody can write in the open one, or, with `compact`, if the log has become long."""
+    """Open an epoch if nobody can write in this one, or somebody asks for one; with `compact`, if the log is long."""
 
     def due(replica: Replica) -> tuple[Change, ...] | None:
         may = replica.chain.members[replica.member].role is not Role.READER
-        wanted = not replica.writable or (compact and _compaction_due(replica, link.now()))
+        wanted = not replica.writable or is_asked(replica) or (compact and _compaction_due(replica, link.now()))
         return () if may and wanted else None
 
     if due(replica) is None:
@@ -78,10 +80,17 @@ def keep_house(replica: Replica, link: Link, *, compact: bool) -> Procedure[bool
 
 
 def be_heard(replica: Replica, link: Link) -> Procedure[None]:
-    """Overwrite the own heartbeat and look at the others', every 15 minutes (SPEC 10.7)."""
+    """Overwrite the own heartbeat and look at the others', every 15 minutes (SPEC 10.7).
+
+    A device that was never heard is looked for at every sync: somebody has just paired it, and waits to see it.
+    """
     store, key = replica.store, replica.key
     last, head = store.get("beat"), store.get("head")
-    if key is None or head is None or (last and link.now() - decode(last) < HEARTBEAT_INTERVAL):
+    if key is None or head is None:
+        return
+    if last and link.now() - decode(last) < HEARTBEAT_INTERVAL:
+        if _unheard(replica):
+            yield from read_slots(replica, link)
         return
     beat = seal_heartbeat(
         key, replica.signing_key, replica.set_id, member=replica.member, epoch=replica.position.epoch,
@@ -95,6 +104,12 @@ def be_heard(replica: Replica, link: Link) -> Procedure[None]:
     accepted(answers[0], SlotStored)
     store.put("beat", encode(link.now()))
     yield from read_slots(replica, link)
+
+
+def _unheard(replica: Replica) -> bool:
+    """Whether there is a device in the book that was never heard."""
+    heard = {slot.member for slot in replica.store.slots() if slot.heard}
+    return any(member not in heard and member != replica.member for member in replica.chain.numbers)
 
 
 def fetch_media(replica: Replica, link: Link) -> Procedure[int]:

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 from e2esync.crypto import Entropy, SigningKey
 from e2esync.crypto.sealing import SealingKey
-from e2esync.epoch.announcement import Announcement, AskSeal, Request, check_announcement, sign_announcement
+from e2esync.epoch.announcement import (
+    Announcement,
+    AskSeal,
+    Request,
+    check_announcement,
+    parse_announcement,
+    sign_announcement,
+    with_requests,
+)
 from e2esync.epoch.chain import Chain
 from e2esync.errors import E2esyncError
 from e2esync.limits import SPEC_VERSION
@@ -103,6 +111,28 @@ def _valid_beat(replica: Replica, member: int, raw: bytes) -> Heartbeat | None:
     except E2esyncError:
         return None
     return beat
+
+
+def is_asked(replica: Replica) -> bool:
+    """Whether somebody's slot, as last served, asks for an epoch that this member may open (SPEC 10.6, 14.3 step 2)."""
+    chain = replica.chain
+    slots = (slot for slot in replica.store.slots() if slot.member != replica.member and _asks(slot))
+    served = [valid for slot in slots if (valid := valid_announcement(chain, slot))]
+    requests = [request for each in served for request in each.requests]
+    if any(isinstance(request, AskSeal) and request.epoch >= chain.epoch for request in requests):
+        return True
+    try:
+        return bool(with_requests(chain, replica.member, (), served))
+    except E2esyncError:
+        return False
+
+
+def _asks(slot: SlotRow) -> bool:
+    """Whether a slot holds requests at all: nearly none does, and only those are worth verifying."""
+    try:
+        return bool(slot.announcement) and bool(parse_announcement(slot.announcement).requests)
+    except E2esyncError:
+        return False
 
 
 def valid_announcement(chain: Chain, slot: SlotRow | None) -> Announcement | None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from e2esync.cli import exits
 from e2esync.cli.commands.remove import is_mass_change
 from e2esync.client.protection import KeyFile, Passphrase
 
 from .conftest import Cli
-from .driving import local_profile, many, run_program
+from .driving import local_profile, many, run_here, run_program
 
 HOSTILE = "\x1b]0;pwn\x07Eve\u202e\x9b2J\nnext\x7f"
 FORBIDDEN = set("\x1b\x07\u202e\x9b\x7f")
@@ -232,7 +233,8 @@ def test_devices(book: Cli) -> None:
     assert book("devices", "rename", "test", "Kitchen").code == 0
     assert "Kitchen" in book("devices").out
     assert book("devices", "rename", "nothing", "x").code == 4
-    assert book("devices", "rename", "Kitchen", "x" * 300).code != 0
+    for name in ("x" * 300, "two\nlines", "\x1b[31mred", " "):
+        assert book("devices", "rename", "Kitchen", name).code == exits.USAGE
 
 
 def test_no_conflicts(people: Cli) -> None:
@@ -292,3 +294,10 @@ def test_no_terminal_no_question(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert b"--kit-file" in done.stderr
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:99999", "wss://127.0.0.1:0"])
+def test_a_relay_that_cannot_listen_there_says_so(tmp_path: Path, listen: str) -> None:
+    code, out, err = run_here("relay", "serve", "--db", str(tmp_path / "relay.sqlite3"), "--listen", listen)
+    assert (code, out) == (2, "")
+    assert "e2esync: " in err

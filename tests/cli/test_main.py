@@ -75,6 +75,21 @@ def test_groups_of_tasks(cli: Cli, monkeypatch: pytest.MonkeyPatch, errors: list
     assert CANARY not in ran.err
 
 
+def test_who_could_not_reach_the_relay_is_told_to_repeat_the_command_itself(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, BaseExceptionGroup("tasks", [Unreachable("nobody answers")]))
+    assert "run `e2esync version` again" in cli("version", "--json").error["hint"]
+    failing(monkeypatch, Unreachable("no such port", "choose another port"))
+    assert cli("version", "--json").error["hint"] == "choose another port"
+
+
+def test_a_database_of_the_relay_that_cannot_be_a_file(cli: Cli, tmp_path: Path) -> None:
+    for place in (tmp_path, tmp_path / "nowhere" / "relay.sqlite3"):
+        ran = cli("relay", "serve", "--db", str(place), "--json")
+        assert (ran.code, ran.error["code"]) == (exits.FAILURE, "FileProblem")
+
+
 def test_operating_system_errors_are_one_sentence(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, PermissionError(13, "Permission denied", "/some/\x1bfile"))
     ran = cli("version")

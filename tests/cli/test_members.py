@@ -32,6 +32,7 @@ def test_a_revoked_device_is_shut_out_and_told_so(devices: Devices) -> None:
     assert (code, out) == (13, "")
     assert "DeviceRemoved" in err
     assert "Grace" not in devices.second.names()
+    assert any("does not know this device" in notice for notice in devices.second.json("status")["notices"])
     assert [device["name"] for device in devices.first.json("devices")["devices"]] == ["Old phone"]
 
 

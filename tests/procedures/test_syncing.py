@@ -8,16 +8,19 @@ from pathlib import Path
 import pytest
 
 from e2esync.card.digests import media_digest
+from e2esync.epoch.announcement import AskLeave, AskSeal
 from e2esync.epoch.roles import Role
-from e2esync.limits import COMPACT_ENTRIES, COMPACT_INTERVAL, HEARTBEAT_INTERVAL
+from e2esync.limits import COMPACT_ENTRIES, COMPACT_INTERVAL, HEARTBEAT_INTERVAL, OPENINGS_INTERVAL
 from e2esync.procedures import syncing
+from e2esync.procedures.steps import ask
+from e2esync.replica.announcing import announcement, next_number
 from e2esync.replica.contacts import contact_id, media_blobs
 from e2esync.replica.writing import write_batch
 from e2esync.session import messages as m
 from e2esync.session.kinds import Refusal
-from e2esync.session.messages import Message
+from e2esync.session.messages import Message, PutSlot, SlotStored
 from tests.helpers.liar import lying_sync
-from tests.helpers.network import Device, Network
+from tests.helpers.network import Device, Line, Network
 
 
 @pytest.fixture
@@ -168,3 +171,54 @@ def test_what_was_replaced_a_month_ago_is_forgotten(net: Network) -> None:
     net.clock.time += 31 * 86_400_000
     phone.sync()
     assert phone.store.superseded() == []
+
+
+def _ask(device: Device, *requests: AskSeal | AskLeave) -> None:
+    """Put an announcement with these requests into the device's slot."""
+    replica = device.replica
+    line = Line(device.net, replica)
+    raw = announcement(replica, replica.signing_key, next_number(replica), device.net.entropy, requests)
+    line.run(ask(PutSlot(raw, b""), SlotStored))
+
+
+def test_whoever_syncs_next_closes_the_door_behind_a_device_that_leaves(net: Network) -> None:
+    phone = net.begin()
+    laptop = net.add(phone, "laptop")
+    net.settle()
+    _ask(laptop, AskLeave(laptop.replica.position.epoch))
+    net.clock.time += HEARTBEAT_INTERVAL + OPENINGS_INTERVAL
+    assert phone.sync().opened
+    assert laptop.replica.member not in phone.replica.chain.members
+    # Once: the request is fulfilled, and nothing is left to ask for.
+    net.clock.time += HEARTBEAT_INTERVAL
+    assert not phone.sync().opened
+
+
+def test_whoever_syncs_next_seals_again_for_a_device_that_asks(net: Network) -> None:
+    phone = net.begin()
+    laptop = net.add(phone, "laptop")
+    net.settle()
+    epoch = phone.replica.position.epoch
+    _ask(laptop, AskSeal(epoch))
+    net.clock.time += HEARTBEAT_INTERVAL + OPENINGS_INTERVAL
+    assert phone.sync().opened
+    assert phone.replica.position.epoch == epoch + 1
+    net.clock.time += HEARTBEAT_INTERVAL
+    assert not phone.sync().opened
+
+
+def test_a_reader_is_asked_in_vain(net: Network) -> None:
+    phone = net.begin()
+    child = net.add(phone, "child", Role.READER)
+    net.settle()
+    _ask(phone, AskSeal(phone.replica.position.epoch))
+    net.clock.time += HEARTBEAT_INTERVAL + OPENINGS_INTERVAL
+    assert not child.sync().opened
+
+
+def test_a_device_that_was_never_heard_is_looked_for_at_every_sync(net: Network) -> None:
+    phone = net.begin()
+    laptop = net.add(phone, "laptop")
+    phone.sync()
+    heard = {slot.member: slot.heard for slot in phone.store.slots()}
+    assert heard[laptop.replica.member] > 0

@@ -9,6 +9,7 @@ from e2esync.errors import Ambiguous, NotFound
 
 from ..context import Context
 from ..parser import subcommands
+from ..profiles import device_name
 from ..times import ago
 
 if TYPE_CHECKING:
@@ -35,9 +36,10 @@ def run(context: Context) -> int:
     devices = book.devices()
     if context.args.action == "rename":
         device = find_device(devices, context.args.device)
-        book.rename_device(device.member, context.args.name)
-        context.out.result(member=device.member, name=context.args.name)
-        context.out.note(f"{device.name or f'device {device.member}'} is now called {context.args.name}")
+        name = device_name(context.args.name)
+        book.rename_device(device.member, name)
+        context.out.result(member=device.member, name=name)
+        context.out.note(f"{device.name or f'device {device.member}'} is now called {name}")
         return 0
     if context.out.json:
         context.out.result(devices=[as_json(device) for device in devices])

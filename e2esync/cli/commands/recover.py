@@ -69,7 +69,7 @@ def run(context: Context) -> int:
     count = len(book.list())
     out.result(set_id=book.set_id, device=name, contacts=count, removed=list(gone.values()), verified=False)
     out.note(f"The book is back on this device, {name}, with {count:,} contacts.",
-             *([f"Shut out: {', '.join(gone.values())}."] if gone else []),
+             f"Shut out: {', '.join(gone.values())}." if gone else "Nobody was shut out; `e2esync revoke` does that.",
              "The relay alone says that this is the newest state. To be sure, compare the six words of",
              "`e2esync status` on a device that you still have, then run `e2esync status --confirm`.")
     return 0

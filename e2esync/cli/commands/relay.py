@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..context import Context
+from ..exits import UsageError
 
 ABOUT = """\
 A relay stores and passes on encrypted changes. It needs no configuration and can read nothing. SIGTERM stops it."""
@@ -22,7 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context) -> int:
     """Run it."""
+    from e2esync.errors import Unreachable
+
     from ..relay import run as run_relay
 
-    code: int = run_relay(context.args)
+    try:
+        code: int = run_relay(context.args)
+    except Unreachable as error:
+        # Where to listen, or with which certificate, is this command's own argument: trying again later helps nobody.
+        raise UsageError(error.message, error.hint) from None
     return code
