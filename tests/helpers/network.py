@@ -167,6 +167,14 @@ class Device:
         line = Line(self.net, replica, frames)
         return line.run(sync(replica, line.link()))
 
+    def online(self) -> tuple[Replica, Line, Link]:
+        """A replica that is in step with the relay, on a line that stays open."""
+        replica = self.replica
+        line = Line(self.net, replica)
+        link = line.link()
+        line.run(sync(replica, link))
+        return replica, line, link
+
     def edit(self, contact: str, **values: object) -> None:
         """Set registers of a contact, by the name of the contact; it is created if there is none."""
         key = contact_id(self.replica.set_id, contact, 0)

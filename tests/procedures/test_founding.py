@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from e2esync.errors import Refused
@@ -12,13 +9,6 @@ from e2esync.procedures.founding import create
 from e2esync.replica.founding import found
 from e2esync.stores.profile import ProfileStore
 from tests.helpers.network import Line, Network
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
 
 
 def test_creating_again_after_a_lost_answer_is_no_second_set(net: Network) -> None:

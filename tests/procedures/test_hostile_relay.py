@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -30,13 +29,6 @@ from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Message
 from tests.helpers.liar import LyingLine, lying_sync
 from tests.helpers.network import Device, Network, Newcomer
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
 
 
 def _two(net: Network) -> tuple[Device, Device]:

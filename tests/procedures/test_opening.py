@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from e2esync.epoch.announcement import AskRemove, sign_announcement
@@ -18,27 +15,12 @@ from e2esync.session import messages as m
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import PutSlot, SlotStored
 from tests.helpers.liar import LyingLine
-from tests.helpers.network import Device, Line, Network
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
-
-
-def _online(net: Network, device: Device):
-    replica = device.replica
-    line = Line(net, replica)
-    link = line.link()
-    line.run(sync(replica, link))
-    return replica, line, link
+from tests.helpers.network import Network
 
 
 def test_a_wish_that_is_gone_opens_nothing(net: Network) -> None:
     phone = net.begin()
-    replica, line, link = _online(net, phone)
+    replica, line, link = phone.online()
     assert line.run(open_epoch(replica, link, lambda _replica: None)) is None
     assert replica.position.epoch == 0
 
@@ -62,9 +44,9 @@ def test_a_race_that_is_always_lost_ends(net: Network) -> None:
 def test_other_refusals_are_raised(net: Network) -> None:
     phone = net.begin()
     for _epoch in range(5):
-        replica, line, link = _online(net, phone)
+        replica, line, link = phone.online()
         line.run(open_epoch(replica, link, lambda _replica: ()))
-    replica, line, link = _online(net, phone)
+    replica, line, link = phone.online()
     with pytest.raises(Refused, match="TooOften"):
         line.run(open_epoch(replica, link, lambda _replica: ()))
 
@@ -74,7 +56,7 @@ def test_what_a_device_asks_for_is_done_by_the_next_opener(net: Network) -> None
     laptop = net.add(phone, "laptop")
     lost = net.add(phone, "lost")
     net.settle()
-    replica, line, _link = _online(net, laptop)
+    replica, line, _link = laptop.online()
     number = next_number(replica)
     key = sealing_key(replica, number, net.entropy)
     asked = sign_announcement(
@@ -90,7 +72,7 @@ def test_what_a_device_asks_for_is_done_by_the_next_opener(net: Network) -> None
 
 def test_announcing_twice_is_announcing_once(net: Network) -> None:
     phone = net.begin()
-    replica, line, link = _online(net, phone)
+    replica, line, link = phone.online()
     assert is_announced(replica)
     revision = phone.store.get("revision")
     line.run(announce(replica, link))
@@ -125,7 +107,7 @@ def test_slots_are_kept_as_they_are_served(net: Network) -> None:
     phone = net.begin()
     laptop = net.add(phone, "laptop")
     net.settle()
-    replica, line, link = _online(net, phone)
+    replica, line, link = phone.online()
     slots = line.run(read_slots(replica, link))
     assert slots == {row.member: row for row in phone.store.slots()}
     assert slots[laptop.replica.member].announcement

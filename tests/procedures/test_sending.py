@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from e2esync.epoch.roles import Role
 from e2esync.errors import Refused
 from e2esync.procedures.sending import send
 from e2esync.procedures.steps import PIPELINE
-from e2esync.procedures.syncing import sync
 from e2esync.replica.writing import pack
 from e2esync.session import messages as m
 from e2esync.session.messages import Message
 from tests.helpers.liar import LyingLine
 from tests.helpers.network import Device, Line, Network
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
 
 
 def _entries(device: Device, count: int) -> None:
@@ -64,10 +53,7 @@ def test_where_others_came_between_the_log_is_read(net: Network) -> None:
     phone = net.begin()
     laptop = net.add(phone, "laptop")
     net.settle()
-    replica = laptop.replica
-    line = Line(net, replica)
-    link = line.link()
-    line.run(sync(replica, link))
+    replica, line, link = laptop.online()
     phone.edit("ada", **{"notes/n": "theirs"})
     phone.sync()
     _entries(laptop, 2)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from e2esync.card.digests import media_digest
@@ -21,13 +18,6 @@ from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Message, PutSlot, SlotStored
 from tests.helpers.liar import lying_sync
 from tests.helpers.network import Device, Line, Network
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
 
 
 def test_a_sync_with_nothing_new_asks_for_nothing(net: Network) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from e2esync.epoch.announcement import AskSeal, parse_announcement
 from e2esync.replica.announcing import (
@@ -23,13 +19,6 @@ from e2esync.replica.announcing import (
 from e2esync.replica.core import SEALING
 from e2esync.replica.port import SlotRow
 from tests.helpers.network import Device, Network
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
 
 
 def test_a_sealing_key_is_made_once(net: Network) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from e2esync.epoch.boxes import epoch_key
@@ -12,13 +9,6 @@ from e2esync.errors import NoProfile
 from e2esync.replica.core import EPOCH, SIGNING, Position, Replica, write_position
 from e2esync.stores.profile import ProfileStore
 from tests.helpers.network import Line, Network
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
 
 
 def test_an_empty_store_is_no_replica() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from e2esync.epoch.boxes import epoch_key
@@ -19,13 +16,6 @@ from e2esync.snapshot.manifest import Manifest
 from e2esync.wire import encode
 from tests.helpers.liar import LyingLine
 from tests.helpers.network import Device, Line, Network
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
 
 
 def _two(net: Network, contacts: int = 5) -> tuple[Device, Device]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from e2esync.crypto import SigningKey
@@ -17,13 +14,6 @@ from e2esync.replica.core import EPOCH, SEALING, Replica
 from e2esync.replica.founding import FIRST_DEVICE, ROOT, found, join
 from e2esync.stores.profile import ProfileStore
 from tests.helpers.network import Network
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
 
 
 def test_a_set_is_its_roots(net: Network) -> None:

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from e2esync.epoch.roles import Role
 from e2esync.errors import DeviceRemoved, Refused, RollbackDetected, Unreachable
 from tests.helpers.network import Network
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
 
 
 def test_an_edit_reaches_the_other_device(net: Network) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -16,13 +14,6 @@ from e2esync.limits import HORIZON_AGE
 from e2esync.replica.core import SEALING
 from e2esync.replica.opening import horizon_now, merged_runs, prepare
 from tests.helpers.network import Network
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
 
 
 def test_the_numbers_of_an_opener_rise_by_one_or_two(net: Network) -> None:

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from e2esync.errors import BadCard
 from e2esync.replica.own_object import OWN_OBJECT, book_name, device_names, name_book, name_device, own_registers
 from tests.helpers.network import Network
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
 
 
 def test_names_reach_the_others_and_no_list(net: Network) -> None:

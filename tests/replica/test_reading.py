@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,13 +14,6 @@ from e2esync.replica.reading import check_head, check_welcome, fold, open_slice
 from e2esync.session.messages import LogPart, Read
 from tests.helpers.forger import Forger
 from tests.helpers.network import Device, Line, Network
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
 
 
 def _waiting(net: Network) -> tuple[Device, LogPart, int]:

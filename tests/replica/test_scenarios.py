@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,6 @@ from e2esync.stores.profile import ProfileStore
 from tests.helpers.network import Device, Line, Network
 
 DAYS = 86_400_000
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
 
 
 def _import(device: Device, cards: dict[str, dict[str, object]]) -> None:
@@ -82,10 +74,7 @@ def test_s1_an_append_that_comes_to_a_closed_epoch_goes_out_in_the_next_one(net:
     phone = net.begin()
     laptop = net.add(phone, "laptop")
     net.settle()
-    replica = laptop.replica
-    line = Line(net, replica)
-    link = line.link()
-    line.run(sync(replica, link))
+    replica, line, link = laptop.online()
     for n in range(20):
         laptop.edit(f"b{n}", **{"notes/n": str(n)})
     phone.edit("ada", **{"notes/n": "x"})
@@ -102,10 +91,7 @@ def test_s1_both_want_to_open(net: Network) -> None:
     phone = net.begin()
     laptop = net.add(phone, "laptop")
     net.settle()
-    replica = laptop.replica
-    line = Line(net, replica)
-    link = line.link()
-    line.run(sync(replica, link))
+    replica, line, link = laptop.online()
     net.clock.time += OPENINGS_INTERVAL
     procedure = open_epoch(replica, link, lambda _replica: ())
     opened = line.run(_meanwhile(procedure, phone.open))
@@ -184,10 +170,7 @@ def test_s10_two_sponsors_add_two_devices_at_once(net: Network) -> None:
     from e2esync.epoch.roles import Role
 
     net.clock.time += OPENINGS_INTERVAL
-    replica = laptop.replica
-    line = Line(net, replica)
-    link = line.link()
-    line.run(sync(replica, link))
+    replica, line, link = laptop.online()
     signing, sealing = SigningKey(net.entropy.draw("signing key", 32)), SealingKey.generate(net.entropy)
     add = make_add(signing, replica.set_id, replica.person, Role.OWNER, sealing.public)
     record = line.run(_meanwhile(open_epoch(replica, link, lambda _replica: (add,)), other))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from e2esync.contactset import BatchOp, boundary_contact, bucket_digest, contact_hash, state_digest
@@ -29,13 +26,6 @@ from e2esync.wire import encode
 from tests.helpers.network import Device, Network
 
 SET = b"s" * 32
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
 
 
 def _whole_digest(states: dict[bytes, bytes]) -> bytes:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from e2esync.contactset import BatchOp, DeleteOp, SetOp, decode_ops
@@ -27,13 +24,6 @@ from e2esync.replica.writing import (
 )
 from e2esync.wire import decode
 from tests.helpers.network import Device, Line, Network
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path)
-    yield network
-    network.close()
 
 
 def _entries(device: Device) -> list[list[object]]:

@@ -1,0 +1,18 @@
+"""What tests of many floors share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.network import Network
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Iterator[Network]:
+    """A relay, a clock and no devices yet."""
+    network = Network(tmp_path)
+    yield network
+    network.close()
