@@ -13,10 +13,10 @@ from typing import TypeVar
 import trio
 
 from e2esync.crypto import Entropy, SigningKey
-from e2esync.errors import Refused, RemoteProtocolError, Unreachable
+from e2esync.errors import Refused, Unreachable
 from e2esync.limits import PIPELINE_MAX
 from e2esync.log.head import Head
-from e2esync.procedures.steps import Procedure
+from e2esync.procedures.steps import Procedure, ask
 from e2esync.session.client import Answered, Challenged, ClientSession, Closing, Connected, Pushed, RefusedRequest
 from e2esync.session.messages import Answer, LogPush, MailPush, RecordPush, Request, SlotPush
 from e2esync.transports.address import connect
@@ -92,12 +92,7 @@ class Connection:
 
     async def request(self, request: Request, answer_type: type[Asked]) -> Asked:
         """One request and its answer. Raises what the relay refused with."""
-        (answer,) = await self._exchange([request])
-        if isinstance(answer, Refused):
-            raise answer
-        if not isinstance(answer, answer_type):
-            raise RemoteProtocolError(f"the relay answered with {type(answer).__name__}")
-        return answer
+        return await self.run(ask(request, answer_type))
 
     async def next_push(self) -> Push:
         """The next thing that somebody else did; waits for it. Cancelling this loses nothing."""

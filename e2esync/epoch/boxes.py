@@ -29,14 +29,6 @@ class BoxRef(NamedTuple):
     hash: bytes
 
 
-class Recipient(NamedTuple):
-    """Whom to seal to: member index, key number (0 for a recovery member) and public sealing key (1216 bytes)."""
-
-    member: int
-    number: int
-    seal_key: bytes
-
-
 def epoch_commit(set_id: bytes, epoch: int, secret: Secret) -> bytes:
     """What the record says of the secret (32 bytes), so that no two members can be given different ones."""
     return blake2b(Label.EPOCH_COMMIT, set_id, shape.u64(epoch), key=secret.reveal())

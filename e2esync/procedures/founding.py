@@ -10,10 +10,9 @@ from e2esync.epoch.chain import Chain, verify_chain
 from e2esync.epoch.record import parse_record
 from e2esync.errors import E2esyncError, PairingAborted
 from e2esync.log.envelope import next_log_hash
-from e2esync.procedures.reading import adopt, read_records
-from e2esync.procedures.steps import Link, Procedure, ask, fetch_blob
+from e2esync.procedures.reading import adopt_whole, read_records
+from e2esync.procedures.steps import Link, Procedure, ask
 from e2esync.replica.core import Replica
-from e2esync.replica.entering import Entrance, read_manifest
 from e2esync.replica.founding import Founding, join
 from e2esync.replica.port import ReplicaStore
 from e2esync.session.messages import BoxAnswer, Create, Created, LogPart, Read, ReadBox
@@ -37,8 +36,7 @@ def arrive(store: ReplicaStore, link: Link, joined: Joined, signing: SigningKey,
     secret = open_own_box(chain.head, joined.set_id, joined.index, box.box_list, box.box, sealing)
     with store.transaction():
         replica = join(store, joined.set_id, joined.index, joined.person, signing, sealing, chain, list(raws))
-    manifest = read_manifest(replica, chain, secret, (yield from fetch_blob(chain.head.manifest)))
-    yield from adopt(replica, link, Entrance(chain, (), secret, manifest))
+    yield from adopt_whole(replica, link, secret)
     return replica
 
 

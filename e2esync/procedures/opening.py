@@ -26,13 +26,12 @@ from e2esync.replica.port import SlotRow
 from e2esync.replica.reading import check_head, keep_head
 from e2esync.session.messages import LogPart, Open, Opened, PutSlot, ReadSlots, SlotList, SlotStored
 
-PLAIN = Flag(0)
 TRIES = 20
 """Lost races before the caller hears of it; the relay holds the others back long before (SPEC 13.6)."""
 
 
 def open_epoch(replica: Replica, link: Link, wish: Callable[[Replica], tuple[Change, ...] | None],
-               flags: Flag = PLAIN, cut_after: int = CUT_AFTER_TRIES) -> Procedure[Record | None]:
+               flags: Flag = Flag.NONE, cut_after: int = CUT_AFTER_TRIES) -> Procedure[Record | None]:
     """Open the next epoch with the changes that `wish` gives for the replica as it then is.
 
     `wish` is asked again after every lost race; None means that nothing is left to wish for, and nothing is opened.

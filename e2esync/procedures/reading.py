@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from typing import Final
 
+from e2esync.crypto import Secret
 from e2esync.epoch.chain import Chain
 from e2esync.epoch.record import Record
 from e2esync.errors import (
@@ -147,11 +148,16 @@ def begin_again(replica: Replica, link: Link) -> Procedure[None]:
     secret = replica.store.secret(EPOCH, chain.epoch)
     if secret is None:
         raise SnapshotInvalid(f"this device has no secret of epoch {chain.epoch}")
-    entrance = Entrance(chain, (), secret, None)
+    yield from adopt_whole(replica, link, secret)
+
+
+def adopt_whole(replica: Replica, link: Link, secret: Secret) -> Procedure[None]:
+    """Begin the epoch that this replica is in by the whole of its snapshot; epoch 0 begins empty."""
+    chain = replica.chain
+    manifest = None
     if chain.epoch:
         manifest = read_manifest(replica, chain, secret, (yield from fetch_blob(chain.head.manifest)))
-        entrance = Entrance(chain, (), secret, manifest)
-    yield from adopt(replica, link, entrance, (True,))
+    yield from adopt(replica, link, Entrance(chain, (), secret, manifest), (True,))
 
 
 def adopt(replica: Replica, link: Link, entrance: Entrance, ways: tuple[bool, ...] = (False, True)) -> Procedure[None]:

@@ -18,10 +18,9 @@ from e2esync.epoch.record import Change, Remove, make_add, set_id_of
 from e2esync.epoch.roles import Role
 from e2esync.errors import ChainInvalid
 from e2esync.procedures.opening import open_epoch
-from e2esync.procedures.reading import adopt, read_on, read_records
-from e2esync.procedures.steps import Link, Procedure, ask, fetch_blob
+from e2esync.procedures.reading import adopt_whole, read_on, read_records
+from e2esync.procedures.steps import Link, Procedure, ask
 from e2esync.replica.core import Replica, begin
-from e2esync.replica.entering import Entrance, read_manifest
 from e2esync.replica.founding import ROOT
 from e2esync.replica.port import ReplicaStore
 from e2esync.session.messages import BoxAnswer, ReadBox
@@ -54,11 +53,7 @@ def read_as_kit(store: ReplicaStore, link: Link, keys: KitKeys) -> Procedure[Rep
     secret = open_own_box(chain.head, keys.set_id, keys.member, box.box_list, box.box, keys.sealing)
     with store.transaction():
         replica = begin(store, keys.set_id, keys.member, member.person, keys.signing, chain, list(raws))
-    entrance = Entrance(chain, (), secret, None)
-    if chain.epoch:
-        manifest = read_manifest(replica, chain, secret, (yield from fetch_blob(chain.head.manifest)))
-        entrance = Entrance(chain, (), secret, manifest)
-    yield from adopt(replica, link, entrance, (True,))
+    yield from adopt_whole(replica, link, secret)
     yield from read_on(replica, link)
     return replica
 

@@ -1,6 +1,6 @@
 """From the log to the state (SPEC 8.4, 10, 14.1): envelopes are opened, judged and folded in log order only.
 
-`open_slice` checks position, log hash and the relay's head and opens the envelopes; `wanted` names the blobs that
+`open_slice` checks position, log hash and the relay's head and opens the envelopes; `LogSlice.batches` names what
 batches among them need; `fold` changes the state. What has no effect takes its position all the same (SPEC 10.4).
 """
 
@@ -148,7 +148,7 @@ def keep_head(replica: Replica, head: Head) -> None:
 
 
 def fold(replica: Replica, part: LogSlice, blobs: Mapping[bytes, bytes], now: int) -> Folded:
-    """Fold a slice into the shared state, all or nothing. `blobs` holds what `wanted` named (SPEC 8.4)."""
+    """Fold a slice into the shared state, all or nothing. `blobs` holds what its batches lie in (SPEC 8.4)."""
     store = replica.store
     _check_own(replica, part)
     with store.replay():
