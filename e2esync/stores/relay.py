@@ -10,25 +10,24 @@ If the disk fails, the whole batch is undone and DiskFull is raised: every comma
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import apsw
 
 from e2esync.crypto import SigningKey
-from e2esync.errors import E2esyncError, ProfileDamaged
+from e2esync.errors import ProfileDamaged
 from e2esync.limits import SET_BYTES_MAX
-from e2esync.log.head import ShortHead, sign_head
-from e2esync.session import handshake
 from e2esync.session import messages as m
 from e2esync.session.commands import Admit, Change, Consult
-from e2esync.session.kinds import Refusal
 from e2esync.session.rules import Declined
-from e2esync.stores import relay_log, relay_slots
-from e2esync.stores.relay_batch import Admitted, Batch, BatchResult, Identity, Logged, Outcome, Views
-from e2esync.stores.relay_blobs import put_blob, sweep_blobs
+from e2esync.stores.relay_batch import Batch, BatchResult, Identity, Views
+from e2esync.stores.relay_decide import decide, outcome
+from e2esync.stores.relay_rows import SqliteRows
 from e2esync.stores.relay_schema import FileLock, open_checkpointer, open_reader, open_writer, storage_error
+from e2esync.stores.relay_sweep import sweep
 
 _WAL_PAGES_MAX: Final = 16_384
 """Beyond 64 MiB of log the writer stops for a checkpoint: the background one is not keeping up."""
@@ -78,43 +77,38 @@ class RelayStore:
 
         Raises DiskFull or ProfileDamaged if the file cannot be written; then none of them has happened.
         """
-        batch = Batch(self._writer, self._views, self._identity, now, self._quota)
-        try:
-            self._writer.execute("BEGIN IMMEDIATE")
-            decided = [self._decide(batch, command) for command in commands]
+        batch = Batch(self._rows, self._views, self._identity, now, self._quota)
+        with self._transaction():
+            decided = [decide(batch, command) for command in commands]
             batch.flush()
-            self._writer.execute("COMMIT")
-        except BaseException as error:
-            self._undo()
-            if isinstance(error, apsw.Error):
-                raise storage_error(error, self.path) from error
-            raise
         batch.commit()
         self.commits += 1
         heads = batch.heads()
         self._checkpoint_if_large()
-        return BatchResult([_outcome(each, heads) for each in decided], heads)
+        return BatchResult([outcome(each, heads) for each in decided], heads)
+
+    def hear(self, keys: Iterable[bytes], now: int) -> BatchResult:
+        """Nobody else writes to this file: there is never any news."""
+        del keys, now
+        return BatchResult([], {})
 
     def read(self, consult: Consult, now: int) -> m.Message:
         """The answer to a reading request; a RefusalAnswer where there is none to give."""
         from e2esync.stores.relay_reads import answer
 
         try:
-            return answer(self._reader, self._identity, consult, now)
+            with self._reader:
+                message = answer(SqliteRows(self._reader), self._identity, consult, now)
         except Declined as declined:
             return declined.answer()
         except apsw.Error as error:
             raise storage_error(error, self.path) from error
+        return message
 
     def sweep(self, now: int) -> int:
         """Drops what is past its retention (SPEC 11.5, 13.7); for the writer's thread. Returns how many things went."""
-        batch = Batch(self._writer, self._views, self._identity, now, self._quota)
-        try:
-            with self._writer:
-                gone = sweep_blobs(batch) + relay_log.sweep_logs(batch) + relay_slots.sweep_mailboxes(batch)
-        except apsw.Error as error:
-            self._undo()
-            raise storage_error(error, self.path) from error
+        with self._transaction():
+            gone = sweep(self._rows, now)
         if gone:
             self._views.clear()
         return gone
@@ -145,46 +139,22 @@ class RelayStore:
         self._connections.append(connection)
         return connection
 
-    def _decide(self, batch: Batch, command: Admit | Change) -> Outcome | Logged | tuple[bytes, int, int]:
-        try:
-            if isinstance(command, Admit):
-                return self._admit(batch, command)
-            if isinstance(command.request, m.Append) and not command.request.live:
-                # One INSERT behind all checks: SQLite undoes a failing statement by itself, without a savepoint.
-                return relay_log.append(batch, command, command.request)
-            return self._within_savepoint(batch, command)
-        except Declined as declined:
-            return Outcome(declined.answer())
+    @property
+    def _rows(self) -> SqliteRows:
+        return SqliteRows(self._writer)
 
-    def _within_savepoint(self, batch: Batch, command: Change) -> Outcome | Logged | tuple[bytes, int, int]:
-        self._writer.execute("SAVEPOINT command")
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing, and durable when it ends. Raises what the disk's error means to people."""
         try:
-            return _change(batch, command)
-        except Declined:
-            self._writer.execute("ROLLBACK TO command")
+            self._writer.execute("BEGIN IMMEDIATE")
+            yield
+            self._writer.execute("COMMIT")
+        except BaseException as error:
+            self._undo()
+            if isinstance(error, apsw.Error):
+                raise storage_error(error, self.path) from error
             raise
-        finally:
-            # An error of the disk may have ended the transaction, and with it the savepoint.
-            if self._writer.in_transaction:
-                self._writer.execute("RELEASE command")
-
-    def _admit(self, batch: Batch, admit: Admit) -> Outcome:
-        """SPEC 13.2 step 2: stranger, removed member and bad signature are one and the same refusal."""
-        known = batch.member(admit.set_id, admit.member)
-        view = known.view
-        try:
-            handshake.check_proof(
-                view.chain.members[admit.member].verify_key, admit.set_id, admit.binding, admit.signature
-            )
-        except E2esyncError as error:
-            raise Declined(
-                Refusal.NOT_MEMBER, "no such set, no such member, or a wrong signature"
-            ) from error
-        head = sign_head(
-            self.key, view.set_id, epoch=view.epoch, seq=view.seq, log_hash=view.log_hash,
-            record_hash=view.record_hash, time=batch.now, incarnation=self.incarnation, binding=admit.binding,
-        )
-        return Outcome(m.Welcome(head.body, head.signature), Admitted(view.set_id, view.epoch, view.seq))
 
     def _undo(self) -> None:
         self._views.clear()
@@ -215,32 +185,3 @@ class RelayStore:
         if not isinstance(key, bytes) or len(key) != 32 or not isinstance(incarnation, int):
             raise ProfileDamaged(f"{self.path} has lost the relay's key", "restore the file from a backup")
         return Identity(SigningKey(key), incarnation)
-
-
-def _change(batch: Batch, command: Change) -> Outcome | Logged | tuple[bytes, int, int]:
-    request = command.request
-    if isinstance(request, m.Append):
-        return relay_log.append(batch, command, request)
-    if isinstance(request, m.Open):
-        return relay_log.open_epoch(batch, command, request)
-    if isinstance(request, m.PutBlob):
-        return put_blob(batch, command, request)
-    if isinstance(request, m.PutSlot):
-        return relay_slots.put_slot(batch, command, request)
-    if isinstance(request, m.Create):
-        return relay_log.create_set(batch, request)
-    if isinstance(request, m.UseMailbox):
-        return relay_slots.use_mailbox(batch, command, request)
-    return relay_slots.put_mail(batch, command.mailbox, request)
-
-
-def _outcome(
-    decided: Outcome | Logged | tuple[bytes, int, int], heads: dict[tuple[bytes, int], ShortHead]
-) -> Outcome:
-    """Appends are answered with the batch's head, which is signed when the batch is over."""
-    if isinstance(decided, Outcome):
-        return decided
-    if isinstance(decided, Logged):
-        return Outcome(m.Appended(decided.seq, heads[decided.set_id, decided.epoch]), decided)
-    set_id, epoch, seq = decided
-    return Outcome(m.Appended(seq, heads[set_id, epoch]))

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-import apsw
-
 from e2esync.crypto import SigningKey
 from e2esync.epoch.announcement import parse_announcement, removals_asked
 from e2esync.epoch.chain import Chain, verify_chain
@@ -23,6 +21,7 @@ from e2esync.log.head import ShortHead, sign_head, to_short
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Message
 from e2esync.session.rules import Declined, SetView, check_member
+from e2esync.stores.relay_rows import Key, Rows, SetRow
 
 _VIEWS_MAX: Final = 1024
 
@@ -93,7 +92,24 @@ class Mailed:
     message: bytes
 
 
-Effect = Admitted | Logged | EpochOpened | SlotChanged | SideTaken | Mailed
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Effect: others changed the set, by more than is worth telling; whoever is behind has to read."""
+
+    set_id: bytes
+    epoch: int
+    seq: int
+
+
+Effect = Admitted | Logged | EpochOpened | SlotChanged | SideTaken | Mailed | Moved
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What another relay process on the same store did. `head` is the one that a record or a move is told with."""
+
+    effect: Effect
+    head: ShortHead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +122,23 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """One durable batch: an outcome for each command, in order, and one head for each epoch that was appended to."""
+    """One durable batch: an outcome for each command, in order, and one head for each epoch that was appended to.
+
+    `news` came to be before anything of the batch did; `heads` has theirs too.
+    """
 
     outcomes: Sequence[Outcome]
     heads: dict[tuple[bytes, int], ShortHead]
+    news: Sequence[News] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A set's view and its row in the file."""
+    """A set's view, the key of its rows, and the version that the view is of."""
 
-    row: int
+    row: Key
     view: SetView
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +165,14 @@ class Views:
         self._size = size
         self._known: OrderedDict[bytes, Known] = OrderedDict()
 
-    def get(self, connection: apsw.Connection, set_id: bytes) -> Known | None:
-        """The set, from memory or from the file; None if there is none."""
+    def get(self, rows: Rows, set_id: bytes) -> Known | None:
+        """The set, from memory or from the store; None if there is none."""
         known = self._known.get(set_id)
         if known is None:
-            known = _load(connection, set_id)
-            if known is None:
+            row = rows.find_set(set_id)
+            if row is None:
                 return None
+            known = load(rows, set_id, row)
             self.put(known)
         self._known.move_to_end(set_id)
         return known
@@ -170,12 +192,13 @@ class Views:
 class Batch:
     """The running transaction."""
 
-    connection: apsw.Connection
+    rows: Rows
     views: Views
     identity: Identity
     now: int
     quota: int = SET_BYTES_MAX
     dirty: dict[bytes, Known] = field(default_factory=dict)
+    seen: dict[bytes, Known] = field(default_factory=dict)
     positions: dict[tuple[bytes, int], SetView] = field(default_factory=dict)
 
     def member(self, set_id: bytes, member: int) -> Known:
@@ -187,11 +210,16 @@ class Batch:
 
     def find(self, set_id: bytes) -> Known | None:
         """The set as this batch has left it so far."""
-        return self.dirty.get(set_id) or self.views.get(self.connection, set_id)
+        known = self.dirty.get(set_id) or self.seen.get(set_id)
+        if known is None:
+            known = self.views.get(self.rows, set_id)
+            if known is not None:
+                self.seen[set_id] = known
+        return known
 
     def update(self, known: Known, view: SetView) -> None:
         """The set's new view; it is written once, at the end of the batch."""
-        self.dirty[view.set_id] = Known(known.row, view)
+        self.dirty[view.set_id] = Known(known.row, view, known.version)
 
     def appended(self, view: SetView) -> None:
         """Notes that this position needs a signed head. Only the last one of a batch and epoch gets it."""
@@ -199,11 +227,13 @@ class Batch:
 
     def flush(self) -> None:
         """Writes the sets' rows; the last thing in the transaction."""
-        for row, view in ((known.row, known.view) for known in self.dirty.values()):
-            self.connection.execute(
-                "UPDATE sets SET epoch = ?, record_hash = ?, seq = ?, log_hash = ?, held = ? WHERE id = ?",
-                (view.epoch, view.record_hash, view.seq, view.log_hash, view.held, row),
-            )
+        self.rows.many(
+            "UPDATE sets SET epoch = ?, record_hash = ?, seq = ?, log_hash = ?, held = ?, version = ? WHERE owner = ?",
+            [
+                (view.epoch, view.record_hash, view.seq, view.log_hash, view.held, known.version + 1, known.row)
+                for known in self.dirty.values() for view in (known.view,)
+            ],
+        )
 
     def heads(self) -> dict[tuple[bytes, int], ShortHead]:
         """One signature for each set and epoch that this batch appended to."""
@@ -215,26 +245,21 @@ class Batch:
     def commit(self) -> None:
         """Makes this batch's views the known ones, after the transaction is durable."""
         for known in self.dirty.values():
-            self.views.put(known)
+            self.views.put(Known(known.row, known.view, known.version + 1))
 
 
-def with_leaving(connection: apsw.Connection, row: int, view: SetView) -> SetView:
+def with_leaving(rows: Rows, row: Key, view: SetView) -> SetView:
     """The view with the members whom a request in a slot asks to remove (SPEC 13.4 step 2)."""
-    slots = connection.execute("SELECT announcement FROM slots WHERE owner = ? AND announcement != x''", (row,))
+    slots = rows.all("SELECT announcement FROM slots WHERE owner = ? AND length(announcement) > 0", (row,))
     return replace(view, leaving=removals_asked(view.chain, [parse_announcement(raw) for (raw,) in slots]))
 
 
-def _load(connection: apsw.Connection, set_id: bytes) -> Known | None:
-    found = connection.execute(
-        "SELECT id, epoch, record_hash, seq, log_hash, held FROM sets WHERE set_id = ?", (set_id,)
-    ).fetchone()
-    if found is None:
-        return None
-    row, epoch, record_hash, seq, log_hash, held = found
-    records = connection.execute("SELECT record FROM records WHERE owner = ? ORDER BY epoch", (row,))
+def load(rows: Rows, set_id: bytes, row: SetRow) -> Known:
+    """What is known of a set by its rows, verified. Declined with Busy if they do not hold a valid chain."""
+    records = rows.all("SELECT record FROM records WHERE owner = ? ORDER BY epoch", (row.key,))
     chain = _verified(set_id, [raw for (raw,) in records])
-    view = SetView(set_id, chain, epoch, record_hash, seq, log_hash, held)
-    return Known(row, with_leaving(connection, row, view))
+    view = SetView(set_id, chain, row.epoch, row.record_hash, row.seq, row.log_hash, row.held)
+    return Known(row.key, with_leaving(rows, row.key, view), row.version)
 
 
 def _verified(set_id: bytes, raws: list[bytes]) -> Chain:

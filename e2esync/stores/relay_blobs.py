@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, Final
-
-import apsw
+from typing import Final
 
 from e2esync.limits import BLOB_DEAD_RETENTION, BLOB_UNNAMED_RETENTION
 from e2esync.session import rules
@@ -19,37 +17,43 @@ from e2esync.session.kinds import Refusal
 from e2esync.session.messages import BlobStored, PutBlob
 from e2esync.session.rules import Declined
 from e2esync.stores.relay_batch import Batch, Outcome
+from e2esync.stores.relay_rows import Key, Rows
 
 UNNAMED: Final = 0
 LIVE: Final = 1
 DEAD: Final = 2
-_SWEEP_ROWS: Final = 1000
+SWEEP_ROWS: Final = 1000
+_RETENTIONS: Final = ((DEAD, BLOB_DEAD_RETENTION), (UNNAMED, BLOB_UNNAMED_RETENTION))
 
 
 def put_blob(batch: Batch, change: Change, request: PutBlob) -> Outcome:
     """A part of a blob. A part that was there, or that leaves a gap, changes nothing: the answer says what is there."""
     known = batch.member(change.set_id, change.member)
     rules.check_may_upload(known.view, change.member)
-    found = batch.connection.execute(
-        "SELECT id, size, received FROM blobs WHERE owner = ? AND blob = ?", (known.row, request.blob)
-    ).fetchone()
-    row, size, received = found or (None, None, 0)
+    found = batch.rows.one(
+        "SELECT size, received FROM blobs WHERE owner = ? AND blob = ?", (known.row, request.blob)
+    )
+    size, received = found or (None, 0)
     rules.check_part(request.size, size, request.offset, request.part)
     if request.offset != received:
         return Outcome(BlobStored(received))
     rules.check_quota(known.view, len(request.part), batch.quota + rules.OPENING_RESERVE)
-    if row is None:
-        batch.connection.execute(
+    if found is None:
+        batch.rows.run(
             "INSERT INTO blobs (owner, blob, size, received, state, since) VALUES (?, ?, ?, 0, ?, ?)",
             (known.row, request.blob, request.size, UNNAMED, batch.now),
         )
-        row = batch.connection.last_insert_rowid()
     received += len(request.part)
-    batch.connection.execute("INSERT INTO parts VALUES (?, ?, ?)", (row, request.offset, request.part))
-    batch.connection.execute("UPDATE blobs SET received = ? WHERE id = ?", (received, row))
-    if received == request.size and not _whole(batch.connection, row, request.blob):
+    batch.rows.run(
+        "INSERT INTO parts (owner, blob, start, bytes) VALUES (?, ?, ?, ?)",
+        (known.row, request.blob, request.offset, request.part),
+    )
+    batch.rows.run(
+        "UPDATE blobs SET received = ? WHERE owner = ? AND blob = ?", (received, known.row, request.blob)
+    )
+    if received == request.size and not _whole(batch.rows, known.row, request.blob):
         # What is wrong about it cannot be known, so all of it goes; whoever has the right bytes begins again.
-        _forget(batch.connection, row)
+        _forget(batch.rows, known.row, request.blob)
         after = replace(known.view, held=known.view.held - request.offset)
         batch.update(known, after)
         return Outcome(Declined(Refusal.BAD_BLOB, "the bytes do not have the hash that names the blob").answer())
@@ -57,50 +61,58 @@ def put_blob(batch: Batch, change: Change, request: PutBlob) -> Outcome:
     return Outcome(BlobStored(received))
 
 
-def missing_blobs(connection: apsw.Connection, owner: int, blobs: Iterable[bytes]) -> list[bytes]:
+def missing_blobs(rows: Rows, owner: Key, blobs: Iterable[bytes]) -> list[bytes]:
     """Which of the blobs are not complete."""
     return [
         blob for blob in blobs
-        if connection.execute(
-            "SELECT 1 FROM blobs WHERE owner = ? AND blob = ? AND received = size", (owner, blob)
-        ).get is None
+        if rows.one("SELECT 1 FROM blobs WHERE owner = ? AND blob = ? AND received = size", (owner, blob)) is None
     ]
 
 
-def mark_live(batch: Batch, owner: int, blobs: Iterable[bytes], epoch: int, seq: int) -> None:
+def mark_live(batch: Batch, owner: Key, blobs: Iterable[bytes], epoch: int, seq: int) -> None:
     """Named by an append (epoch, seq) or an opening (epoch, 0). A blob that is live already keeps its first namer."""
-    batch.connection.executemany(
+    batch.rows.many(
         "UPDATE blobs SET state = 1, since = ?, epoch = ?, seq = ? WHERE owner = ? AND blob = ? AND state != 1",
         [(batch.now, epoch, seq, owner, blob) for blob in blobs],
     )
 
 
-def mark_dead(batch: Batch, owner: int, blobs: Iterable[bytes]) -> None:
+def mark_dead(batch: Batch, owner: Key, blobs: Iterable[bytes]) -> None:
     """Named as dying by an opening; kept for the retention time (SPEC 11.5)."""
-    batch.connection.executemany(
+    batch.rows.many(
         "UPDATE blobs SET state = 2, since = ? WHERE owner = ? AND blob = ? AND state != 2",
         [(batch.now, owner, blob) for blob in blobs],
     )
 
 
-def sweep_blobs(batch: Batch) -> int:
-    """Deletes blobs that are dead or unnamed for longer than the retention; at most 1,000. Returns how many."""
-    connection = batch.connection
-    gone = 0
-    for state, retention in ((DEAD, BLOB_DEAD_RETENTION), (UNNAMED, BLOB_UNNAMED_RETENTION)):
-        rows: list[tuple[Any, ...]] = connection.execute(
-            "SELECT id, owner, received FROM blobs WHERE state = ? AND since < ? LIMIT ?",
-            (state, batch.now - retention, _SWEEP_ROWS),
-        ).fetchall()
-        for row, owner, received in rows:
-            _forget(connection, row)
-            connection.execute("UPDATE sets SET held = held - ? WHERE id = ?", (received, owner))
-        gone += len(rows)
-    return gone
+def sweep_blobs(rows: Rows, owner: Key, now: int) -> tuple[int, int]:
+    """Deletes a set's blobs that are dead or unnamed for longer than the retention. Returns (how many, their bytes)."""
+    gone = [
+        (blob, received)
+        for state, retention in _RETENTIONS
+        for blob, received in rows.all(
+            "SELECT blob, received FROM blobs WHERE owner = ? AND state = ? AND since < ? LIMIT ?",
+            (owner, state, now - retention, SWEEP_ROWS),
+        )
+    ]
+    for blob, _ in gone:
+        _forget(rows, owner, blob)
+    return len(gone), sum(received for _, received in gone)
 
 
-def _whole(connection: apsw.Connection, row: int, blob: bytes) -> bool:
-    parts = connection.execute("SELECT bytes FROM parts WHERE blob = ? ORDER BY start", (row,))
+def owners_of_old_blobs(rows: Rows, now: int) -> set[Key]:
+    """The sets that have something for `sweep_blobs` to delete; of many, some."""
+    return {
+        owner
+        for state, retention in _RETENTIONS
+        for (owner,) in rows.all(
+            "SELECT owner FROM blobs WHERE state = ? AND since < ? LIMIT ?", (state, now - retention, SWEEP_ROWS)
+        )
+    }
+
+
+def _whole(rows: Rows, owner: Key, blob: bytes) -> bool:
+    parts = rows.all("SELECT bytes FROM parts WHERE owner = ? AND blob = ? ORDER BY start", (owner, blob))
     try:
         rules.check_blob(blob, [part for (part,) in parts])
     except Declined:
@@ -108,6 +120,6 @@ def _whole(connection: apsw.Connection, row: int, blob: bytes) -> bool:
     return True
 
 
-def _forget(connection: apsw.Connection, row: int) -> None:
-    connection.execute("DELETE FROM parts WHERE blob = ?", (row,))
-    connection.execute("DELETE FROM blobs WHERE id = ?", (row,))
+def _forget(rows: Rows, owner: Key, blob: bytes) -> None:
+    rows.run("DELETE FROM parts WHERE owner = ? AND blob = ?", (owner, blob))
+    rows.run("DELETE FROM blobs WHERE owner = ? AND blob = ?", (owner, blob))

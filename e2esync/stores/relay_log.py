@@ -10,8 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import apsw
-
 from e2esync.epoch.boxes import check_boxes
 from e2esync.epoch.chain import Chain, record_set_id
 from e2esync.epoch.record import Record, Rekey, parse_record
@@ -26,7 +24,8 @@ from e2esync.session.messages import Append, Create, Created, Open, Opened
 from e2esync.session.rules import Declined, SetView
 from e2esync.stores.relay_batch import Batch, EpochOpened, Known, Logged, Outcome, with_leaving
 from e2esync.stores.relay_blobs import mark_dead, mark_live, missing_blobs
-from e2esync.stores.relay_slots import check_opening_announcement, store_announcement
+from e2esync.stores.relay_rows import Key, Rows
+from e2esync.stores.relay_slots import check_opening_announcement, store_announcement, write_slot
 
 
 def append(batch: Batch, change: Change, request: Append) -> Logged | tuple[bytes, int, int]:
@@ -36,26 +35,27 @@ def append(batch: Batch, change: Change, request: Append) -> Logged | tuple[byte
     rules.check_append(view, change.member, request.epoch, request.envelope)
     live = request.live
     if live:
-        rules.check_blobs_complete(missing_blobs(batch.connection, known.row, live))
+        rules.check_blobs_complete(missing_blobs(batch.rows, known.row, live))
     digest = envelope_hash(request.envelope)
     seq, log_hash = view.seq + 1, next_log_hash(view.log_hash, request.envelope)
     full = view.held + len(request.envelope) > batch.quota
     if not full:
         # The unique index over hashes finds a repetition in the same statement that would store it.
-        batch.connection.execute(
-            "INSERT OR IGNORE INTO envelopes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        stored = batch.rows.run(
+            "INSERT INTO envelopes (owner, epoch, seq, member, time, hash, log_hash, envelope) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (known.row, view.epoch, seq, change.member, batch.now, digest, log_hash, request.envelope),
         )
-    if full or not batch.connection.changes():
-        earlier = batch.connection.execute(
+    if full or not stored:
+        earlier = batch.rows.one(
             "SELECT seq FROM envelopes WHERE owner = ? AND epoch = ? AND hash = ?", (known.row, view.epoch, digest)
-        ).get
+        )
         if earlier is None:
             rules.check_quota(view, len(request.envelope), batch.quota)
         assert earlier is not None, "the view of a set and its log are out of step"
         # SPEC 13.4 step 5: the acknowledgement was lost, the envelope was not.
         batch.appended(view)
-        return view.set_id, view.epoch, earlier
+        return view.set_id, view.epoch, earlier[0]
     if live:
         mark_live(batch, known.row, live, view.epoch, seq)
     after = replace(view, seq=seq, log_hash=log_hash, held=view.held + len(request.envelope))
@@ -72,11 +72,11 @@ def open_epoch(batch: Batch, change: Change, request: Open) -> Outcome:
     if record.hash == view.record_hash and record.opener == change.member:
         return Outcome(_opened(batch, record, view.set_id))
     chain = rules.check_opening(view, change.member, record)
-    hash_there, later = _behind(batch.connection, known, record.closes_seq)
+    hash_there, later = _behind(batch.rows, known, record.closes_seq)
     rules.check_close(chain, record, hash_there, {author for _, author, _ in later})
     _check_boxes(request.box_list, request.boxes, record, chain)
-    rules.check_blobs_complete(missing_blobs(batch.connection, known.row, (record.manifest, *request.live)))
-    check_opening_announcement(batch.connection, known.row, chain, request.announcement)
+    rules.check_blobs_complete(missing_blobs(batch.rows, known.row, (record.manifest, *request.live)))
+    check_opening_announcement(batch.rows, known.row, chain, request.announcement)
     _check_rate(batch, known, change.member)
 
     _store_record(batch, known.row, record, request.box_list, request.boxes, chain)
@@ -84,15 +84,19 @@ def open_epoch(batch: Batch, change: Change, request: Open) -> Outcome:
     _drop_envelopes(batch, known.row, view, record.closes_seq)
     mark_dead(batch, known.row, request.dead)
     mark_live(batch, known.row, (record.manifest, *request.live), record.epoch, 0)
-    _reset_slots(batch, known.row, record, request.announcement)
+    _reset_slots(batch, known, record, request.announcement)
     after = SetView(view.set_id, chain, record.epoch, record.hash, 0, record.hash, view.held - dropped)
-    batch.update(known, with_leaving(batch.connection, known.row, after))
-    ended = view.chain.members.keys() - chain.members.keys()
-    rekeyed = {change.member for change in record.changes if isinstance(change, Rekey)}
+    batch.update(known, with_leaving(batch.rows, known.row, after))
     effect = EpochOpened(
-        view.set_id, record.epoch, record.raw, change.member, change.session, frozenset(ended | rekeyed)
+        view.set_id, record.epoch, record.raw, change.member, change.session, ended_by(view.chain, chain)
     )
     return Outcome(_opened(batch, record, view.set_id), effect)
+
+
+def ended_by(before: Chain, after: Chain) -> frozenset[int]:
+    """The members whose sessions are over by the last record of `after`: removed, or under another key."""
+    rekeyed = {change.member for change in after.head.changes if isinstance(change, Rekey)}
+    return frozenset((before.members.keys() - after.members.keys()) | rekeyed)
 
 
 def create_set(batch: Batch, request: Create) -> Outcome:
@@ -106,23 +110,20 @@ def create_set(batch: Batch, request: Create) -> Outcome:
     known = batch.find(set_id)
     if known is not None:
         # A lost answer: the same record 0 gives the same answer. Another one under this root key is refused.
-        first = batch.connection.execute("SELECT record FROM records WHERE owner = ? AND epoch = 0", (known.row,))
-        if first.get == record.raw:
+        first = batch.rows.one("SELECT record FROM records WHERE owner = ? AND epoch = 0", (known.row,))
+        if first == (record.raw,):
             return Outcome(Created(set_id))
         raise Declined(Refusal.BAD_RECORD, "the set exists, with another record 0")
     if record.relay != batch.identity.key.verify_key:
         raise Declined(Refusal.BAD_RECORD, "record 0 names another relay than this one")
     _check_boxes(request.box_list, request.boxes, record, chain)
-    batch.connection.execute(
-        "INSERT INTO sets (set_id, epoch, record_hash, seq, log_hash, held) VALUES (?, 0, ?, 0, ?, 0)",
-        (set_id, record.hash, record.hash),
-    )
-    row = batch.connection.last_insert_rowid()
+    row = batch.rows.make_set(set_id, record.hash)
     _store_record(batch, row, record, request.box_list, request.boxes, chain)
-    for raw in request.announcements:
-        store_announcement(batch, row, chain, raw)
     view = SetView(set_id, chain, 0, record.hash, 0, record.hash, 0)
-    batch.update(Known(row, view), with_leaving(batch.connection, row, view))
+    known = Known(row, view)
+    for raw in request.announcements:
+        store_announcement(batch, known, raw)
+    batch.update(known, with_leaving(batch.rows, row, view))
     return Outcome(Created(set_id))
 
 
@@ -138,23 +139,23 @@ def _opened(batch: Batch, record: Record, set_id: bytes) -> Opened:
     return Opened(record.epoch, batch.identity.head(set_id, record.epoch, 0, record.hash, record.hash, batch.now))
 
 
-def _behind(connection: apsw.Connection, known: Known, seq: int) -> tuple[bytes | None, list[tuple[Any, ...]]]:
+def _behind(rows: Rows, known: Known, seq: int) -> tuple[bytes | None, list[tuple[Any, ...]]]:
     """The log hash at a position of the open log (None beyond its end), and what lies behind: (seq, member, size)."""
     view = known.view
     if seq > view.seq:
         return None, []
     if seq == view.seq:
         return view.log_hash, []
-    later: list[tuple[Any, ...]] = connection.execute(
+    later = rows.all(
         "SELECT seq, member, length(envelope) FROM envelopes WHERE owner = ? AND epoch = ? AND seq > ?",
         (known.row, view.epoch, seq),
-    ).fetchall()
+    )
     if seq == 0:
         return view.record_hash, later
-    there = connection.execute(
+    there = rows.one(
         "SELECT log_hash FROM envelopes WHERE owner = ? AND epoch = ? AND seq = ?", (known.row, view.epoch, seq)
-    ).get
-    return there, later
+    )
+    return there[0] if there else None, later
 
 
 def _check_boxes(box_list: bytes, boxes: Sequence[bytes], record: Record, chain: Chain) -> None:
@@ -167,72 +168,76 @@ def _check_boxes(box_list: bytes, boxes: Sequence[bytes], record: Record, chain:
 def _check_rate(batch: Batch, known: Known, member: int) -> None:
     if known.view.chain.members[member].role is Role.ROOT:
         return
-    due = batch.connection.execute(
-        "SELECT due FROM openings WHERE owner = ? AND member = ?", (known.row, member)
-    ).get
-    batch.connection.execute(
-        "INSERT OR REPLACE INTO openings VALUES (?, ?, ?)",
-        (known.row, member, rules.check_rate(due or 0, batch.now)),
+    found = batch.rows.one("SELECT due FROM openings WHERE owner = ? AND member = ?", (known.row, member))
+    due = rules.check_rate(found[0] if found else 0, batch.now)
+    batch.rows.run(
+        "INSERT INTO openings (owner, member, due) VALUES (?, ?, ?) "
+        "ON CONFLICT (owner, member) DO UPDATE SET due = excluded.due",
+        (known.row, member, due),
     )
 
 
 def _store_record(
-    batch: Batch, row: int, record: Record, box_list: bytes, boxes: Iterable[bytes], chain: Chain
+    batch: Batch, row: Key, record: Record, box_list: bytes, boxes: Iterable[bytes], chain: Chain
 ) -> None:
-    connection = batch.connection
-    connection.execute(
-        "UPDATE records SET closed = ? WHERE owner = ? AND epoch = ?", (batch.now, row, record.epoch - 1)
-    )
-    connection.execute(
-        "INSERT INTO records VALUES (?, ?, ?, NULL, ?, ?)", (row, record.epoch, batch.now, record.raw, box_list)
+    rows = batch.rows
+    rows.run("UPDATE records SET closed = ? WHERE owner = ? AND epoch = ?", (batch.now, row, record.epoch - 1))
+    rows.run(
+        "INSERT INTO records (owner, epoch, opened, record, box_list) VALUES (?, ?, ?, ?, ?)",
+        (row, record.epoch, batch.now, record.raw, box_list),
     )
     # SPEC 13.5 step 10. Recovery members keep theirs: they are the way back to what a thief overwrote.
-    connection.execute("DELETE FROM boxes WHERE owner = ? AND device", (row,))
-    connection.executemany(
-        "INSERT INTO boxes VALUES (?, ?, ?, ?, ?)",
+    rows.run("DELETE FROM boxes WHERE owner = ? AND device = 1", (row,))
+    rows.many(
+        "INSERT INTO boxes (owner, epoch, member, device, box) VALUES (?, ?, ?, ?, ?)",
         [
-            (row, record.epoch, member, chain.members[member].is_device, box)
+            (row, record.epoch, member, int(chain.members[member].is_device), box)
             for member, box in zip(sorted(chain.members), boxes, strict=True)
         ],
     )
 
 
-def _drop_envelopes(batch: Batch, row: int, view: SetView, seq: int) -> None:
-    connection = batch.connection
-    connection.execute("DELETE FROM envelopes WHERE owner = ? AND epoch = ? AND seq > ?", (row, view.epoch, seq))
+def _drop_envelopes(batch: Batch, row: Key, view: SetView, seq: int) -> None:
+    batch.rows.run("DELETE FROM envelopes WHERE owner = ? AND epoch = ? AND seq > ?", (row, view.epoch, seq))
     # What only a dropped envelope named belongs to nothing any more.
-    connection.execute(
+    batch.rows.run(
         "UPDATE blobs SET state = 2, since = ? WHERE owner = ? AND state = 1 AND epoch = ? AND seq > ?",
         (batch.now, row, view.epoch, seq),
     )
 
 
-def _reset_slots(batch: Batch, row: int, record: Record, announcement: bytes) -> None:
-    connection = batch.connection
-    for member in record.removes:
-        connection.execute("DELETE FROM slots WHERE owner = ? AND member = ?", (row, member))
-    connection.execute("UPDATE slots SET heartbeat = x'' WHERE owner = ?", (row,))
+def _reset_slots(batch: Batch, known: Known, record: Record, announcement: bytes) -> None:
+    batch.rows.many(
+        "DELETE FROM slots WHERE owner = ? AND member = ?", [(known.row, member) for member in record.removes]
+    )
+    batch.rows.run("UPDATE slots SET heartbeat = ? WHERE owner = ?", (b"", known.row))
     if announcement:
-        connection.execute(
-            "INSERT OR REPLACE INTO slots VALUES (?, ?, ?, x'', ?)", (row, record.opener, announcement, batch.now)
-        )
+        write_slot(batch, known, record.opener, announcement, b"", announced=True)
 
 
-def sweep_logs(batch: Batch) -> int:
-    """Drops logs and boxes of epochs that closed longer ago than the retention. Returns how many envelopes went."""
-    connection = batch.connection
-    before = batch.now - BLOB_DEAD_RETENTION
-    closed = connection.execute("SELECT owner, epoch FROM records WHERE closed < ? LIMIT 1000", (before,)).fetchall()
-    gone = 0
-    for row, epoch in closed:
-        size = connection.execute(
-            "SELECT coalesce(sum(length(envelope)), 0) FROM envelopes WHERE owner = ? AND epoch = ?", (row, epoch)
-        ).get
-        connection.execute("DELETE FROM envelopes WHERE owner = ? AND epoch = ?", (row, epoch))
-        gone += connection.changes()
-        connection.execute("UPDATE sets SET held = held - ? WHERE id = ?", (size, row))
-        connection.execute("DELETE FROM boxes WHERE owner = ? AND epoch = ?", (row, epoch))
-        connection.execute(
-            "UPDATE records SET closed = NULL, box_list = x'' WHERE owner = ? AND epoch = ?", (row, epoch)
+def sweep_logs(rows: Rows, owner: Key, now: int) -> tuple[int, int]:
+    """Drops a set's logs and boxes of epochs that closed longer ago than the retention.
+
+    Returns (how many envelopes went, their bytes).
+    """
+    gone = freed = 0
+    for (epoch,) in rows.all(
+        "SELECT epoch FROM records WHERE owner = ? AND closed < ?", (owner, now - BLOB_DEAD_RETENTION)
+    ):
+        held = rows.one(
+            "SELECT CAST(coalesce(sum(length(envelope)), 0) AS BIGINT) FROM envelopes WHERE owner = ? AND epoch = ?",
+            (owner, epoch),
         )
-    return gone
+        freed += held[0] if held else 0
+        gone += rows.run("DELETE FROM envelopes WHERE owner = ? AND epoch = ?", (owner, epoch))
+        rows.run("DELETE FROM boxes WHERE owner = ? AND epoch = ?", (owner, epoch))
+        rows.run(
+            "UPDATE records SET closed = NULL, box_list = ? WHERE owner = ? AND epoch = ?", (b"", owner, epoch)
+        )
+    return gone, freed
+
+
+def owners_of_old_logs(rows: Rows, now: int) -> set[Key]:
+    """The sets that have something for `sweep_logs` to drop; of many, some."""
+    found = rows.all("SELECT owner FROM records WHERE closed < ? LIMIT 1000", (now - BLOB_DEAD_RETENTION,))
+    return {owner for (owner,) in found}

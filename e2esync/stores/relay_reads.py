@@ -1,4 +1,4 @@
-"""What the relay answers from its store (SPEC 13.3, 13.9), on a connection that cannot write.
+"""What the relay answers from its store (SPEC 13.3, 13.9), in one transaction that does not write.
 
 Every answer fits one frame: logs, chains and blobs are served in pieces, and the asker asks for the next. Who may ask
 was settled at the handshake; a member that is removed loses its sessions.
@@ -6,10 +6,7 @@ was settled at the handshake; a member that is removed loses its sessions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
-
-import apsw
+from typing import Final
 
 from e2esync.limits import BLOB_PART, FRAME_MAX, READ_BATCH
 from e2esync.session.commands import Consult, Reading
@@ -33,142 +30,131 @@ from e2esync.session.messages import (
 )
 from e2esync.session.rules import Declined
 from e2esync.stores.relay_batch import Identity
+from e2esync.stores.relay_rows import Key, Row, Rows, SetRow
 
 _CHAIN_BYTES: Final = FRAME_MAX - 4096
-_LOG_ROWS: Final = 1024
+_ROWS_MAX: Final = 1024
 
 
-def answer(connection: apsw.Connection, identity: Identity, consult: Consult, now: int) -> Message:
-    """The answer to a reading request. Raises Declined."""
-    owner = connection.execute("SELECT id FROM sets WHERE set_id = ?", (consult.set_id,)).get
-    if owner is None:
+def answer(rows: Rows, identity: Identity, consult: Consult, now: int) -> Message:
+    """The answer to a reading request, within one transaction: a head is that of the log as served. Raises Declined."""
+    found = rows.find_set(consult.set_id)
+    if found is None:
         raise Declined(Refusal.NOT_FOUND, "there is no such set")
+    owner = found.key
     request: Reading = consult.request
     if isinstance(request, Read):
-        return _log(connection, identity, consult.set_id, owner, request, now)
+        return _log(rows, identity, consult.set_id, found, request, now)
     if isinstance(request, ReadChain):
-        return _chain(connection, owner, request.epoch)
+        return _chain(rows, owner, request.epoch)
     if isinstance(request, ReadBox):
-        return _box(connection, owner, request.epoch, consult.member)
+        return _box(rows, owner, request.epoch, consult.member)
     if isinstance(request, GetBlob):
-        return _blob(connection, owner, request)
+        return _blob(rows, owner, request)
     if isinstance(request, Have):
-        return HaveAnswer(tuple(_received(connection, owner, blob) for blob in request.blobs))
+        return HaveAnswer(tuple(_received(rows, owner, blob) for blob in request.blobs))
     if isinstance(request, Inspect):
-        return _inspect(connection, owner)
-    rows = connection.execute(
+        return _inspect(rows, found)
+    slots = rows.all(
         "SELECT member, announcement, heartbeat, time FROM slots WHERE owner = ? ORDER BY member", (owner,)
     )
-    return SlotList(tuple(Slot(*row) for row in rows))
+    return SlotList(tuple(Slot(*row) for row in slots))
 
 
-def _row(cursor: apsw.Cursor) -> tuple[Any, ...]:
-    found: tuple[Any, ...] | None = cursor.fetchone()
-    assert found is not None
-    return found
-
-
-def _log(
-    connection: apsw.Connection, identity: Identity, set_id: bytes, owner: int, request: Read, now: int
-) -> LogPart:
-    # One transaction, so that the head is that of the log as served.
-    with connection:
-        epoch, record_hash, seq, log_hash = _row(connection.execute(
-            "SELECT epoch, record_hash, seq, log_hash FROM sets WHERE id = ?", (owner,)
-        ))
-        if request.epoch != epoch:
-            _check_retained(connection, owner, request.epoch)
-        rows = connection.execute(
-            "SELECT envelope FROM envelopes WHERE owner = ? AND epoch = ? AND seq >= ? ORDER BY seq LIMIT ?",
-            (owner, request.epoch, request.start, _LOG_ROWS),
-        )
-        envelopes = _up_to((raw for (raw,) in rows), READ_BATCH)
+def _log(rows: Rows, identity: Identity, set_id: bytes, found: SetRow, request: Read, now: int) -> LogPart:
+    if request.epoch != found.epoch:
+        _check_retained(rows, found.key, request.epoch)
+    envelopes = _fitting(
+        rows, "envelope", "seq", "envelopes", "owner = ? AND epoch = ? AND seq >= ?",
+        (found.key, request.epoch, request.start), READ_BATCH,
+    )
     head = None
-    if request.epoch == epoch and request.start + len(envelopes) > seq:
-        head = identity.head(set_id, epoch, seq, log_hash, record_hash, now)
+    if request.epoch == found.epoch and request.start + len(envelopes) > found.seq:
+        head = identity.head(set_id, found.epoch, found.seq, found.log_hash, found.record_hash, now)
     return LogPart(request.epoch, request.start, envelopes, head)
 
 
-def _check_retained(connection: apsw.Connection, owner: int, epoch: int) -> None:
-    found = connection.execute(
-        "SELECT closed IS NOT NULL FROM records WHERE owner = ? AND epoch = ?", (owner, epoch)
-    ).get
-    if not found:
+def _check_retained(rows: Rows, owner: Key, epoch: int) -> None:
+    found = rows.one("SELECT closed FROM records WHERE owner = ? AND epoch = ?", (owner, epoch))
+    if found is None or found[0] is None:
         raise Declined(Refusal.NOT_FOUND, f"the log of epoch {epoch} is not held")
 
 
-def _chain(connection: apsw.Connection, owner: int, epoch: int) -> ChainPart:
-    rows = connection.execute(
-        "SELECT record FROM records WHERE owner = ? AND epoch >= ? ORDER BY epoch", (owner, epoch)
+def _chain(rows: Rows, owner: Key, epoch: int) -> ChainPart:
+    return ChainPart(
+        _fitting(rows, "record", "epoch", "records", "owner = ? AND epoch >= ?", (owner, epoch), _CHAIN_BYTES)
     )
-    return ChainPart(_up_to((raw for (raw,) in rows), _CHAIN_BYTES))
 
 
-def _up_to(items: Iterable[bytes], limit: int) -> tuple[bytes, ...]:
-    """As many of the items, from the first on, as `limit` bytes hold with their framing; at least one if there is."""
-    taken: list[bytes] = []
-    room = limit
-    for item in items:
-        room -= len(item) + 5
-        if taken and room < 0:
+def _fitting(
+    rows: Rows, what: str, order: str, table: str, where: str, args: Row, limit: int
+) -> tuple[bytes, ...]:
+    """As many of the rows' bytes, in order, as `limit` holds with their framing; at least one if there is.
+
+    Sizes first: a thousand rows may be half a megabyte or a quarter of a gigabyte.
+    """
+    last, room = None, limit
+    for place, size in rows.all(
+        f"SELECT {order}, length({what}) FROM {table} WHERE {where} ORDER BY {order} LIMIT ?", (*args, _ROWS_MAX)
+    ):
+        room -= size + 5
+        if last is not None and room < 0:
             break
-        taken.append(item)
-    return tuple(taken)
+        last = place
+    if last is None:
+        return ()
+    found = rows.all(f"SELECT {what} FROM {table} WHERE {where} AND {order} <= ? ORDER BY {order}", (*args, last))
+    return tuple(raw for (raw,) in found)
 
 
-def _box(connection: apsw.Connection, owner: int, epoch: int, member: int) -> BoxAnswer:
-    found = connection.execute(
-        "SELECT box_list, box FROM records JOIN boxes USING (owner, epoch) "
-        "WHERE owner = ? AND epoch = ? AND member = ?",
-        (owner, epoch, member),
-    ).fetchone()
-    if found is None:
+def _box(rows: Rows, owner: Key, epoch: int, member: int) -> BoxAnswer:
+    lists = rows.one("SELECT box_list FROM records WHERE owner = ? AND epoch = ?", (owner, epoch))
+    found = rows.one("SELECT box FROM boxes WHERE owner = ? AND epoch = ? AND member = ?", (owner, epoch, member))
+    if lists is None or found is None:
         raise Declined(Refusal.NOT_FOUND, f"no box of member {member} in epoch {epoch} is held")
-    return BoxAnswer(*found)
+    return BoxAnswer(lists[0], found[0])
 
 
-def _blob(connection: apsw.Connection, owner: int, request: GetBlob) -> BlobPart:
-    found = connection.execute(
-        "SELECT id, size FROM blobs WHERE owner = ? AND blob = ? AND received = size", (owner, request.blob)
-    ).fetchone()
+def _blob(rows: Rows, owner: Key, request: GetBlob) -> BlobPart:
+    found = rows.one(
+        "SELECT size FROM blobs WHERE owner = ? AND blob = ? AND received = size", (owner, request.blob)
+    )
     if found is None:
         raise Declined(Refusal.NOT_FOUND, "no such blob is complete")
-    row, size = found
+    size = found[0]
     if request.offset > size:
         raise Declined(Refusal.BAD_BLOB, f"offset {request.offset} lies outside of a blob of {size} bytes")
     end = min(size, request.offset + BLOB_PART)
-    pieces = connection.execute(
-        "SELECT substr(bytes, max(?1 - start, 0) + 1, ?2 - max(start, ?1)) FROM parts "
-        "WHERE blob = ?3 AND start < ?2 AND start + length(bytes) > ?1 ORDER BY start",
-        (request.offset, end, row),
+    pieces = rows.all(
+        "SELECT start, bytes FROM parts WHERE owner = ? AND blob = ? AND start < ? AND start + length(bytes) > ? "
+        "ORDER BY start",
+        (owner, request.blob, end, request.offset),
     )
-    return BlobPart(size, b"".join(piece for (piece,) in pieces))
+    return BlobPart(size, b"".join(piece[max(request.offset - start, 0) : end - start] for start, piece in pieces))
 
 
-def _received(connection: apsw.Connection, owner: int, blob: bytes) -> int:
-    found = connection.execute("SELECT received FROM blobs WHERE owner = ? AND blob = ?", (owner, blob)).get
-    return found or 0
+def _received(rows: Rows, owner: Key, blob: bytes) -> int:
+    found = rows.one("SELECT received FROM blobs WHERE owner = ? AND blob = ?", (owner, blob))
+    return found[0] if found else 0
 
 
-def _inspect(connection: apsw.Connection, owner: int) -> Inspected:
+def _inspect(rows: Rows, found: SetRow) -> Inspected:
     """SPEC 13.9: everything that is held on the set, counted."""
-    def pair(query: str) -> tuple[int, int]:
-        count, size = _row(connection.execute(query, (owner,)))
-        return count, size or 0
-
-    with connection:
-        epoch, seq = _row(connection.execute("SELECT epoch, seq FROM sets WHERE id = ?", (owner,)))
-        records = pair("SELECT count(*), sum(length(record) + length(box_list)) FROM records WHERE owner = ?")
-        envelopes = pair("SELECT count(*), sum(length(envelope)) FROM envelopes WHERE owner = ?")
-        blobs = pair("SELECT count(*), sum(received) FROM blobs WHERE owner = ? AND state != 2")
-        dead = pair("SELECT count(*), sum(received) FROM blobs WHERE owner = ? AND state = 2")
-        boxes, members = pair(
-            "SELECT count(*), count(DISTINCT CASE WHEN epoch = (SELECT epoch FROM sets WHERE id = ?1) THEN member END) "
-            "FROM boxes WHERE owner = ?1"
+    def counted(what: str, table: str, where: str = "") -> Row:
+        (row,) = rows.all(
+            f"SELECT count(*), CAST(coalesce(sum({what}), 0) AS BIGINT) FROM {table} WHERE owner = ? {where}",
+            (found.key,),
         )
-        slots = connection.execute("SELECT count(*) FROM slots WHERE owner = ?", (owner,)).get
+        return row
+
+    records = counted("length(record) + length(box_list)", "records")
+    envelopes = counted("length(envelope)", "envelopes")
+    blobs = counted("received", "blobs", "AND state != 2")
+    dead = counted("received", "blobs", "AND state = 2")
+    boxes, members = counted(f"CASE WHEN epoch = {found.epoch} THEN 1 ELSE 0 END", "boxes")
+    slots = counted("0", "slots")
     return Inspected({
-        "epoch": epoch, "seq": seq, "records": records[0], "record_bytes": records[1], "envelopes": envelopes[0],
-        "envelope_bytes": envelopes[1], "blobs": blobs[0], "blob_bytes": blobs[1], "dead_blobs": dead[0],
-        "dead_blob_bytes": dead[1], "boxes": boxes, "slots": slots, "members": members,
+        "epoch": found.epoch, "seq": found.seq, "records": records[0], "record_bytes": records[1],
+        "envelopes": envelopes[0], "envelope_bytes": envelopes[1], "blobs": blobs[0], "blob_bytes": blobs[1],
+        "dead_blobs": dead[0], "dead_blob_bytes": dead[1], "boxes": boxes, "slots": slots[0], "members": members,
     })

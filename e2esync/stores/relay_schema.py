@@ -24,9 +24,10 @@ _RESTORE: Final = "restore the file from a backup, or start with another --db; d
 _VERSION_1: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
+-- version rises with every change to the set.
 CREATE TABLE sets (
-    id INTEGER PRIMARY KEY, set_id BLOB NOT NULL UNIQUE, epoch INTEGER NOT NULL, record_hash BLOB NOT NULL,
-    seq INTEGER NOT NULL, log_hash BLOB NOT NULL, held INTEGER NOT NULL
+    owner INTEGER PRIMARY KEY, set_id BLOB NOT NULL UNIQUE, epoch INTEGER NOT NULL, record_hash BLOB NOT NULL,
+    seq INTEGER NOT NULL, log_hash BLOB NOT NULL, held INTEGER NOT NULL, version INTEGER NOT NULL
 );
 CREATE TABLE records (
     owner INTEGER NOT NULL, epoch INTEGER NOT NULL, opened INTEGER NOT NULL, closed INTEGER,
@@ -45,21 +46,25 @@ CREATE UNIQUE INDEX envelope_hashes ON envelopes (owner, epoch, hash);
 
 -- state: 0 never named, 1 live, 2 dead. since: when it got that state. (epoch, seq): the append that named it.
 CREATE TABLE blobs (
-    id INTEGER PRIMARY KEY, owner INTEGER NOT NULL, blob BLOB NOT NULL, size INTEGER NOT NULL,
-    received INTEGER NOT NULL, state INTEGER NOT NULL, since INTEGER NOT NULL,
-    epoch INTEGER NOT NULL DEFAULT -1, seq INTEGER NOT NULL DEFAULT 0, UNIQUE (owner, blob)
+    owner INTEGER NOT NULL, blob BLOB NOT NULL, size INTEGER NOT NULL, received INTEGER NOT NULL,
+    state INTEGER NOT NULL, since INTEGER NOT NULL, epoch INTEGER NOT NULL DEFAULT -1, seq INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (owner, blob)
 );
 CREATE INDEX blob_states ON blobs (state, since);
-CREATE TABLE parts (blob INTEGER NOT NULL, start INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (blob, start));
+CREATE TABLE parts (
+    owner INTEGER NOT NULL, blob BLOB NOT NULL, start INTEGER NOT NULL, bytes BLOB NOT NULL,
+    PRIMARY KEY (owner, blob, start)
+);
 
+-- version, announced: the set's version when the slot, and when its announcement, was last written.
 CREATE TABLE slots (
     owner INTEGER NOT NULL, member INTEGER NOT NULL, announcement BLOB NOT NULL, heartbeat BLOB NOT NULL,
-    time INTEGER NOT NULL, PRIMARY KEY (owner, member)
+    time INTEGER NOT NULL, version INTEGER NOT NULL, announced INTEGER NOT NULL, PRIMARY KEY (owner, member)
 );
 CREATE TABLE openings (
     owner INTEGER NOT NULL, member INTEGER NOT NULL, due INTEGER NOT NULL, PRIMARY KEY (owner, member)
 );
-CREATE TABLE mailboxes (id BLOB PRIMARY KEY, born INTEGER NOT NULL, token0 BLOB, token1 BLOB);
+CREATE TABLE mailboxes (mailbox BLOB PRIMARY KEY, born INTEGER NOT NULL, token0 BLOB, token1 BLOB);
 CREATE TABLE mail (mailbox BLOB NOT NULL, n INTEGER NOT NULL, message BLOB NOT NULL, PRIMARY KEY (mailbox, n));
 """
 

@@ -479,7 +479,7 @@ async def test_goodbye_finishes_what_was_begun(tmp_path: Path) -> None:
         with pytest.raises(Unreachable):
             await hear_all()
         assert all(isinstance(answer, m.Appended) for answer in answers)
-        known = scene.store._views.get(scene.store._writer, scene.book.set_id)
+        known = scene.store._views.get(scene.store._rows, scene.book.set_id)
         assert known is not None
         assert len(answers) == known.view.seq
         assert (await refusal(scene.raw())).code is Refusal.BUSY

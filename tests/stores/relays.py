@@ -80,7 +80,7 @@ class Place:
 
     def held(self) -> int:
         """The bytes that the quota counts."""
-        known = self.store._views.get(self.store._writer, self.book.set_id)
+        known = self.store._views.get(self.store._rows, self.book.set_id)
         assert known is not None
         return known.view.held
 

@@ -1,0 +1,83 @@
+"""Deciding one command inside the transaction of its batch (SPEC 13.2, 13.4 to 13.7), the same for every engine.
+
+A command that a rule declines is undone alone, by its savepoint; the rest of the batch goes on.
+"""
+
+from __future__ import annotations
+
+from e2esync.errors import E2esyncError
+from e2esync.log.head import ShortHead, sign_head
+from e2esync.session import handshake
+from e2esync.session import messages as m
+from e2esync.session.commands import Admit, Change
+from e2esync.session.kinds import Refusal
+from e2esync.session.rules import Declined
+from e2esync.stores import relay_log, relay_slots
+from e2esync.stores.relay_batch import Admitted, Batch, Logged, Outcome
+from e2esync.stores.relay_blobs import put_blob
+
+Decided = Outcome | Logged | tuple[bytes, int, int]
+"""An outcome; or an append's effect, or the position of the same append before, which wait for the batch's head."""
+
+
+def decide(batch: Batch, command: Admit | Change) -> Decided:
+    """What becomes of a command; a refusal where a rule declines it."""
+    try:
+        if isinstance(command, Admit):
+            return admit(batch, command)
+        if isinstance(command.request, m.Append) and not command.request.live:
+            # One INSERT behind all checks: an engine undoes a failing statement by itself, without a savepoint.
+            return relay_log.append(batch, command, command.request)
+        return _within_savepoint(batch, command)
+    except Declined as declined:
+        return Outcome(declined.answer())
+
+
+def outcome(decided: Decided, heads: dict[tuple[bytes, int], ShortHead]) -> Outcome:
+    """Appends are answered with the batch's head, which is signed when the batch is over."""
+    if isinstance(decided, Outcome):
+        return decided
+    if isinstance(decided, Logged):
+        return Outcome(m.Appended(decided.seq, heads[decided.set_id, decided.epoch]), decided)
+    set_id, epoch, seq = decided
+    return Outcome(m.Appended(seq, heads[set_id, epoch]))
+
+
+def admit(batch: Batch, command: Admit) -> Outcome:
+    """SPEC 13.2 step 2: stranger, removed member and bad signature are one and the same refusal."""
+    view = batch.member(command.set_id, command.member).view
+    try:
+        handshake.check_proof(
+            view.chain.members[command.member].verify_key, command.set_id, command.binding, command.signature
+        )
+    except E2esyncError as error:
+        raise Declined(
+            Refusal.NOT_MEMBER, "no such set, no such member, or a wrong signature"
+        ) from error
+    head = sign_head(
+        batch.identity.key, view.set_id, epoch=view.epoch, seq=view.seq, log_hash=view.log_hash,
+        record_hash=view.record_hash, time=batch.now, incarnation=batch.identity.incarnation, binding=command.binding,
+    )
+    return Outcome(m.Welcome(head.body, head.signature), Admitted(view.set_id, view.epoch, view.seq))
+
+
+def _within_savepoint(batch: Batch, command: Change) -> Decided:
+    with batch.rows.savepoint():
+        return _change(batch, command)
+
+
+def _change(batch: Batch, command: Change) -> Decided:
+    request = command.request
+    if isinstance(request, m.Append):
+        return relay_log.append(batch, command, request)
+    if isinstance(request, m.Open):
+        return relay_log.open_epoch(batch, command, request)
+    if isinstance(request, m.PutBlob):
+        return put_blob(batch, command, request)
+    if isinstance(request, m.PutSlot):
+        return relay_slots.put_slot(batch, command, request)
+    if isinstance(request, m.Create):
+        return relay_log.create_set(batch, request)
+    if isinstance(request, m.UseMailbox):
+        return relay_slots.use_mailbox(batch, command, request)
+    return relay_slots.put_mail(batch, command.mailbox, request)
