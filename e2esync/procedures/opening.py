@@ -122,7 +122,7 @@ def read_slots(replica: Replica, link: Link) -> Procedure[dict[int, SlotRow]]:
 def _prepare(replica: Replica, link: Link, changes: tuple[Change, ...], flags: Flag) -> Procedure[Opening]:
     slots = yield from read_slots(replica, link)
     indexes = {}
-    for run in merged_runs(replica):
+    for run in merged_runs(replica, flags):
         at_hand = replica.store.upload(run.index_id)
         indexes[run.index_id] = at_hand or (yield from fetch_blob(run.index_id))
     # SPEC 14.3 step 2: whoever opens next does what the others' announcements ask for.

@@ -37,6 +37,10 @@ class Link:
     """(stage, done, total), for people who wait."""
     epoch: int = 0
     """The newest epoch that the relay has told of."""
+    rotate_every: int = 0
+    """Milliseconds after which this device replaces its keys by itself; 0 for never."""
+    rotate_after: int = 0
+    """Entries that it signs with one key at most; 0 for any number."""
     notices: list[Detection] = field(default_factory=list)
     """What was detected and did not end the procedure."""
 

@@ -25,8 +25,11 @@ from e2esync.procedures.opening import announce, check_not_frozen, open_epoch, r
 from e2esync.procedures.reading import catch_up
 from e2esync.procedures.sending import send
 from e2esync.procedures.steps import Link, Procedure, accepted, fetch_blobs
+from e2esync.replica.aging import rotation_due
 from e2esync.replica.announcing import is_asked
 from e2esync.replica.core import Replica
+from e2esync.replica.forgetting import note_complete, one_more_due
+from e2esync.replica.opening import rekey
 from e2esync.replica.reading import check_welcome
 from e2esync.session.messages import PutSlot, SlotStored
 from e2esync.snapshot.blob import BlobType, open_blob
@@ -57,6 +60,7 @@ def sync(replica: Replica, link: Link) -> Procedure[Synced]:
     media = yield from fetch_media(replica, link)
     yield from be_heard(replica, link)
     opened |= yield from keep_house(replica, link, compact=False)
+    note_complete(replica)
     with replica.store.transaction():
         replica.store.put("synced", encode(link.now()))
         # What was replaced is kept for undo as long as the horizon is away (SPEC 8.5).
@@ -65,31 +69,45 @@ def sync(replica: Replica, link: Link) -> Procedure[Synced]:
 
 
 def keep_house(replica: Replica, link: Link, *, compact: bool) -> Procedure[bool]:
-    """Open an epoch if nobody can write in this one, or somebody asks for one; with `compact`, if the log is long."""
+    """Open an epoch if nobody can write in this one, somebody asks for one, a forget lacks just that, or this device's
+    keys have served their time; with `compact`, if the log is long."""
+    keys: list[Change] = []
 
     def due(replica: Replica) -> tuple[Change, ...] | None:
-        may = replica.chain.members[replica.member].role is not Role.READER
-        wanted = not replica.writable or is_asked(replica) or (compact and _compaction_due(replica, link.now()))
-        return () if may and wanted else None
+        if replica.chain.members[replica.member].role is Role.READER:
+            return None
+        if rotation_due(replica, link.now(), link.rotate_every, link.rotate_after):
+            keys[:] = keys or [rekey(replica, link.entropy)]
+            return tuple(keys)
+        wanted = not replica.writable or is_asked(replica) or one_more_due(replica)
+        return () if wanted or (compact and _compaction_due(replica, link.now())) else None
 
     if due(replica) is None:
         return False
-    record = yield from open_epoch(replica, link, due)
+    try:
+        record = yield from open_epoch(replica, link, due)
+    except Refused as error:
+        if error.reason != "TooOften":
+            raise
+        # What the house needs can wait; what a person asked this sync for need not.
+        return False
     yield from announce(replica, link)
     return record is not None
 
 
 def be_heard(replica: Replica, link: Link) -> Procedure[None]:
-    """Overwrite the own heartbeat and look at the others', every 15 minutes (SPEC 10.7).
+    """Overwrite the own heartbeat and look at the others', every 15 minutes and in every epoch (SPEC 10.7).
 
-    A device that was never heard is looked for at every sync: somebody has just paired it, and waits to see it.
+    A device that was never heard is looked for at every sync: somebody has just paired it, and waits to see it. So is
+    who has not yet acknowledged a forget.
     """
     store, key = replica.store, replica.key
     last, head = store.get("beat"), store.get("head")
     if key is None or head is None:
         return
-    if last and link.now() - decode(last) < HEARTBEAT_INTERVAL:
-        if _unheard(replica):
+    epoch, time = decode(last) if last else (-1, 0)
+    if epoch == replica.position.epoch and link.now() - time < HEARTBEAT_INTERVAL:
+        if _unheard(replica) or store.get("forget") is not None:
             yield from read_slots(replica, link)
         return
     beat = seal_heartbeat(
@@ -102,7 +120,7 @@ def be_heard(replica: Replica, link: Link) -> Procedure[None]:
         # Somebody has just opened an epoch: the next sync enters it, and beats there.
         return
     accepted(answers[0], SlotStored)
-    store.put("beat", encode(link.now()))
+    store.put("beat", encode([replica.position.epoch, link.now()]))
     yield from read_slots(replica, link)
 
 

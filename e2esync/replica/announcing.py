@@ -20,7 +20,7 @@ from e2esync.errors import E2esyncError
 from e2esync.limits import SPEC_VERSION
 from e2esync.log.heartbeat import Heartbeat, check_heartbeat, open_heartbeat
 from e2esync.replica.core import SEALING, Replica
-from e2esync.replica.port import SlotRow
+from e2esync.replica.port import ReplicaStore, SlotRow
 from e2esync.wire import decode, encode
 
 
@@ -93,12 +93,26 @@ def newest_seal_key(chain: Chain, member: int, slots: Mapping[int, SlotRow]) -> 
 def heard_at(replica: Replica, before: SlotRow, heartbeat: bytes, now: int) -> int:
     """When the member of a slot was last heard, if its heartbeat is served `now`: by a new and valid one only.
 
-    The relay must not make a silent device look alive with bytes that are none, or with an old one.
+    The relay must not make a silent device look alive with bytes that are none, or with an old one. A valid one says
+    too that the member has entered the open epoch, which is remembered (SPEC 14.4).
     """
     beat, last = (_valid_beat(replica, before.member, raw) for raw in (heartbeat, before.heartbeat))
-    if beat is None or (last is not None and beat.time <= last.time):
+    if beat is None:
         return before.heard
-    return now
+    _acknowledge(replica, before.member)
+    return before.heard if last is not None and beat.time <= last.time else now
+
+
+def acknowledged(store: ReplicaStore) -> dict[int, int]:
+    """Member → the newest epoch in which a valid heartbeat of it was seen."""
+    stored = store.get("acknowledged")
+    return dict(decode(stored)) if stored else {}
+
+
+def _acknowledge(replica: Replica, member: int) -> None:
+    heard, epoch = acknowledged(replica.store), replica.chain.epoch
+    if heard.get(member) != epoch:
+        replica.store.put("acknowledged", encode(sorted([*({**heard, member: epoch}).items()])))
 
 
 def _valid_beat(replica: Replica, member: int, raw: bytes) -> Heartbeat | None:

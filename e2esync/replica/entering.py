@@ -27,7 +27,9 @@ from e2esync.errors import (
 )
 from e2esync.log.entry import Entry, parse_entry
 from e2esync.log.envelope import next_log_hash, read_envelope
+from e2esync.replica.aging import rekeyed
 from e2esync.replica.core import EPOCH, SEALING, SIGNING, Position, Replica, write_position
+from e2esync.replica.forgetting import entered, forgets
 from e2esync.replica.port import DIRTY, ContactRow, OutboxRow, ReplicaStore, RunRow
 from e2esync.replica.snapshots import digest, run_row, settle, write_settled
 from e2esync.replica.writing import OwnBatches, current_context, last_own, lay_over, shown_state
@@ -134,7 +136,7 @@ def adopt_fold(replica: Replica, entrance: Entrance) -> bool:
         store.renumber_runs([DIRTY, *(run.number for run in store.runs() if run.number not in kept)], number)
         write_settled(store, settled, number)
         store.put_runs(_new_runs(store, manifest.runs, kept, number))
-        if not kept:
+        if not kept or forgets(entrance.records):
             store.drop_absent(number)
         store.mark_shown(settled.changes)
         _move(replica, entrance, lives)
@@ -292,7 +294,7 @@ def _new_runs(store: ReplicaStore, refs: Sequence[RunRef], kept: set[int], numbe
 
 
 def _move(replica: Replica, entrance: Entrance, lives: dict[tuple[bytes, int], tuple[bytes, set[str]]]) -> None:
-    """SPEC 14.2 steps 6 and 7: vector, chain, outbox, secrets and position of the new epoch."""
+    """SPEC 14.2 steps 6 and 7: vector, chain, outbox, secrets, position and undo of the new epoch."""
     store, chain, manifest = replica.store, entrance.chain, entrance.manifest
     store.replace_vector(dict(manifest.vector) if manifest else {})
     if manifest is not None:
@@ -308,10 +310,10 @@ def _move(replica: Replica, entrance: Entrance, lives: dict[tuple[bytes, int], t
     if replica.member in chain.numbers:
         store.erase_secrets(SEALING, chain.numbers[replica.member])
     before = replica.chain.all_members[replica.member].verify_key
-    rekeyed = chain.all_members[replica.member].verify_key != before
+    replaced = chain.all_members[replica.member].verify_key != before
     write_position(store, Position(chain.epoch, 0, chain.head.hash))
     replica.adopt_chain(chain)
-    if rekeyed:
+    if replaced:
         _replace_signing_key(replica)
     store.delete_outbox(landed)
     for row in store.outbox():
@@ -320,6 +322,7 @@ def _move(replica: Replica, entrance: Entrance, lives: dict[tuple[bytes, int], t
     # Also what is laid over nothing now: going back to before own entries (SPEC 14.3 step 6) must not hide them.
     unlanded = {contact for row in store.outbox() for contact in store.outbox_contacts(row.counter)}
     store.mark_shown(lay_over(replica, unlanded.union(store.overlaid())))
+    entered(store, entrance.records)
 
 
 def _send_whole_lives(replica: Replica, lives: dict[tuple[bytes, int], tuple[bytes, set[str]]]) -> None:
@@ -344,6 +347,7 @@ def _replace_signing_key(replica: Replica) -> None:
             store.erase_secrets(SIGNING, number)
             break
     store.put("resign", b"")
+    rekeyed(replica)
 
 
 def _horizon(store: ReplicaStore) -> int:

@@ -19,6 +19,7 @@ from e2esync.limits import HORIZON_AGE, KEY, NONCE
 from e2esync.replica.announcing import announcement, is_announced, newest_seal_key, next_number, sealing_key
 from e2esync.replica.core import SIGNING, Replica
 from e2esync.replica.entering import Entrance
+from e2esync.replica.forgetting import clean_runs
 from e2esync.replica.port import DIRTY, ReplicaStore, RunRow, SlotRow
 from e2esync.replica.snapshots import Settled, run_chunks, run_ref, settle
 from e2esync.snapshot.blob import blob_id, seal_manifest
@@ -41,10 +42,10 @@ class Opening:
     entrance: Entrance
 
 
-def merged_runs(replica: Replica) -> list[RunRow]:
+def merged_runs(replica: Replica, flags: Flag = Flag.NONE) -> list[RunRow]:
     """The runs that an opening now would merge into its new one: their index blobs name the chunks that die."""
     runs = replica.store.runs()
-    return runs[_kept(replica.store, runs):]
+    return runs[_kept(replica, runs, flags):]
 
 
 def horizon_now(replica: Replica, now: int) -> int:
@@ -72,7 +73,10 @@ def prepare(replica: Replica, changes: tuple[Change, ...], slots: Mapping[int, S
         raise LocalProtocolError("a device cannot make the secret that is to shut it out", "let another remove it")
     recipients = _recipients(replica, chain.after(replica.member, changes), slots, entropy)
     secret = Secret(entropy.draw("epoch secret", KEY))
-    manifest, built = _snapshot(replica, horizon_now(replica, now), entropy)
+    merged = merged_runs(replica, flags)
+    forget = bool(flags & Flag.FORGET)
+    horizon = epoch if forget else horizon_now(replica, now)
+    manifest, built = _snapshot(replica, merged, horizon, entropy, forget=forget)
     key = epoch_key(replica.set_id, epoch, secret)
     sealed = seal_manifest(key, entropy.draw("manifest nonce", NONCE), replica.set_id, epoch, encode_manifest(manifest))
     box_list, boxes = seal_boxes(replica.set_id, epoch, secret, recipients, entropy)
@@ -84,7 +88,7 @@ def prepare(replica: Replica, changes: tuple[Change, ...], slots: Mapping[int, S
     )
     return Opening(
         record, box_list, tuple(boxes), _own_announcement(replica, changes, numbers, entropy),
-        ((blob_id(sealed), sealed), *(built.blobs if built else ())), _dead(replica, indexes),
+        ((blob_id(sealed), sealed), *(built.blobs if built else ())), _dead(replica, merged, indexes),
         Entrance(chain.extend(record), (record,), secret, manifest),
     )
 
@@ -118,13 +122,15 @@ def _next_signing_key(replica: Replica, changes: tuple[Change, ...]) -> SigningK
     return replica.signing_key
 
 
-def _snapshot(replica: Replica, horizon: int, entropy: Entropy) -> tuple[Manifest, BuiltRun | None]:
+def _snapshot(replica: Replica, merged: list[RunRow], horizon: int, entropy: Entropy, *, forget: bool,
+              ) -> tuple[Manifest, BuiltRun | None]:
     """The manifest of BOUNDARY of the fold, and the one new run if something differs from the kept ones (SPEC 11.3)."""
     store = replica.store
     settled = settle(store, horizon)
     runs = store.runs()
-    kept = runs[:_kept(store, runs)]
-    items = _new_items(store, settled, kept, runs)
+    kept = runs[:len(runs) - len(merged)]
+    # Of what is forgotten no run that is kept holds anything, so nothing needs to be said of it.
+    items = _new_items(store, settled, merged, absent=bool(kept) and not forget)
     built = build_run(items, replica.set_id, entropy) if items else None
     refs = [run_ref(run) for run in kept]
     unknown = store.get("unknown")
@@ -142,19 +148,23 @@ def _dot(unknown: UnknownOp) -> tuple[int, int]:
     return unknown.member, unknown.counter
 
 
-def _kept(store: ReplicaStore, runs: list[RunRow]) -> int:
-    """How many of the runs stay as they are; the others are merged into the new one (SPEC 14.3)."""
-    return plan_runs([run_ref(run) for run in runs], store.count_dirty() + len(store.unsettled()))
+def _kept(replica: Replica, runs: list[RunRow], flags: Flag) -> int:
+    """How many of the runs stay as they are; the others are merged into the new one (SPEC 14.3, 14.4 step 1)."""
+    store = replica.store
+    kept = plan_runs([run_ref(run) for run in runs], store.count_dirty() + len(store.unsettled()))
+    if flags & Flag.FORGET:
+        return min(kept, clean_runs(store, runs, settle(store, replica.chain.epoch + 1).changes))
+    return kept
 
 
-def _new_items(store: ReplicaStore, settled: Settled, kept: list[RunRow], runs: list[RunRow],
+def _new_items(store: ReplicaStore, settled: Settled, merged: list[RunRow], *, absent: bool,
                ) -> list[tuple[bytes, bytes]]:
     """(contact, state after the boundary) of every contact that the kept runs may not give, ascending."""
-    states = {row.contact: row.state for number in (DIRTY, *(run.number for run in runs[len(kept):]))
+    states = {row.contact: row.state for number in (DIRTY, *(run.number for run in merged))
               for row in store.contacts(run=number)}
     states.update(settled.changes)
     # What is gone needs a word only where an older run still has it.
-    return sorted((contact, state) for contact, state in states.items() if state or kept)
+    return sorted((contact, state) for contact, state in states.items() if state or absent)
 
 
 def _recipients(replica: Replica, roster: Roster, slots: Mapping[int, SlotRow], entropy: Entropy,
@@ -178,10 +188,10 @@ def _recipients(replica: Replica, roster: Roster, slots: Mapping[int, SlotRow], 
     return recipients
 
 
-def _dead(replica: Replica, indexes: Mapping[bytes, bytes]) -> tuple[bytes, ...]:
+def _dead(replica: Replica, merged: list[RunRow], indexes: Mapping[bytes, bytes]) -> tuple[bytes, ...]:
     """The blobs that the opening makes dead: the present manifest, and merged runs with their chunks."""
     dead = [replica.chain.head.manifest] if replica.chain.epoch else []
-    for run in merged_runs(replica):
+    for run in merged:
         if run.index_id in indexes:
             chunks = run_chunks(replica.set_id, run_ref(run), indexes[run.index_id])
             dead += [run.index_id, *(chunk.id for chunk in chunks)]

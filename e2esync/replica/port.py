@@ -227,3 +227,6 @@ class ReplicaStore(Protocol):
     def purge_superseded(self, before: int) -> None:
         """Drop what was replaced before this time (ms)."""
         ...
+    def forget(self) -> None:
+        """Drop all that is kept of what is no contact's any more: history, media, cards that no import could read."""
+        ...

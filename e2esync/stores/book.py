@@ -24,7 +24,8 @@ _BLOBS = "blobs/"
 _WITH_MEDIA = """
     SELECT coalesce(overlay.state, contacts.state) FROM contacts
     LEFT JOIN overlay ON overlay.book = contacts.book AND overlay.contact = contacts.contact
-    WHERE contacts.book = ?1 AND instr(contacts.state, ?2) AND length(coalesce(overlay.state, contacts.state)) > 0"""
+    WHERE contacts.book = ?1 AND instr(contacts.state, ?2) AND length(coalesce(overlay.state, contacts.state)) > 0
+    UNION ALL SELECT state FROM overlay WHERE book = ?1 AND instr(state, ?2)"""
 
 
 class BookStore(SharedState):
@@ -182,20 +183,23 @@ class BookStore(SharedState):
 
     def missing_media(self) -> list[tuple[str, bytes]]:
         """(digest, encoded place) of shown media that are not here (SPEC 11.6)."""
+        here = set(self.media_digests())
+        return sorted((digest, place) for digest, place in self._media_places().items() if digest not in here)
+
+    def _media_places(self) -> dict[str, bytes]:
+        """Digest → encoded place, of all media that a shown contact names."""
         from e2esync.contactset import view
         from e2esync.wire import encode
 
         # Only contacts that name a place of media at all are worth unpacking.
-        rows = self._db.all(_WITH_MEDIA, (self._book, _BLOBS.encode()))
-        here = set(self.media_digests())
         places: dict[str, bytes] = {}
-        for (state,) in rows:
+        for (state,) in self._db.all(_WITH_MEDIA, (self._book, _BLOBS.encode())):
             shown = view(blob(state))
             for path, place in (shown.registers if shown else {}).items():
                 digest = path.removeprefix(_BLOBS)
-                if path != digest and digest not in here:
+                if path != digest:
                     places[digest] = encode(place)
-        return sorted(places.items())
+        return places
 
     def media_digests(self) -> list[str]:
         """What `media` has, ascending."""
@@ -225,6 +229,28 @@ class BookStore(SharedState):
     def purge_superseded(self, before: int) -> None:
         """Drop what was replaced before this time (ms): undo does not reach further back."""
         self._db.run("DELETE FROM history WHERE book = ? AND at < ?", (self._book, before))
+
+    def forget(self) -> None:
+        """Drop what is kept for undo, media that no contact names, and set-aside cards of contacts that are gone."""
+        with self.transaction():
+            self._forget_quarantined()
+            self._db.run("DELETE FROM history WHERE book = ?", (self._book,))
+            named = self._media_places()
+            self.delete_media(digest for digest in self.media_digests() if digest not in named)
+
+    def _forget_quarantined(self) -> None:
+        """A card that could not be read is known by its uid alone: what history and the index say of who went."""
+        from e2esync.wire import decode_values
+
+        rows = self._db.all("SELECT value FROM history WHERE book = ? AND path = 'uid'", (self._book,))
+        gone = {uid for (raw,) in rows if isinstance(uid := decode_values(blob(raw)), str)}
+        present = "SELECT contact FROM contacts WHERE book = ?1 AND state <> x''"
+        gone |= {text(uid) for (uid,) in self._db.all(
+            f"SELECT uid FROM cards WHERE book = ?1 AND contact NOT IN ({present})", (self._book,))}
+        gone -= {text(uid) for (uid,) in self._db.all(
+            f"SELECT uid FROM cards WHERE book = ?1 AND contact IN ({present})", (self._book,))}
+        for uid in gone - {""}:
+            self._db.run("DELETE FROM quarantine WHERE instr(raw, ?)", (uid.encode(),))
 
 
 def _pending(row: Row) -> PendingRow:

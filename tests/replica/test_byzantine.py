@@ -418,7 +418,7 @@ def _leave(trio: Trio, line: Line, link: object) -> None:
     slots = {row.member: row for row in trio.evil.store.slots()}
     recipients = _recipients(replica, chain.after(replica.member, changes), slots, entropy)
     secret = Key(entropy.draw("epoch secret", 32))
-    manifest, built = _snapshot(replica, 0, entropy)
+    manifest, built = _snapshot(replica, [], 0, entropy, forget=False)
     sealed = seal_manifest(epoch_key(replica.set_id, epoch, secret), entropy.draw("manifest nonce", 24),
                            replica.set_id, epoch, encode_manifest(manifest))
     box_list, boxes = seal_boxes(replica.set_id, epoch, secret, recipients, entropy)
