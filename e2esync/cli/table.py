@@ -48,6 +48,7 @@ COMMANDS: Final = (
     Command("devices", "commands.devices", _DEVICES, "the devices of this book, and their names"),
     Command("revoke", "commands.revoke", _DEVICES, "shut a lost or sold device out"),
     Command("rotate", "commands.rotate", _DEVICES, "renew the book's secret and this device's keys"),
+    Command("forget", "commands.forget", _DEVICES, "delete for good what was deleted so far"),
     Command("passphrase", "commands.passphrase", _DEVICES, "change how this device protects its copy"),
     Command("relay", "commands.relay", _TOOLS, "run a relay"),
     Command("vectors", "commands.vectors", _TOOLS, "write or check the test vectors of the standard"),

@@ -46,6 +46,14 @@ class Device:
     last_heard: int
     """When its heartbeat was last received, ms; 0 for never."""
     key_number: int
+    since: int
+    """When it was added, ms."""
+    signing_since: int
+    """Since when it signs with its present key, ms."""
+    sealing_since: int
+    """Since when epochs are sealed to its present key, ms."""
+    entered: bool
+    """Whether it was heard in the open epoch: it has acknowledged the newest change of members and keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,8 @@ class Status:
     devices: list[Device]
     notices: list[str]
     conflicts: int
+    forgetting: Words
+    """The devices that must still acknowledge the newest forget; empty when it is complete."""
     phrase: Words
     """Six words for the state that this device has: the same on every device that is in step (SPEC 12.5)."""
 
@@ -257,15 +267,19 @@ class Book:
     def devices(self) -> Devices:
         """The devices of the book, by member index."""
         from e2esync.access.fingerprint import device_fingerprint
+        from e2esync.replica.aging import key_ages
+        from e2esync.replica.announcing import acknowledged
 
         replica = self.replica
-        names = self._names()
+        names, ages = self._names(), key_ages(replica)
         heard = {slot.member: slot.heard for slot in self.store.slots()}
+        entered = {**acknowledged(self.store), replica.member: replica.position.epoch}
         return [
             Device(
                 index, member.person, member.role.name.lower(), _device_name(names, index), index == replica.member,
                 device_fingerprint(replica.set_id, member.verify_key), member.added, heard.get(index, 0),
-                replica.chain.numbers[index],
+                replica.chain.numbers[index], ages[index].added.time, ages[index].signing.time,
+                ages[index].sealing.time, entered.get(index, -1) >= replica.position.epoch,
             )
             for index, member in sorted(replica.chain.members.items()) if member.is_device
         ]
@@ -289,7 +303,7 @@ class Book:
                      *([UNVERIFIED] if store.get("unverified") is not None else []),
                      *self._kit_uses(), *(decode(notices) if notices else [])],
             conflicts=sum(1 for state in states if state and (shown := view(state)) and shown.conflicts),
-            phrase=self.phrase(),
+            forgetting=list(self.not_forgotten().values()), phrase=self.phrase(),
         )
 
     def phrase(self) -> Words:
@@ -305,6 +319,13 @@ class Book:
         waited = self.store.get("unverified") is not None
         self.store.drop("unverified")
         return waited
+
+    def not_forgotten(self) -> dict[int, str]:
+        """The devices (member, name) that must still acknowledge the newest forget (SPEC 14.4); usually none."""
+        from e2esync.replica.forgetting import forgetting
+
+        state, names = forgetting(self.replica), self._names()
+        return {member: _device_name(names, member) for member in sorted(state.ready | state.silent)} if state else {}
 
     def _kit_uses(self) -> Words:
         """When the recovery kit has opened an epoch: everybody is to know."""

@@ -34,7 +34,7 @@ async def revoke(profile: Profile, members: Set[int], *, lost: bool = False, boo
 
     with profile.sync_lock():
         async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
-            _check_removable(online.replica, members)
+            check_removable(online.replica, members)
             return await _open(online, wish, cut_after=0 if lost else CUT_AFTER_TRIES)
 
 
@@ -54,7 +54,7 @@ async def rotate(profile: Profile, *, book: int = 0, progress: Progress = no_pro
             return await _open(online, wish, cut_after=CUT_AFTER_TRIES)
 
 
-def _check_removable(replica: Replica, members: Set[int]) -> None:
+def check_removable(replica: Replica, members: Set[int]) -> None:
     known = replica.chain.members
     for member in members:
         if member not in known or not known[member].is_device:

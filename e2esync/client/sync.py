@@ -40,7 +40,7 @@ from e2esync.replica.port import SlotRow
 from e2esync.replica.writing import last_own
 from e2esync.session.messages import Inspect, Inspected, LogPush, RecordPush, SlotPush
 from e2esync.stores.profile import BookInfo
-from e2esync.wire import encode
+from e2esync.wire import decode, encode
 
 Progress = Callable[[str, int, int], None]
 SYSTEM_ENTROPY = SystemEntropy()
@@ -185,7 +185,9 @@ async def go_online(profile: Profile, book: int = 0, *, progress: Progress = no_
     connection = await connect_replica(replica, relay_url(profile, book), entropy)
     try:
         assert connection.head is not None
-        yield Online(connection, replica, make_link(connection.head, progress, entropy, now))
+        link = make_link(connection.head, progress, entropy, now)
+        link.rotate_every, link.rotate_after = (_number(profile, name) for name in ("rotate-every", "rotate-after"))
+        yield Online(connection, replica, link)
     finally:
         await connection.aclose()
 
@@ -209,6 +211,12 @@ def make_link(head: Head, progress: Progress, entropy: Entropy, now: Callable[[]
     return Link(head, entropy, now, progress)
 
 
+def _number(profile: Profile, name: str) -> int:
+    """A setting that is a number; 0 where it is not set."""
+    stored = profile.store.setting(name)
+    return int(decode(stored)) if stored else 0
+
+
 def relay_url(profile: Profile, book: int) -> str:
     """The address of a book's relay."""
     for info in profile.store.books():
@@ -220,6 +228,7 @@ def relay_url(profile: Profile, book: int) -> str:
 def _forget_secrets(profile: Profile, replica: Replica, before: int) -> None:
     """After an epoch change: what was erased leaves the write-ahead log too (SPEC 14.2 step 7)."""
     if replica.position.epoch != before:
+        profile.store.settle()
         profile.store.purge()
 
 

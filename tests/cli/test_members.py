@@ -119,3 +119,57 @@ def test_a_wrong_kit_changes_nothing(devices: Devices, relay: Relay, tmp_path: P
                                "ws://127.0.0.1:1", "--plain", "--device", "X", "--json")
     assert code == 20
     assert not home.exists()
+
+
+def test_forget_asks_and_says_who_is_still_to_acknowledge(devices: Devices) -> None:
+    devices.sync()
+    devices.first.run("forget", code=2)
+    devices.first.json("rm", "Ada", "--yes")
+    done = devices.first.json("forget", "--yes")
+    assert (done["complete"], done["waiting"]) == (False, [{"member": 2, "name": "Laptop"}])
+    assert devices.first.json("status")["forgetting"] == ["Laptop"]
+    assert "sync Laptop, then this device" in devices.first.run("status")
+    # Asked again it opens nothing: it reports.
+    assert devices.first.json("forget", "--yes")["epoch"] == done["epoch"] == devices.first.json("status")["epoch"]
+    entered = {device["name"]: device["entered"] for device in devices.first.json("devices")["devices"]}
+    assert entered == {"Old phone": True, "Laptop": False}
+    assert "Not yet heard since the last change" in run_here("--home", str(devices.first.home), "devices")[2]
+    for _round in range(2):
+        devices.second.json("sync")
+        devices.first.json("sync")
+    assert devices.first.json("status")["forgetting"] == []
+    assert devices.first.json("forget", "--yes")["complete"]
+    # Nothing of the contact is in either profile, which here are plain files.
+    for device in (devices.first, devices.second):
+        assert b"Ada" not in b"".join(path.read_bytes() for path in device.home.iterdir())
+        assert b"Bea" in b"".join(path.read_bytes() for path in device.home.iterdir())
+
+
+def test_forget_without_a_device_that_will_not_come_back(devices: Devices) -> None:
+    devices.first.json("rm", "Ada", "--yes")
+    done = devices.first.json("forget", "--without", "Laptop", "--yes")
+    assert (done["complete"], done["removed"], done["waiting"]) == (True, [2], [])
+    devices.second.run("sync", code=13)
+
+
+def test_keys_renew_themselves_after_a_set_time(devices: Devices) -> None:
+    from e2esync.client.profile import Profile
+    from e2esync.wire import encode
+
+    devices.sync()
+    before = {device["name"]: device for device in devices.first.json("devices")["devices"]}
+    assert before["Laptop"]["since"] > before["Old phone"]["since"] > 0
+    with Profile.open(devices.second.home) as profile:
+        profile.store.put_setting("rotate-after", encode(3))
+    for name in ("Grace", "Heidi", "Ivan", "Judy"):
+        devices.second.json("new", "--name", name)
+        devices.second.json("sync")
+    devices.first.json("sync")
+    after = {device["name"]: device for device in devices.first.json("devices")["devices"]}
+    assert after["Laptop"]["signing_key_since"] > before["Laptop"]["signing_key_since"]
+    assert after["Old phone"]["signing_key_since"] == before["Old phone"]["signing_key_since"]
+    assert after["Laptop"]["fingerprint"] != before["Laptop"]["fingerprint"]
+    # Once: the count begins anew with the new key.
+    epoch = devices.second.json("status")["epoch"]
+    devices.second.json("sync")
+    assert devices.second.json("status")["epoch"] == epoch

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from e2esync.client.book import Device
 
 ABOUT = """\
-Who is in the book, and when each was last heard. A device's fingerprint is four words; compare them on both screens to
-be sure that a name stands for the device you think."""
+Who is in the book, since when, when each was last heard, and how old its keys are: `e2esync rotate`, on that device,
+renews both; any change of members or keys renews the sealing key of each device that is heard. A device's fingerprint
+is four words; compare them on both screens to be sure that a name stands for the device you think."""
 EXAMPLES = '  e2esync devices\n  e2esync devices rename "Old phone" "Kitchen tablet"'
 
 
@@ -45,11 +46,15 @@ def run(context: Context) -> int:
         context.out.result(devices=[as_json(device) for device in devices])
         return 0
     present = context.now()
-    context.out.table(("NO", "NAME", "ROLE", "HEARD", "FINGERPRINT"), [
-        (str(device.member), device.name or "(no name)", device.role,
-         "this device" if device.this else ago(device.last_heard, present), " ".join(device.fingerprint))
+    context.out.table(("NO", "NAME", "ROLE", "SINCE", "HEARD", "SIGNING KEY", "SEALING KEY", "FINGERPRINT"), [
+        (str(device.member), device.name or "(no name)", device.role, ago(device.since, present),
+         "this device" if device.this else ago(device.last_heard, present), ago(device.signing_since, present),
+         ago(device.sealing_since, present), " ".join(device.fingerprint))
         for device in devices
     ])
+    behind = [device.name or f"device {device.member}" for device in devices if not device.entered]
+    if behind:
+        context.out.note(f"Not yet heard since the last change of members or keys: {', '.join(behind)}.")
     return 0
 
 
@@ -58,6 +63,8 @@ def as_json(device: Device) -> dict[str, Any]:
     return {
         "member": device.member, "name": device.name, "role": device.role, "this": device.this,
         "fingerprint": list(device.fingerprint), "added_epoch": device.added_epoch, "last_heard": device.last_heard,
+        "since": device.since, "signing_key_since": device.signing_since, "sealing_key_since": device.sealing_since,
+        "entered": device.entered,
     }
 
 

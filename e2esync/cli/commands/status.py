@@ -43,7 +43,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "set_id": status.set_id, "device": status.device, "epoch": status.epoch, "position": status.position,
         "contacts": status.contacts, "unsent": status.unsent, "last_sync": status.last_sync,
         "relay": status.relay_url, "devices": len(status.devices), "notices": list(status.notices),
-        "conflicts": status.conflicts, "phrase": list(status.phrase),
+        "conflicts": status.conflicts, "forgetting": list(status.forgetting), "phrase": list(status.phrase),
     }
 
 
@@ -61,6 +61,9 @@ def _lines(name: str, status: Status, now: int) -> list[str]:
     lines += [f"           {device.name or '(no name)'}: {ago(device.last_heard, now)}" for device in others]
     if status.conflicts:
         lines.append(f"conflicts  {status.conflicts}; see `e2esync conflicts`")
+    if status.forgetting:
+        lines.append(f"forget     not complete: sync {', '.join(status.forgetting)}, then this device; "
+                     "or `e2esync forget --without DEVICE`")
     lines.append(f"words      {' '.join(status.phrase)}   the same on every device that is in step")
     return lines + [f"notice     {notice}" for notice in status.notices]
 
