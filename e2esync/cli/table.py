@@ -52,6 +52,7 @@ COMMANDS: Final = (
     Command("passphrase", "commands.passphrase", _DEVICES, "change how this device protects its copy"),
     Command("relay", "commands.relay", _TOOLS, "run a relay"),
     Command("vectors", "commands.vectors", _TOOLS, "write or check the test vectors of the standard"),
+    Command("conformance", "commands.conformance", _TOOLS, "test another implementation, or a relay"),
     Command("completion", "commands.completion", _TOOLS, "print a completion script for your shell"),
     Command("help", "commands.help", _TOOLS, "explain a command or a topic"),
     Command("version", "commands.version", _TOOLS, "print the version"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 
@@ -43,9 +44,15 @@ def test_every_command_that_a_text_names_exists() -> None:
     assert named <= BY_NAME.keys()
 
 
+def _options(parser: argparse.ArgumentParser) -> set[str]:
+    """The options of a parser, and of the actions under it."""
+    options = {option for action in parser._actions for option in action.option_strings}
+    under = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return options.union(*(_options(each) for action in under for each in action.choices.values()))
+
+
 def test_every_option_that_a_text_names_exists() -> None:
-    known = {option for command in COMMANDS for action in command_parser(command)._actions
-             for option in action.option_strings} | {"--db", "--listen"}
+    known = {option for command in COMMANDS for option in _options(command_parser(command))} | {"--db", "--listen"}
     for command in COMMANDS:
         module = command.load()
         options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", module.ABOUT + module.EXAMPLES))
