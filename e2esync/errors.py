@@ -207,9 +207,9 @@ class BadCode(AccessError):
 
 
 class PairingAborted(AccessError):
-    """A pairing that failed. A code is good for one attempt."""
+    """A pairing or an invitation that failed. A code is good for one attempt."""
 
-    default_hint = "start again with a new `e2esync pair`"
+    default_hint = "start again with a new code"
 
 
 class ProfileError(E2esyncError):

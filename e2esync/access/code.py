@@ -1,4 +1,4 @@
-"""The pairing code (SPEC 12.1): where the mailbox is and the secret that protects what is said in it.
+"""The code of a pairing or an invitation (SPEC 12.1): where the mailbox is and the secret of what is said in it.
 
     [relay URL ‖ "#" ‖] base32(mailbox id (8) ‖ secret (16) ‖ check (2))         seven groups of six, joined by "-"
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Final
 
 from e2esync.crypto import Entropy, Label, Secret, blake2b, equal
@@ -27,6 +28,13 @@ _VALUES: Final = {digit: value for value, digit in enumerate(_ALPHABET)} | {"O":
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/?#@]+)([/?][^#]*)?", re.ASCII)
 
 
+class Purpose(IntEnum):
+    """What a code is for: a device of one's own, or another person."""
+
+    PAIRING = 0
+    INVITATION = 1
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PairingCode:
     """What the joining device needs: the relay's URL (or None), the mailbox (8 bytes), the secret (16 bytes)."""
@@ -34,6 +42,7 @@ class PairingCode:
     relay_url: str | None
     mailbox_id: bytes = field(repr=False)
     secret: Secret
+    purpose: Purpose = Purpose.PAIRING
 
     def __post_init__(self) -> None:
         """Raises BadCode for a URL that no code can carry."""
@@ -47,10 +56,10 @@ class PairingCode:
                               "pair without the URL in the code and give it on the other device with --relay")
 
     @classmethod
-    def generate(cls, relay_url: str | None, entropy: Entropy) -> PairingCode:
+    def generate(cls, relay_url: str | None, entropy: Entropy, purpose: Purpose = Purpose.PAIRING) -> PairingCode:
         """A fresh code from the draws `mailbox id` and `pairing secret`."""
         mailbox_id = entropy.draw("mailbox id", MAILBOX_ID)
-        return cls(relay_url, mailbox_id, Secret(entropy.draw("pairing secret", PAIRING_SECRET)))
+        return cls(relay_url, mailbox_id, Secret(entropy.draw("pairing secret", PAIRING_SECRET)), purpose)
 
     def text(self) -> str:
         """The code as people see it, at most 120 characters. It holds the secret: show it to the owner only."""
@@ -60,7 +69,7 @@ class PairingCode:
 
     def _digits(self) -> str:
         secret = self.secret.reveal()
-        digits = _to_base32(self.mailbox_id + secret + _check(self.mailbox_id, secret))
+        digits = _to_base32(self.mailbox_id + secret + _check(self.mailbox_id, secret, self.purpose))
         return "-".join(digits[start : start + _GROUP] for start in range(0, _DIGITS, _GROUP))
 
 
@@ -71,13 +80,16 @@ def parse_code(text: str) -> PairingCode:
     url, separator, digits = text.rpartition("#")
     raw = _from_base32(_ungrouped(digits))
     mailbox_id, secret = raw[:MAILBOX_ID], raw[MAILBOX_ID : MAILBOX_ID + PAIRING_SECRET]
-    if not equal(raw[MAILBOX_ID + PAIRING_SECRET :], _check(mailbox_id, secret)):
-        raise BadCode("the pairing code was mistyped: its check digits do not fit")
-    return PairingCode(url if separator else None, mailbox_id, Secret(secret))
+    for purpose in Purpose:
+        if equal(raw[MAILBOX_ID + PAIRING_SECRET :], _check(mailbox_id, secret, purpose)):
+            return PairingCode(url if separator else None, mailbox_id, Secret(secret), purpose)
+    raise BadCode("the code was mistyped: its check digits do not fit")
 
 
-def _check(mailbox_id: bytes, secret: bytes) -> bytes:
-    return blake2b(Label.CODE_CHECK, mailbox_id, secret)[:_CHECK]
+def _check(mailbox_id: bytes, secret: bytes, purpose: Purpose) -> bytes:
+    # Other check digits, so that `join` can tell an invitation, and `accept` a pairing, before the network is used.
+    mark = b"" if purpose is Purpose.PAIRING else bytes([purpose])
+    return blake2b(Label.CODE_CHECK, mailbox_id, secret, mark)[:_CHECK]
 
 
 def _canonical_url(url: str) -> str:

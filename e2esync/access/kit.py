@@ -13,6 +13,7 @@ from typing import Final
 from e2esync.access.words import entropy_to_words, words_to_entropy
 from e2esync.crypto import Entropy, Label, Secret, SigningKey, blake2b
 from e2esync.crypto.sealing import SealingKey
+from e2esync.epoch.record import KitHalf, sign_kit_proof
 from e2esync.errors import BadCode
 from e2esync.limits import KIT_SEED, VERIFY_KEY
 
@@ -58,6 +59,12 @@ class RecoveryKit:
         seed = self.seed.reveal()
         first = blake2b(Label.KIT_SEALING, _u32(number), b"\0", key=seed, size=64)
         return SealingKey.from_secret(first + blake2b(Label.KIT_SEALING, _u32(number), b"\1", key=seed))
+
+
+    def half(self, number: int) -> KitHalf:
+        """The public halves of recovery key `number`, with the proof that this kit made them (SPEC 12.4)."""
+        signing, seal_key = self.signing_key(number), self.sealing_key(number).public
+        return KitHalf(signing.verify_key, seal_key, sign_kit_proof(signing, seal_key))
 
 
 def _u32(number: int) -> bytes:

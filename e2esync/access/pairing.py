@@ -1,9 +1,11 @@
-"""The pairing conversation (SPEC 12.2): two machines that carry keys one way and trust the other way.
+"""Pairing and invitation (SPEC 12.2, 12.3): two machines that carry keys one way and trust the other way.
 
     N (Joiner)  --0 commitment-->  A (Sponsor)        N's keys and nonce are fixed before A's nonce is known
-    N           <--1 offer------   A                  the set, and the record A stands at
+    N           <--1 offer------   A                  the set, and the record A stands at; who invites
     N           --2 keys------->   A                  N shows three words, A's owner types them
     N           <--3 landing----   A                  the record that adds N, and A's head
+
+The code says which of the two it is. An invitation has one step more: N's owner decides on the offer.
 
 Invariants: sans-I/O, so the caller moves `Outgoing` messages through the mailbox and ends an attempt after five
 minutes. A code is good for one attempt: after the first failure, of whatever kind, every call raises PairingAborted.
@@ -18,12 +20,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from e2esync import wire
-from e2esync.access.code import PairingCode
+from e2esync.access.code import PairingCode, Purpose
 from e2esync.access.messages import (
+    Guest,
     Keys,
     Offer,
-    check_device_name,
     check_keys,
+    check_name,
+    claims_of,
     commitment_of,
     decode_commitment,
     decode_keys,
@@ -41,7 +45,8 @@ from e2esync.errors import E2esyncError, LocalProtocolError, PairingAborted
 from e2esync.limits import NONCE, PAIRING_NONCE, SPEC_VERSION
 
 __all__ = [
-    "Add", "AskWords", "Event", "Joined", "Joiner", "Offer", "Outgoing", "ShowWords", "Sponsor", "State",
+    "Add", "AskWords", "Event", "Guest", "Invited", "Joined", "Joiner", "Offer", "Outgoing", "ShowWords", "Sponsor",
+    "State",
 ]
 
 
@@ -61,10 +66,18 @@ class ShowWords:
 
 
 @dataclass(frozen=True, slots=True)
+class Invited:
+    """Joiner: ask the owner whether to accept this offer, then call `accept` or `decline`."""
+
+    offer: Offer
+
+
+@dataclass(frozen=True, slots=True)
 class AskWords:
-    """Sponsor: ask the owner for the words that the device of this name shows."""
+    """Sponsor: ask the owner for the words that the device of this name shows; `person` is a guest's name."""
 
     device_name: str
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,7 @@ class Add:
     seal_key: bytes = field(repr=False)
     possession: bytes = field(repr=False)
     device_name: str
+    guest: Guest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +110,7 @@ class Joined:
     index: int
 
 
-Event = Outgoing | ShowWords | AskWords | Joined
+Event = Outgoing | ShowWords | AskWords | Invited | Joined
 
 
 class State(Enum):
@@ -107,6 +121,7 @@ class State(Enum):
     AWAIT_1 = 1
     AWAIT_2 = 2
     AWAIT_3 = 3
+    DECIDE = "the invitation is to be accepted or declined"
     CONFIRM = "the words are to be confirmed"
     OPENING = "the record that adds the newcomer is to be opened"
     DONE = "over"
@@ -170,22 +185,34 @@ class _Machine:
         self._bodies.append(body)
         return body
 
-    def _agree(self) -> None:
-        self._words = transcript_words(transcript_of(self._bodies))
+    def _agree(self, nonce: bytes) -> None:
+        """The transcript is complete: `nonce` is the newcomer's."""
+        self._words = transcript_words(transcript_of(self._bodies[0], self._bodies[1], nonce))
 
 
 class Joiner(_Machine):
-    """The new device, N. `start`, then `receive` messages 1 and 3; the second one gives `Joined`."""
+    """The new device, N. `start`, then `receive` messages 1 and 3; the second one gives `Joined`.
+
+    With an invitation's code the first one gives `Invited`, and `accept` or `decline` goes on.
+    """
 
     def __init__(
         self, code: PairingCode, signing_key: SigningKey, sealing_key: SealingKey, device_name: str, entropy: Entropy,
+        guest: Guest | None = None,
     ) -> None:
-        """`device_name` is NFC text of 1 to 64 bytes; anything else is PairingAborted before a message is sent."""
+        """Names are NFC text of 1 to 64 bytes; anything else is PairingAborted before a message is sent.
+
+        A code of an invitation needs a `guest`. Raises LocalProtocolError if the two do not fit.
+        """
         super().__init__(code, entropy)
-        check_device_name(device_name)
+        if (guest is not None) != (code.purpose is Purpose.INVITATION):
+            raise LocalProtocolError("a guest joins by an invitation, a device of one's own by a pairing")
+        check_name(device_name)
+        if guest is not None:
+            check_name(guest.name, "a person's")
         self._signing_key = signing_key
         self._sealing_key = sealing_key
-        self._name = device_name
+        self._claims = claims_of(signing_key.verify_key, sealing_key.public, device_name, guest)
         self._nonce = b""
         self._offer: Offer | None = None
 
@@ -194,7 +221,7 @@ class Joiner(_Machine):
         with self._attempt():
             self._require(State.NEW, "start")
             self._nonce = self._entropy.draw("pairing nonce", PAIRING_NONCE)
-            commitment = commitment_of(self._nonce, self._signing_key.verify_key, self._sealing_key.public)
+            commitment = commitment_of(self._nonce, self._claims)
             self.state = State.AWAIT_1
             return [self._send(0, [SPEC_VERSION, commitment])]
 
@@ -204,13 +231,32 @@ class Joiner(_Machine):
             body = self._open(n, data)
             return self._offered(body) if self._offer is None else self._landed(body, self._offer)
 
+    def accept(self) -> list[Event]:
+        """The owner accepts the invitation: message 2, and the words to show."""
+        with self._attempt():
+            self._require(State.DECIDE, "accept")
+            assert self._offer is not None
+            return self._reveal(self._offer)
+
+    def decline(self) -> list[Event]:
+        """The owner does not accept: message 2 says so, and the attempt is over."""
+        with self._attempt():
+            self._require(State.DECIDE, "decline")
+            self.state = State.FAILED
+            return [self._send(2, [0])]
+
     def _offered(self, body: bytes) -> list[Event]:
-        offer = decode_offer(body)
-        key, sealing = self._signing_key, self._sealing_key.public
-        possession = possession_for(offer, key, sealing)
-        reply = self._send(2, [self._nonce, key.verify_key, sealing, possession, self._name])
-        self._agree()
+        offer = decode_offer(body, self._code.purpose)
         self._offer = offer
+        if self._code.purpose is Purpose.INVITATION:
+            self.state = State.DECIDE
+            return [Invited(offer)]
+        return self._reveal(offer)
+
+    def _reveal(self, offer: Offer) -> list[Event]:
+        possession = possession_for(offer, self._signing_key, self._sealing_key.public)
+        reply = self._send(2, [self._nonce, self._claims, possession])
+        self._agree(self._nonce)
         self.state = State.AWAIT_3
         return [reply, ShowWords(self.words)]
 
@@ -228,6 +274,8 @@ class Sponsor(_Machine):
 
     def __init__(self, code: PairingCode, offer: Offer, entropy: Entropy) -> None:
         super().__init__(code, entropy)
+        if (offer.inviter is not None) != (code.purpose is Purpose.INVITATION):
+            raise LocalProtocolError("an invitation says who invites, a pairing does not")
         self._offer = offer
         self._commitment: bytes | None = None
         self._keys: Keys | None = None
@@ -253,7 +301,7 @@ class Sponsor(_Machine):
             if not equal(typed.encode(errors="replace"), " ".join(self.words).encode()):
                 raise PairingAborted(
                     "the words are not the ones that the new device shows",
-                    "if they were typed as shown, somebody else used this code; start again with a new `e2esync pair`",
+                    "if they were typed as shown, somebody else used this code; start again with a new code",
                 )
             return self._confirmed()
 
@@ -273,23 +321,21 @@ class Sponsor(_Machine):
     def _committed(self, body: bytes) -> list[Event]:
         self._commitment = decode_commitment(body)
         nonce = self._entropy.draw("pairing nonce", PAIRING_NONCE)
-        offer = self._offer
         self.state = State.AWAIT_2
-        return [self._send(1, [
-            nonce, offer.set_id, offer.person, offer.role, offer.relay_key, offer.record_hash, offer.epoch,
-        ])]
+        return [self._send(1, [nonce, *self._offer.value()])]
 
     def _revealed(self, body: bytes, commitment: bytes) -> list[Event]:
-        keys = decode_keys(body)
+        keys = decode_keys(body, self._code.purpose)
         check_keys(keys, self._offer, commitment)
         self._keys = keys
-        self._agree()
+        self._agree(keys.nonce)
         self.state = State.CONFIRM
-        return [AskWords(keys.device_name)]
+        return [AskWords(keys.device_name, keys.guest.name if keys.guest else "")]
 
     def _confirmed(self) -> Add:
         keys = self._keys
         assert keys is not None
         self.state = State.OPENING
         offer = self._offer
-        return Add(offer.person, offer.role, keys.verify_key, keys.seal_key, keys.possession, keys.device_name)
+        return Add(offer.person, offer.role, keys.verify_key, keys.seal_key, keys.possession, keys.device_name,
+                   keys.guest)

@@ -23,7 +23,7 @@ from e2esync.wire import Value, decode, encode
 
 @dataclass(frozen=True, slots=True)
 class AskRemove:
-    """Remove a device of my person. The relay refuses that device from now on (SPEC 13.4 step 2)."""
+    """Remove a device of my person, or its kit. The relay refuses that device from now on (SPEC 13.4 step 2)."""
 
     epoch: int
     member: int
@@ -74,7 +74,7 @@ def sign_announcement(
     requests: tuple[Request, ...] = (),
 ) -> Announcement:
     """A signed announcement. `revision` is higher than that of every one that this member made before."""
-    body = encode([member, number, revision, seal_key, version, [_request_value(request) for request in requests]])
+    body = encode([member, number, revision, seal_key, version, [request_value(request) for request in requests]])
     return parse_announcement(encode([body, signing_key.sign(Label.SIGN_ANNOUNCEMENT, set_id, body)]))
 
 
@@ -90,7 +90,7 @@ def parse_announcement(raw: bytes) -> Announcement:
         revision=shape.integer(fields[2], "an announcement's revision"),
         seal_key=shape.octets(fields[3], SEAL_PUBLIC, "an announced sealing key"),
         version=shape.integer(fields[4], "an announced version", 1),
-        requests=tuple(_parse_request(value) for value in shape.items(fields[5], REQUESTS_MAX, "the requests")),
+        requests=tuple(parse_request(value) for value in shape.items(fields[5], REQUESTS_MAX, "the requests")),
         body=body, signature=signature, raw=raw,
     )
 
@@ -155,7 +155,7 @@ def check_supersedes(announcement: Announcement, previous: Announcement) -> None
 def requested_changes(chain: Chain, announcement: Announcement) -> tuple[Change, ...]:
     """The changes that a checked announcement asks for and may ask for, in its order.
 
-    A member asks for devices of its own person only, and for no role above its own.
+    A member asks for members of its own person only, for no role above its own, and never to remove the root.
     """
     member = chain.members.get(announcement.member)
     if member is None:
@@ -209,10 +209,11 @@ def with_requests(
 
 def _same_person(chain: Chain, index: int, member: Member) -> bool:
     other = chain.members.get(index)
-    return other is not None and other.is_device and other.person == member.person
+    return other is not None and other.role is not Role.ROOT and other.person == member.person
 
 
-def _request_value(request: Request) -> list[Value]:
+def request_value(request: Request) -> list[Value]:
+    """The array of a request."""
     match request:
         case AskRemove(epoch, member):
             return [1, epoch, member]
@@ -227,7 +228,8 @@ def _request_value(request: Request) -> list[Value]:
 _LENGTHS: Final = {1: 3, 2: 7, 3: 2, 4: 2}
 
 
-def _parse_request(value: Value) -> Request:
+def parse_request(value: Value) -> Request:
+    """A request from its array. Raises NonCanonical."""
     kind = value[0] if type(value) is list and value else None
     if type(kind) is not int or kind not in _LENGTHS:
         raise NonCanonical("a request is of no known kind")

@@ -13,7 +13,7 @@ from typing import Final
 
 from e2esync.crypto import Label, SigningKey, blake2b, verify
 from e2esync.epoch import shape
-from e2esync.epoch.roles import Role
+from e2esync.epoch.roles import KITS, Role
 from e2esync.errors import AuthFailed, ChainInvalid, NonCanonical
 from e2esync.limits import CHANGES_MAX, HASH, MEMBERS_MAX, PERSON, RECORD_MAX, SEAL_PUBLIC, SIGNATURE, SUITE, VERIFY_KEY
 from e2esync.wire import Value, decode, encode
@@ -26,6 +26,9 @@ class Flag(IntFlag):
     FORGET = 1
     NEWER_VERSION = 2
 
+
+KIT_PROOF_SET: Final = bytes(HASH)
+"""The set that a kit proof names: none, as a kit is made before the sets that it will be in."""
 
 _FLAGS_MAX: Final = int(Flag.FORGET | Flag.NEWER_VERSION)
 
@@ -63,6 +66,19 @@ class ChangeRole:
 
     member: int
     role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class KitHalf:
+    """The public halves of one recovery key of a kit, and its proof: what a person brings into a further set."""
+
+    verify_key: bytes
+    seal_key: bytes = field(repr=False)
+    proof: bytes = field(repr=False)
+
+    def add(self, person: bytes, role: Role) -> Add:
+        """The change that makes the kit a recovery member of this person, or the root."""
+        return Add(person, role, self.verify_key, self.seal_key, self.proof)
 
 
 Change = Add | Remove | Rekey | ChangeRole
@@ -185,12 +201,32 @@ def sign_possession(signing_key: SigningKey, set_id: bytes, person: bytes, role:
 def check_possession(
     set_id: bytes, person: bytes, role: Role, verify_key: bytes, seal_key: bytes, possession: bytes,
 ) -> None:
-    """Raises ChainInvalid unless the added key itself signed its enrolment (SPEC 9.4 step 4)."""
-    message = possession_message(person, role, verify_key, seal_key)
+    """Raises ChainInvalid unless the added key itself signed its enrolment (SPEC 9.4 step 4).
+
+    For a recovery member its kit proof does as well: the kit lies in a drawer when its person joins a further set.
+    """
     try:
+        message = possession_message(person, role, verify_key, seal_key)
         verify(Label.SIGN_POSSESSION, set_id, message, possession, verify_key)
     except AuthFailed as error:
-        raise ChainInvalid("a new verify key does not prove that its holder has it") from error
+        if role not in KITS:
+            raise ChainInvalid("a new verify key does not prove that its holder has it") from error
+        check_kit_proof(verify_key, seal_key, possession)
+
+
+def sign_kit_proof(signing_key: SigningKey, seal_key: bytes) -> bytes:
+    """The 64-byte proof that the holder of a kit made this pair of keys (SPEC 12.4); it names no set and no person."""
+    message = possession_message(bytes(PERSON), Role.RECOVERY, signing_key.verify_key, seal_key)
+    return signing_key.sign(Label.SIGN_POSSESSION, KIT_PROOF_SET, message)
+
+
+def check_kit_proof(verify_key: bytes, seal_key: bytes, proof: bytes) -> None:
+    """Raises ChainInvalid unless `proof` is the kit proof of these public keys (SPEC 12.4)."""
+    message = possession_message(bytes(PERSON), Role.RECOVERY, verify_key, seal_key)
+    try:
+        verify(Label.SIGN_POSSESSION, KIT_PROOF_SET, message, proof, verify_key)
+    except AuthFailed as error:
+        raise ChainInvalid("a recovery key does not prove that its holder has it") from error
 
 
 def make_add(signing_key: SigningKey, set_id: bytes, person: bytes, role: Role, seal_key: bytes) -> Add:

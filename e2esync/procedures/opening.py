@@ -19,6 +19,7 @@ from e2esync.replica.announcing import (
     sealing_key,
     valid_announcement,
 )
+from e2esync.replica.asking import is_asking_due, mark_asked
 from e2esync.replica.core import Replica
 from e2esync.replica.entering import adopt_fold, kept_by_cut
 from e2esync.replica.opening import Opening, merged_runs, prepare
@@ -80,8 +81,8 @@ def _cut(replica: Replica, link: Link, changes: tuple[Change, ...]) -> Procedure
 
 
 def announce(replica: Replica, link: Link) -> Procedure[None]:
-    """Announce the sealing key that the open epoch calls for, once (SPEC 10.6)."""
-    if is_announced(replica):
+    """Announce the sealing key that the open epoch calls for, and what this device asks for, once (SPEC 10.6)."""
+    if is_announced(replica) and not is_asking_due(replica):
         return
     number = next_number(replica)
     own = announcement(replica, replica.signing_key, number, link.entropy)
@@ -97,6 +98,7 @@ def announce(replica: Replica, link: Link) -> Procedure[None]:
     else:
         accepted(answers[0], SlotStored)
     mark_announced(replica)
+    mark_asked(replica)
 
 
 def check_not_frozen(replica: Replica) -> None:

@@ -19,6 +19,7 @@ from e2esync.epoch.chain import Chain
 from e2esync.errors import E2esyncError
 from e2esync.limits import SPEC_VERSION
 from e2esync.log.heartbeat import Heartbeat, check_heartbeat, open_heartbeat
+from e2esync.replica.asking import requests_of
 from e2esync.replica.core import SEALING, Replica
 from e2esync.replica.port import ReplicaStore, SlotRow
 from e2esync.wire import decode, encode
@@ -43,7 +44,7 @@ def next_number(replica: Replica) -> int:
 
 def announcement(replica: Replica, signing_key: SigningKey, number: int, entropy: Entropy,
                  requests: tuple[Request, ...] = ()) -> bytes:
-    """A signed announcement of the sealing key with this number, under the next revision.
+    """A signed announcement of the sealing key with this number, under the next revision, and of all that is asked for.
 
     `signing_key` is the replica's, or the new one in an opening that replaces it.
     """
@@ -55,7 +56,7 @@ def announcement(replica: Replica, signing_key: SigningKey, number: int, entropy
         store.put("revision", encode(revision))
     return sign_announcement(
         signing_key, replica.set_id, member=replica.member, number=number, revision=revision,
-        seal_key=key.public, version=SPEC_VERSION, requests=requests,
+        seal_key=key.public, version=SPEC_VERSION, requests=(*requests, *requests_of(replica)),
     ).raw
 
 

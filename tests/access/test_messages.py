@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,18 +12,26 @@ from hypothesis import strategies as st
 
 from e2esync import wire
 from e2esync.access import messages
-from e2esync.access.code import PairingCode
-from e2esync.access.messages import Keys, Landing, Offer
+from e2esync.access.code import PairingCode, Purpose
+from e2esync.access.kit import RecoveryKit
+from e2esync.access.messages import Guest, Inviter, Keys, Landing, Offer
 from e2esync.access.words import word_list
 from e2esync.crypto import Label, Secret, SigningKey, open_sealed, verify
 from e2esync.crypto.sealing import SealingKey
+from e2esync.epoch.record import KitHalf
 from e2esync.errors import BadKey, ChainInvalid, CommitMismatch, E2esyncError, NonCanonical, PairingAborted
 from tests.helpers.entropy import FastEntropy
 
 CODE = PairingCode(None, b"mailbox!", Secret(b"secret of pairin"))
 OFFER = Offer(b"s" * 32, b"p" * 16, 2, b"r" * 32, b"h" * 32, 7)
 OFFER_BODY = [b"n" * 32, b"s" * 32, b"p" * 16, 2, b"r" * 32, b"h" * 32, 7]
-KEYS_BODY = [b"n" * 32, b"v" * 32, b"k" * 1216, b"g" * 64, "Laptop"]
+KEYS_BODY = [b"n" * 32, [b"v" * 32, b"k" * 1216, "Laptop"], b"g" * 64]
+KEYS = Keys(b"n" * 32, b"v" * 32, b"k" * 1216, b"g" * 64, "Laptop")
+INVITED_BODY = [*OFFER_BODY, b"i" * 32, "Ada", "Family"]
+INVITED = replace(OFFER, inviter=Inviter(b"i" * 32, "Ada", "Family"))
+GUEST = Guest("Bob", KitHalf(b"V" * 32, b"K" * 1216, b"G" * 64))
+GUEST_BODY = [b"n" * 32, [b"v" * 32, b"k" * 1216, "Laptop", "Bob", b"V" * 32, b"K" * 1216, b"G" * 64], b"g" * 64]
+INVITATION = Purpose.INVITATION
 LANDING_BODY = [b"R" * 32, 8, 3, b"L" * 32, 5]
 
 
@@ -58,8 +67,8 @@ class TestSealed:
 
 class TestWords:
     def test_are_33_bits_of_the_transcript(self) -> None:
-        bodies = [b"zero", b"one", b"two"]
-        transcript = messages.transcript_of(bodies)
+        bodies = [b"zero", b"one", b"nonce"]
+        transcript = messages.transcript_of(*bodies)
         assert transcript == hashlib.blake2b(
             wire.encode(bodies), digest_size=32, person=b"e2e transcript\0\0").digest()
         digest = hashlib.blake2b(transcript, digest_size=32, person=b"e2e words".ljust(16, b"\0")).digest()
@@ -67,22 +76,28 @@ class TestWords:
         expected = tuple(word_list()[bits >> shift & 2047] for shift in (22, 11, 0))
         assert messages.transcript_words(transcript) == expected
 
-    def test_every_body_counts_and_where_it_ends(self) -> None:
+    def test_every_part_counts_and_where_it_ends(self) -> None:
         variants = [[b"a", b"b", b"c"], [b"x", b"b", b"c"], [b"a", b"x", b"c"], [b"a", b"b", b"x"], [b"ab", b"", b"c"]]
-        assert len({messages.transcript_of(bodies) for bodies in variants}) == len(variants)
+        assert len({messages.transcript_of(*bodies) for bodies in variants}) == len(variants)
 
 
 class TestDecoders:
     def test_take_what_spec_writes(self) -> None:
         assert messages.decode_commitment(wire.encode([1, b"c" * 32])) == b"c" * 32
         assert messages.decode_offer(wire.encode(OFFER_BODY)) == OFFER
-        assert messages.decode_keys(wire.encode(KEYS_BODY)) == Keys(*KEYS_BODY)
+        assert messages.decode_keys(wire.encode(KEYS_BODY)) == KEYS
+        assert messages.decode_offer(wire.encode(INVITED_BODY), INVITATION) == INVITED
+        assert messages.decode_keys(wire.encode(GUEST_BODY), INVITATION) == replace(KEYS, guest=GUEST)
         assert messages.decode_landing(wire.encode(LANDING_BODY), OFFER) == Landing(*LANDING_BODY)
 
     @pytest.mark.parametrize(("decode", "body"), [
         (messages.decode_commitment, [1, b"c" * 32]),
         (messages.decode_offer, OFFER_BODY),
         (messages.decode_keys, KEYS_BODY),
+        (lambda claims: messages.decode_keys(replaced_claims(KEYS_BODY, claims)), KEYS_BODY[1]),
+        (lambda body: messages.decode_offer(body, INVITATION), INVITED_BODY),
+        (lambda body: messages.decode_keys(body, INVITATION), GUEST_BODY),
+        (lambda claims: messages.decode_keys(replaced_claims(GUEST_BODY, claims), INVITATION), GUEST_BODY[1]),
         (lambda body: messages.decode_landing(body, OFFER), LANDING_BODY),
     ])
     def test_refuse_every_other_shape(self, decode: Any, body: list[Any]) -> None:
@@ -90,6 +105,8 @@ class TestDecoders:
         for place, value in enumerate(body):
             wrong.append(without(body, place))
             others: list[Any] = [True, False, "text" if type(value) is not str else b"x", [value], {}, -1]
+            if type(value) is list:
+                others.remove([value])
             if type(value) is bytes:
                 others += [value[:-1], value + b"\0", b"", 1]
             wrong += [replaced(body, place, other) for other in others]
@@ -126,15 +143,27 @@ class TestDecoders:
                 decode(data)
 
 
+    def test_who_declines_says_so(self) -> None:
+        with pytest.raises(PairingAborted, match="declined"):
+            messages.decode_keys(messages.DECLINED, INVITATION)
+        with pytest.raises(NonCanonical):
+            messages.decode_keys(messages.DECLINED)
+
+
+def replaced_claims(body: list[Any], claims: bytes) -> bytes:
+    """An encoded body 2 with other claims."""
+    return wire.encode(replaced(body, 1, wire.decode(claims)))
+
+
 class TestDeviceName:
     @pytest.mark.parametrize("name", ["a", "Zoë's laptop", "電話", "x" * 64, "é" * 32, "👩‍💻"])
     def test_takes_any_script(self, name: str) -> None:
-        messages.check_device_name(name)
+        messages.check_name(name)
 
     @pytest.mark.parametrize("name", ["", "x" * 65, "é" * 32 + "x", "Zoe\u0308", "\u212b"])
     def test_refuses_long_empty_and_not_composed(self, name: str) -> None:
         with pytest.raises(PairingAborted) as caught:
-            messages.check_device_name(name)
+            messages.check_name(name)
         assert caught.value.hint == "choose another name"
 
 
@@ -145,10 +174,10 @@ class TestKeys:
         possession = messages.possession_for(OFFER, self.signing, self.sealing.public)
         self.keys = Keys(b"n" * 32, self.signing.verify_key, self.sealing.public, possession, "Laptop")
 
-    def check(self, offer: Offer = OFFER, **changes: bytes) -> None:
+    def check(self, offer: Offer = OFFER, **changes: Any) -> None:
         values = {name: getattr(self.keys, name) for name in Keys.__slots__} | changes
         keys = Keys(**values)
-        messages.check_keys(keys, offer, messages.commitment_of(keys.nonce, keys.verify_key, keys.seal_key))
+        messages.check_keys(keys, offer, messages.commitment_of(keys.nonce, keys.claims()))
 
     def test_possession_is_what_spec_says(self) -> None:
         statement = wire.encode([OFFER.person, OFFER.role, self.signing.verify_key, self.sealing.public])
@@ -158,15 +187,28 @@ class TestKeys:
         self.check()
 
     def test_the_commitment_covers_each_part(self) -> None:
-        committed = messages.commitment_of(self.keys.nonce, self.keys.verify_key, self.keys.seal_key)
-        expected = hashlib.blake2b(self.keys.nonce + self.keys.verify_key + self.keys.seal_key, digest_size=32,
-                                   person=b"e2e pair commit\0").digest()
+        committed = messages.commitment_of(self.keys.nonce, self.keys.claims())
+        claims = wire.encode([self.keys.verify_key, self.keys.seal_key, "Laptop"])
+        expected = hashlib.blake2b(self.keys.nonce + claims, digest_size=32, person=b"e2e pair commit\0").digest()
         assert committed == expected
         for place in range(32):
             wrong = bytearray(committed)
             wrong[place] ^= 1
             with pytest.raises(PairingAborted, match="committed"):
                 messages.check_keys(self.keys, OFFER, bytes(wrong))
+
+    def test_a_guest_is_committed_to_and_proves_its_kit(self) -> None:
+        kit = RecoveryKit(Secret(b"k" * 32)).half(3)
+        self.check(guest=Guest("Bob", kit))
+        for other in (Guest("Rob", kit), Guest("Bob", RecoveryKit(Secret(b"x" * 32)).half(3)), None):
+            keys = replace(self.keys, guest=Guest("Bob", kit))
+            committed = messages.commitment_of(keys.nonce, keys.claims())
+            with pytest.raises(PairingAborted, match="committed"):
+                messages.check_keys(replace(keys, guest=other), INVITED, committed)
+        with pytest.raises(ChainInvalid):
+            self.check(guest=Guest("Bob", replace(kit, proof=self.keys.possession)))
+        with pytest.raises(BadKey):
+            self.check(guest=Guest("Bob", replace(kit, verify_key=b"\1" + bytes(31))))
 
     @pytest.mark.parametrize("offer", [
         Offer(b"S" * 32, OFFER.person, 2, b"", b"", 0), Offer(OFFER.set_id, b"P" * 16, 2, b"", b"", 0),

@@ -9,7 +9,7 @@ import pytest
 
 from e2esync import wire
 from e2esync.access.code import PairingCode, parse_code
-from e2esync.access.messages import commitment_of, open_message, possession_for, seal_message
+from e2esync.access.messages import claims_of, commitment_of, open_message, possession_for, seal_message
 from e2esync.access.pairing import (
     Add,
     AskWords,
@@ -253,13 +253,16 @@ class TestMalice:
         pair = Pair()
         two = pair.until_words()[2]
         honest = pair.body(two)
-        for place in range(3):
+        nonce, claims, possession = honest
+        spoilt = [[bytes(32), claims, possession], *(
+            [nonce, [*claims[:place], other, *claims[place + 1:]], possession]
+            for place, other in enumerate((bytes(32), SEALING.public[::-1], "Lapdog"))
+        )]
+        for body in spoilt:
             again = Pair()
             [zero] = again.joiner.start()
             assert isinstance(zero, Outgoing)
             again.sponsor.receive(0, zero.data)
-            body = list(honest)
-            body[place] = bytes([body[place][0] ^ 1]) + body[place][1:]
             two = Outgoing(2, again.forged(2, body))
             ends(again.sponsor, lambda again=again, two=two: again.sponsor.receive(2, two.data), "committed")
 
@@ -270,13 +273,13 @@ class TestMalice:
         mallory_key, mallory_sealing = SigningKey(b"\7" * 32), SealingKey.generate(entropy)
         nonce = bytes(32)
         pair.joiner.start()
-        commitment = commitment_of(nonce, mallory_key.verify_key, mallory_sealing.public)
+        claims = claims_of(mallory_key.verify_key, mallory_sealing.public, "Laptop", None)
+        commitment = commitment_of(nonce, claims)
         [one] = pair.sponsor.receive(0, pair.forged(0, [1, commitment]))
         assert isinstance(one, Outgoing)
         pair.joiner.receive(1, one.data)
         possession = possession_for(OFFER, mallory_key, mallory_sealing.public)
-        body = [nonce, mallory_key.verify_key, mallory_sealing.public, possession, "Laptop"]
-        pair.sponsor.receive(2, pair.forged(2, body))
+        pair.sponsor.receive(2, pair.forged(2, [nonce, claims, possession]))
         assert pair.sponsor.words != pair.joiner.words
         ends(pair.sponsor, lambda: pair.sponsor.confirm(" ".join(pair.joiner.words)), "words")
 

@@ -197,8 +197,10 @@ def test_a_member_asks_for_its_own_person_only(book: Book) -> None:
         book, 4, AskRemove(4, 5), AskRemove(4, 3), AskRemove(4, 6), AskRemove(4, 9), AskAdd(4, bobs), AskAdd(4, alices),
         AskAdd(4, book.add(Role.OWNER, BOB)), AskSeal(4), AskLeave(4),
     )
-    assert requested_changes(book.chain, asked) == (Remove(5), bobs, Remove(4))
-    assert removals_asked(book.chain, [asked, announce(book)]) == {4, 5}
+    assert requested_changes(book.chain, asked) == (Remove(5), Remove(6), bobs, Remove(4))
+    assert removals_asked(book.chain, [asked, announce(book)]) == {4, 5, 6}
+    # Its person's kit, as somebody who leaves does; but never the root.
+    assert requested_changes(book.chain, announce(book, 1, AskRemove(4, 0))) == ()
     assert requested_changes(book.chain, replace(asked, member=9)) == ()
 
 

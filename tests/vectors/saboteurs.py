@@ -25,6 +25,7 @@ ENTRY, ENVELOPE, HEAD = "envelopes::parse_entry", "envelopes::read_envelope", "e
 SHORT, BEAT = "envelopes::short_head", "envelopes::open_heartbeat"
 BLOB, MANIFEST, RUN = "snapshots::open_blob", "snapshots::open_manifest", "snapshots::read_run"
 OPS, STATE, FOLD = "contactset::decode_ops", "contactset::check_state", "contactset::fold"
+SPONSOR, HOST = "access::sponsor", "access::host"
 CLIENT, RELAY, FRAME = "session::client", "session::relay", "session::decode"
 
 
@@ -86,6 +87,16 @@ def _last_entries(value: Any) -> dict[int, Any]:
 
 def _last_id(_ref: Any, items: Any, last: bytes) -> bytes:
     return bytes(items[-1][0]) if items else last
+
+
+def _any_role(set_id: bytes, person: bytes, role: Any, verify_key: bytes, seal_key: bytes, possession: bytes) -> None:
+    """Takes a kit's proof for a device too."""
+    record = import_module("e2esync.epoch.record")
+    try:
+        message = record.possession_message(person, role, verify_key, seal_key)
+        record.verify(record.Label.SIGN_POSSESSION, set_id, message, possession, verify_key)
+    except record.AuthFailed:
+        record.check_kit_proof(verify_key, seal_key, possession)
 
 
 EPOCHS = [
@@ -196,7 +207,17 @@ SESSION = [
     Saboteur("e2esync.session.kinds:_fail", "13.3", (FRAME,)),
 ]
 
-SABOTEURS = [*EPOCHS, *SHAPES, *LOG, *SNAPSHOTS, *CONTACTS, *SESSION]
+ACCESS = [
+    Saboteur("e2esync.access.messages:equal", "12.2 step 1", (SPONSOR, HOST), lambda *_: True, alone=True),
+    Saboteur("e2esync.access.messages:check_possession", "12.2", (SPONSOR,), alone=True),
+    Saboteur("e2esync.access.messages:check_kit_proof", "12.3", (HOST,), alone=True),
+    Saboteur("e2esync.access.messages:check_name", "12.2", (SPONSOR, HOST)),
+    Saboteur("e2esync.access.pairing:equal", "12.2 step 2", (SPONSOR, HOST), lambda *_: True, alone=True),
+    Saboteur("e2esync.epoch.record:check_kit_proof", "12.4", ("access::check_kit_proof", VERIFY)),
+    Saboteur("e2esync.epoch.record:check_possession", "9.4 step 4", (VERIFY,), _any_role),
+]
+
+SABOTEURS = [*EPOCHS, *SHAPES, *LOG, *SNAPSHOTS, *CONTACTS, *SESSION, *ACCESS]
 
 
 @contextmanager

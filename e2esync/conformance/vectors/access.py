@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from e2esync.access.code import PairingCode, parse_code
+from e2esync.access.code import PairingCode, Purpose, parse_code
 from e2esync.access.fingerprint import device_fingerprint, state_phrase
 from e2esync.access.kit import RecoveryKit
 from e2esync.access.words import entropy_to_words, words_to_entropy
@@ -20,6 +20,7 @@ _FLAGS: Final = {
     "moved": "an authentic message in another place",
     "altered": "one bit changed",
     "shape": "an authentic message whose body is not the one that its number calls for",
+    "declined": "the person who was invited said no",
     "bait": "keys other than the ones committed to, or not proved: what somebody in the middle would try",
 }
 _BIP39_WORDS: Final = (
@@ -31,28 +32,32 @@ _URL: Final = "wss://relay.example"
 
 def layer() -> Layer:
     """All cases of `access.json`."""
-    from e2esync.conformance.vectors import pairing
+    from e2esync.conformance.vectors import invitations, pairing
 
-    cases = Layer("access", "12", _OPERATIONS | pairing.OPERATIONS, _FLAGS)
+    cases = Layer("access", "12", {**_OPERATIONS, **pairing.OPERATIONS, **invitations.OPERATIONS}, _FLAGS)
     _codes(cases)
     _mistyped_codes(cases)
     _words(cases)
     _kits(cases)
     _fingerprints(cases)
     pairing.add_cases(cases)
+    invitations.add_cases(cases)
     return cases
 
 
 def _code_text(inputs: Inputs, entropy: NamedEntropy) -> Outcome:
-    code = PairingCode.generate(inputs["relay_url"]["text"] if "relay_url" in inputs else None, entropy)
-    check = blake2b(Label.CODE_CHECK, code.mailbox_id, code.secret.reveal())[:2]
+    url = inputs["relay_url"]["text"] if "relay_url" in inputs else None
+    code = PairingCode.generate(url, entropy, Purpose[inputs.get("purpose", "PAIRING")])
+    mark = bytes([code.purpose]) if code.purpose else b""
+    check = blake2b(Label.CODE_CHECK, code.mailbox_id, code.secret.reveal(), mark)[:2]
     return Outcome({"code": text(code.text())}, {"check": check.hex()})
 
 
 def _parse_code(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
     code = parse_code(inputs["code"]["text"])
     url = {} if code.relay_url is None else {"relay_url": text(code.relay_url)}
-    return Outcome({**url, "mailbox_id": code.mailbox_id.hex(), "secret": code.secret.reveal().hex()})
+    return Outcome({**url, "mailbox_id": code.mailbox_id.hex(), "secret": code.secret.reveal().hex(),
+                    "purpose": code.purpose.name})
 
 
 def _entropy_to_words(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
@@ -97,6 +102,8 @@ def _codes(cases: Layer) -> None:
     cases.valid("code_text", "longest", "12.1", "120 characters", {"relay_url": text("wss://" + "r" * 57 + ".example")})
     cases.invalid("code_text", "too-long", "12.1", "121 characters",
                   {"relay_url": text("wss://" + "r" * 58 + ".example")}, BadCode)
+    invited = cases.valid("code_text", "invitation", "12.1", "other check digits", {"purpose": "INVITATION"})["code"]
+    cases.valid("parse_code", "invitation", "12.1", "the check digits say what it is for", {"code": invited})
     cases.valid("parse_code", "upper", "12.1", "as it was written", {"code": text(plain)})
     cases.valid("parse_code", "lower", "12.1", "in lower case", {"code": text(plain.lower())})
     confusable = PairingCode(None, bytes(8), Secret(bytes(8) + b"\x08\x42\x10\x84\x21\x08\x42\x10")).text()

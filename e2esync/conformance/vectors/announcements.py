@@ -103,6 +103,8 @@ def add_cases(cases: Layer) -> None:
          at.announce(2, seal_key=party("stranger").sealing.public).raw, held.raw),
         ("same-bytes", "a retry", plain.raw, plain.raw),
         ("requests", "those for others' devices, for a higher role or for a stranger have no effect", asking.raw, b""),
+        ("own-kit", "who leaves takes its kit along", at.announce(5, AskRemove(1, 6), AskLeave(1)).raw, b""),
+        ("root", "a request to remove the root has no effect", at.announce(2, AskRemove(1, 0)).raw, b""),
     ):
         cases.valid("check_announcement", name, "10.6", comment, _inputs(raw, before))
     _refusals(cases, held)

@@ -13,11 +13,13 @@ from e2esync.epoch.chain import Chain, preferred, verify_chain
 from e2esync.epoch.record import (
     ChangeRole,
     Flag,
+    KitHalf,
     Record,
     Rekey,
     Remove,
     make_add,
     make_rekey,
+    sign_kit_proof,
     sign_possession,
 )
 from e2esync.epoch.roles import Role
@@ -205,6 +207,7 @@ def _key_reuse(cases: Layer) -> None:
          replace(_rekey(1, party("watch")), possession=watch.possession), ChainInvalid),
     ):
         _refuse(cases, 4, "key-reuse", name, comment, at.record(1, (change,)), error)
+    _kit_proofs(cases)
     used = at.record(1, (Remove(5), at.add(Role.READER, "bob", BOB)))
     _refuse(cases, 4, "key-reuse", "key-of-removed", "the verify key of a member just removed", used, ChainInvalid)
     for name, comment, public in (
@@ -221,6 +224,27 @@ def _key_reuse(cases: Layer) -> None:
     _refuse(cases, 4, "key-reuse", "verify-key-of-small-order", "a verify key of small order", bad, BadKey)
     bad = at.record(1, (replace(_rekey(1, party("watch")), verify_key=_SMALL_ORDER),))
     _refuse(cases, 4, "key-reuse", "rekey-to-small-order", "a rekey to a key of small order", bad, BadKey)
+
+
+def _kit_proofs(cases: Layer) -> None:
+    """A kit's proof stands in for the possession of a recovery member, and of nobody else (SPEC 9.3, 12.4)."""
+    at, new = world(), party("further kit")
+    half = KitHalf(new.signing.verify_key, new.sealing.public, sign_kit_proof(new.signing, new.sealing.public))
+    for name, comment, record in (
+        ("kit-proof", "a recovery member by the proof of its kit", at.record(1, (half.add(BOB, Role.RECOVERY),))),
+        ("kit-proof-of-root", "the root hands over to a kit that is not at hand",
+         at.record(0, (half.add(ALICE, Role.ROOT), Remove(0)))),
+    ):
+        cases.valid("verify", name, "9.4 step 4", comment, _inputs(record))
+    other = party("stranger").sealing.public
+    for name, comment, change in (
+        ("kit-proof-of-a-device", "a device by the proof of a kit", half.add(BOB, Role.WRITER)),
+        ("kit-proof-of-another", "signed by another key",
+         replace(half, proof=sign_kit_proof(party("stranger").signing, half.seal_key)).add(BOB, Role.RECOVERY)),
+        ("kit-proof-for-another-sealing-key", "signed with another sealing key",
+         replace(half, seal_key=other).add(BOB, Role.RECOVERY)),
+    ):
+        _refuse(cases, 4, "key-reuse", name, comment, at.record(1, (change,)), ChainInvalid)
 
 
 def _lock_out(cases: Layer) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 from e2esync import wire
 from e2esync.access.code import PairingCode
 from e2esync.access.messages import (
+    claims_of,
     commitment_of,
     message_key,
     open_message,
@@ -44,11 +45,11 @@ class _Parties:
         self.nonces = (entropy.draw("pairing nonce", 32), entropy.draw("pairing nonce", 32))
         offer, seal_key = _OFFER, self.sealing.public
         self.possession = possession_for(offer, self.signing, seal_key)
-        commitment = commitment_of(self.nonces[0], self.signing.verify_key, seal_key)
+        self.claims = claims_of(self.signing.verify_key, seal_key, _NAME, None)
         self.bodies: list[list[wire.Value]] = [
-            [1, commitment],
-            [self.nonces[1], offer.set_id, offer.person, offer.role, offer.relay_key, offer.record_hash, offer.epoch],
-            [self.nonces[0], self.signing.verify_key, seal_key, self.possession, _NAME],
+            [1, commitment_of(self.nonces[0], self.claims)],
+            [self.nonces[1], *offer.value()],
+            [self.nonces[0], self.claims, self.possession],
             _LANDING,
         ]
 
@@ -69,10 +70,10 @@ def _seal_message(inputs: Inputs, entropy: NamedEntropy) -> Outcome:
 
 def _transcript(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
     bodies = [bytes.fromhex(body) for body in inputs["bodies"]]
-    nonce, verify_key, seal_key, *_ = wire.decode(bodies[2])
-    transcript = transcript_of(bodies)
+    nonce, claims, _possession = wire.decode(bodies[2])
+    transcript = transcript_of(bodies[0], bodies[1], nonce)
     return Outcome(
-        {"commitment": commitment_of(nonce, verify_key, seal_key).hex(),
+        {"commitment": commitment_of(nonce, claims).hex(),
          "words": text(" ".join(transcript_words(transcript)))},
         {"transcript": transcript.hex()},
     )
@@ -82,7 +83,7 @@ def _sponsor(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
     """The sponsor is sent `messages` in turn; its nonce is that of `body_1`. Then its owner types `words`."""
     code = _code(inputs)
     body = wire.decode(bytes.fromhex(inputs["body_1"]))
-    machine = Sponsor(code, Offer(*body[1:]), _Fixed(body[0]))
+    machine = Sponsor(code, Offer(*body[1:]), FixedNonce(body[0]))
     machine.start()
     for message in inputs["messages"]:
         machine.receive(message["n"], bytes.fromhex(message["message"]))
@@ -98,7 +99,7 @@ def _joiner(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
     code = _code(inputs)
     signing = SigningKey(bytes.fromhex(inputs["signing_seed"]))
     sealing = SealingKey.from_secret(bytes.fromhex(inputs["sealing_secret"]))
-    machine = Joiner(code, signing, sealing, inputs["device_name"]["text"], _Fixed(bytes.fromhex(inputs["nonce"])))
+    machine = Joiner(code, signing, sealing, inputs["device_name"]["text"], FixedNonce(bytes.fromhex(inputs["nonce"])))
     sent = machine.start()
     for message in inputs["messages"]:
         sent += machine.receive(message["n"], bytes.fromhex(message["message"]))
@@ -106,7 +107,7 @@ def _joiner(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
     return Outcome({"bodies_sent": bodies, "words": text(" ".join(machine.words))})
 
 
-class _Fixed(NamedEntropy):
+class FixedNonce(NamedEntropy):
     """Gives the pairing nonce that a case states; seals under nonces that no output shows."""
 
     def __init__(self, nonce: bytes) -> None:
@@ -188,11 +189,13 @@ def _sponsors(cases: Layer, parties: _Parties, words: str) -> None:
 
 
 def _baits(cases: Layer, parties: _Parties, good: Inputs) -> None:
-    nonce, verify_key, seal_key, possession, name = parties.bodies[2]
+    nonce, (verify_key, seal_key, name), possession = parties.bodies[2]
     offer, other = _OFFER, parties.other
     elsewhere = possession_for(replace(offer, set_id=b"\x5f" * 32), parties.signing, seal_key)
     promoted = possession_for(replace(offer, role=3), parties.signing, seal_key)
     theirs = possession_for(offer, other, seal_key)
+    other_seal = SealingKey.generate(NamedEntropy("access::pairing::bait")).public
+    for_other_seal = possession_for(offer, parties.signing, other_seal)
     small = bytes(32) + seal_key[32:]
     for_small = possession_for(offer, parties.signing, small)
 
@@ -200,37 +203,40 @@ def _baits(cases: Layer, parties: _Parties, good: Inputs) -> None:
         name: str, step: str, comment: str, flag: str, body: list[wire.Value],
         committed: list[wire.Value] | None = None,
     ) -> None:
-        commitment = commitment_of(*(committed or [nonce, verify_key, seal_key]))
         # The words are the ones that these very messages give: only the check that is meant may refuse.
-        zero = [1, commitment]
-        said = transcript_words(transcript_of([wire.encode(each) for each in (zero, parties.bodies[1], body)]))
+        zero = [1, commitment_of(nonce, committed or parties.claims)]
+        said = transcript_words(transcript_of(wire.encode(zero), wire.encode(parties.bodies[1]), body[0]))
         inputs = good | {"messages": [_message(parties, 0, zero), _message(parties, 2, body)], "words": _typed(said)}
         cases.invalid("sponsor", name, step, comment, inputs, PairingAborted, flags=(flag,))
 
     step = "12.2 step 1"
     refuse("other-nonce", step, "not the nonce committed to", "bait",
-           [bytes(32), verify_key, seal_key, possession, name])
+           [bytes(32), parties.claims, possession])
     refuse("other-verify-key", step, "not the verify key committed to", "bait",
-           [nonce, other.verify_key, seal_key, theirs, name])
+           [nonce, [other.verify_key, seal_key, name], theirs])
     refuse("other-sealing-key", step, "not the sealing key committed to", "bait",
-           [nonce, verify_key, flipped(seal_key, 0), possession, name])
+           [nonce, [verify_key, other_seal, name], for_other_seal])
+    refuse("other-name", step, "not the device name committed to", "bait",
+           [nonce, [verify_key, seal_key, "Laptop"], possession])
     flip = possession[:-1] + bytes([possession[-1] ^ 1])
-    refuse("possession-altered", "9.3", "a bit of the possession", "bait", [nonce, verify_key, seal_key, flip, name])
+    refuse("possession-altered", "9.3", "a bit of the possession", "bait", [nonce, parties.claims, flip])
     refuse("possession-of-another", "9.3", "possession signed by another key", "bait",
-           [nonce, verify_key, seal_key, theirs, name])
-    refuse("possession-elsewhere", "9.3", "possession for another set", "bait",
-           [nonce, verify_key, seal_key, elsewhere, name])
-    refuse("possession-of-more", "9.3", "possession for a higher role", "bait",
-           [nonce, verify_key, seal_key, promoted, name])
+           [nonce, parties.claims, theirs])
+    refuse("possession-elsewhere", "9.3", "possession for another set", "bait", [nonce, parties.claims, elsewhere])
+    refuse("possession-of-more", "9.3", "possession for a higher role", "bait", [nonce, parties.claims, promoted])
     refuse("small-order-key", "5.5", "a sealing key of small order", "bait",
-           [nonce, verify_key, small, for_small, name], [nonce, verify_key, small])
-    refuse("name-too-long", "12.2", "a device name of 65 bytes", "shape",
-           [nonce, verify_key, seal_key, possession, "x" * (DEVICE_NAME_MAX + 1)])
-    refuse("no-name", "12.2", "an empty device name", "shape", [nonce, verify_key, seal_key, possession, ""])
-    refuse("name-not-composed", "12.2", "a device name that is not in NFC", "shape",
-           [nonce, verify_key, seal_key, possession, "Zoe\u0308"])
-    refuse("name-in-bytes", "12.2", "a device name in bytes", "shape",
-           [nonce, verify_key, seal_key, possession, b"Laptop"])
+           [nonce, [verify_key, small, name], for_small], [verify_key, small, name])
+    refuse("one-claim-more", "12.2", "the claims of a guest", "shape", [nonce, [*parties.claims, "Zoë"], possession],
+           [*parties.claims, "Zoë"])
+    refuse("claims-in-place", "12.2", "claims that are no array", "shape",
+           [nonce, wire.encode(parties.claims), possession])
+    for case, comment, wrong in (
+        ("name-too-long", "a device name of 65 bytes", "x" * (DEVICE_NAME_MAX + 1)),
+        ("no-name", "an empty device name", ""), ("name-not-composed", "a device name that is not in NFC", "Zoe\u0308"),
+        ("name-in-bytes", "a device name in bytes", b"Laptop"),
+    ):
+        claims = [verify_key, seal_key, wrong]
+        refuse(case, "12.2", comment, "shape", [nonce, claims, possession], claims)
 
 
 def _joiners(cases: Layer, parties: _Parties) -> None:
