@@ -33,6 +33,7 @@
          ├─ NoProfile  ProfileExists  ProfileLocked  WrongPassphrase
          ├─ ProfileDamaged  ProfileBusy  DiskFull
          ├─ DeviceRemoved        this device is no longer a member
+         ├─ ReadOnly             this person may only read the book
          ├─ NotFound             no such contact, or device
          └─ Ambiguous            more than one
 
@@ -258,6 +259,12 @@ class DiskFull(ProfileError):
 
 class DeviceRemoved(ProfileError):
     """This device is no longer a member of the set."""
+
+
+class ReadOnly(ProfileError):
+    """This person may read the book and not change it. Nothing was changed."""
+
+    default_hint = "ask one of the book's owners to invite you as a writer"
 
 
 class NotFound(ProfileError):

@@ -108,6 +108,9 @@ class Joined:
     head_seq: int
     log_hash: bytes
     index: int
+    guest: Guest | None = None
+    inviter_key: bytes = b""
+    """Of an invitation: what this person brought along, and the verify key of the device that invites."""
 
 
 Event = Outgoing | ShowWords | AskWords | Invited | Joined
@@ -213,6 +216,7 @@ class Joiner(_Machine):
         self._signing_key = signing_key
         self._sealing_key = sealing_key
         self._claims = claims_of(signing_key.verify_key, sealing_key.public, device_name, guest)
+        self._guest = guest
         self._nonce = b""
         self._offer: Offer | None = None
 
@@ -266,6 +270,7 @@ class Joiner(_Machine):
         return [Joined(
             offer.set_id, offer.person, offer.role, offer.relay_key, offer.record_hash, offer.epoch,
             landing.record_hash, landing.epoch, landing.head_seq, landing.log_hash, landing.index,
+            self._guest, offer.inviter.verify_key if offer.inviter else b"",
         )]
 
 

@@ -7,20 +7,32 @@ from e2esync.crypto import SigningKey
 from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.boxes import open_own_box
 from e2esync.epoch.chain import Chain, verify_chain
-from e2esync.epoch.record import parse_record
+from e2esync.epoch.record import Add, Flag, KitHalf, Remove, parse_record
+from e2esync.epoch.roles import Role
 from e2esync.errors import E2esyncError, PairingAborted
 from e2esync.log.envelope import next_log_hash
 from e2esync.procedures.reading import adopt_whole, read_records
-from e2esync.procedures.steps import Link, Procedure, ask
+from e2esync.procedures.steps import Link, Procedure, ask, upload_blobs
 from e2esync.replica.core import Replica
 from e2esync.replica.founding import Founding, join
+from e2esync.replica.opening import prepare
 from e2esync.replica.port import ReplicaStore
-from e2esync.session.messages import BoxAnswer, Create, Created, LogPart, Read, ReadBox
+from e2esync.session.messages import BoxAnswer, Create, Created, LogPart, Open, Opened, Read, ReadBox
 
 
 def create(founding: Founding) -> Procedure[None]:
     """Register a new set with the relay, as a visitor."""
     yield from ask(Create(founding.record.raw, founding.box_list, founding.boxes, ()), Created)
+
+
+def hand_over(replica: Replica, link: Link, half: KitHalf) -> Procedure[None]:
+    """Open the epoch in which a one-time root makes a kit the root and goes (SPEC 12.4). It does not enter it."""
+    changes = half.add(replica.person, Role.ROOT), Remove(replica.member)
+    opening = prepare(replica, changes, {}, {}, link.now(), link.entropy, flags=Flag.NONE)
+    yield from upload_blobs(link, opening.blobs)
+    live = tuple(name for name, _blob in opening.blobs)
+    opened = Open(opening.record.raw, opening.box_list, opening.boxes, opening.announcement, live, opening.dead)
+    yield from ask(opened, Opened)
 
 
 def arrive(store: ReplicaStore, link: Link, joined: Joined, signing: SigningKey, sealing: SealingKey,
@@ -31,7 +43,7 @@ def arrive(store: ReplicaStore, link: Link, joined: Joined, signing: SigningKey,
     """
     raws = yield from read_records(0)
     chain = _told_chain(joined, raws, signing.verify_key)
-    yield from _check_told_head(joined)
+    yield from _check_told_head(joined, chain, raws)
     box = yield from ask(ReadBox(chain.epoch), BoxAnswer)
     secret = open_own_box(chain.head, joined.set_id, joined.index, box.box_list, box.box, sealing)
     with store.transaction():
@@ -51,14 +63,34 @@ def _told_chain(joined: Joined, raws: tuple[bytes, ...], verify_key: bytes) -> C
     for epoch, record_hash in told.items():
         if epoch >= len(hashes) or hashes[epoch] != record_hash:
             raise PairingAborted("the relay serves another chain than the device that added this one sees")
+    _check_guest(joined, raws[joined.epoch], chain)
     member = chain.members.get(joined.index)
     if member is None or member.verify_key != verify_key:
         raise PairingAborted("the relay's chain does not list this device")
     return chain
 
 
-def _check_told_head(joined: Joined) -> Procedure[None]:
+def _check_guest(joined: Joined, raw: bytes, chain: Chain) -> None:
+    """SPEC 12.3 step 3: the record brings a guest's kit in with the device; the inviter was heard of by this chain."""
+    guest = joined.guest
+    if guest is None:
+        return
+    adds = {change.verify_key: change for change in parse_record(raw).changes if isinstance(change, Add)}
+    kit = adds.get(guest.kit.verify_key)
+    if kit is None or (kit.person, kit.role) != (joined.person, Role.RECOVERY):
+        raise PairingAborted("the record that adds this device does not bring in its person's recovery kit")
+    if joined.inviter_key not in chain.used_keys:
+        raise PairingAborted("whoever invites is nobody of this book")
+
+
+def _check_told_head(joined: Joined, chain: Chain, raws: tuple[bytes, ...]) -> Procedure[None]:
     """SPEC 12.2 step 3: the log that the relay serves holds the head that the sponsor told of."""
+    if chain.epoch > joined.epoch:
+        # That log was closed since. It was closed there or later, unless what removed members wrote was left out.
+        closing = parse_record(raws[joined.epoch + 1])
+        if closing.closes_seq < joined.head_seq and not closing.removes:
+            raise PairingAborted("the relay's chain leaves out what the device that added this one has seen")
+        return
     log_hash, seq = joined.record_hash, 0
     while seq < joined.head_seq:
         part = yield from ask(Read(joined.epoch, seq + 1), LogPart)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from e2esync.crypto import Entropy, Secret, SigningKey
 from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.boxes import epoch_commit, list_hash, seal_boxes
 from e2esync.epoch.chain import Chain
-from e2esync.epoch.record import Record, make_add, set_id_of, sign_record
+from e2esync.epoch.record import Add, Record, make_add, parse_record, set_id_of, sign_record
 from e2esync.epoch.roles import Role
+from e2esync.errors import NotFound
 from e2esync.limits import KEY, PERSON
 from e2esync.replica.core import EPOCH, SEALING, Replica, begin
+from e2esync.replica.home import Landing, Seat
 from e2esync.replica.port import ReplicaStore
 
 ROOT, FIRST_DEVICE = 0, 1
@@ -52,6 +55,23 @@ def found(store: ReplicaStore, root_signing: SigningKey, root_sealing: SealingKe
         store.keep_secret(EPOCH, 0, secret)
         begin(store, set_id, FIRST_DEVICE, person, signing, Chain.begin(record, set_id), [record.raw])
     return Founding(set_id, record, box_list, tuple(boxes))
+
+
+def seat_of(replica: Replica, verify_key: bytes) -> Seat:
+    """The seat of the member that the chain added under this key, with what it must find when it arrives (SPEC 12.2).
+
+    Raises NotFound unless the chain holds an add of that key.
+    """
+    records = [parse_record(raw) for raw in replica.store.records()]
+    for before, record in pairwise(records):
+        for change in record.changes:
+            if isinstance(change, Add) and change.verify_key == verify_key:
+                (member,) = (m.index for m in replica.chain.all_members.values() if m.verify_key == verify_key)
+                at = replica.position
+                # Of a closed log the record that closed it says enough.
+                head = (at.seq, at.log_hash) if at.epoch == record.epoch else (0, record.hash)
+                return Seat(member, Landing(before.epoch, before.hash, record.hash, record.epoch, *head))
+    raise NotFound("the chain does not name the key of that device")
 
 
 def join(store: ReplicaStore, set_id: bytes, member: int, person: bytes, signing: SigningKey, sealing: SealingKey,

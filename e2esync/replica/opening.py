@@ -69,7 +69,7 @@ def prepare(replica: Replica, changes: tuple[Change, ...], slots: Mapping[int, S
     """
     chain, position = replica.chain, replica.position
     epoch = chain.epoch + 1
-    if Remove(replica.member) in changes:
+    if Remove(replica.member) in changes and chain.members[replica.member].is_device:
         raise LocalProtocolError("a device cannot make the secret that is to shut it out", "let another remove it")
     recipients = _recipients(replica, chain.after(replica.member, changes), slots, entropy)
     secret = Secret(entropy.draw("epoch secret", KEY))

@@ -35,14 +35,32 @@ def book_name(replica: Replica) -> str:
     return name if isinstance(name, str) else ""
 
 
+def people_names(replica: Replica) -> dict[bytes, str]:
+    """The names that people chose, by person."""
+    names = {}
+    for path, value in own_registers(replica).items():
+        kind, _slash, person = path.partition("/")
+        if kind == "people" and isinstance(value, dict) and isinstance(value.get("name"), str):
+            try:
+                names[bytes.fromhex(person)] = value["name"]
+            except ValueError:
+                continue
+    return names
+
+
+def name_person(replica: Replica, person: bytes, name: str, now: int) -> None:
+    """Name a person. Raises BadCard for an empty name or one above 64 bytes."""
+    write_own(replica, {f"people/{person.hex()}": {"name": _checked(name)}}, now)
+
+
 def name_device(replica: Replica, member: int, name: str, now: int) -> None:
     """Name a device. Raises BadCard for an empty name or one above 64 bytes."""
-    _write(replica, f"devices/{member}", {"name": _checked(name)}, now)
+    write_own(replica, {f"devices/{member}": {"name": _checked(name)}}, now)
 
 
 def name_book(replica: Replica, name: str, now: int) -> None:
     """Name the book. Raises BadCard for an empty name or one above 64 bytes."""
-    _write(replica, "name", _checked(name), now)
+    write_own(replica, {"name": _checked(name)}, now)
 
 
 def _checked(name: str) -> str:
@@ -51,5 +69,6 @@ def _checked(name: str) -> str:
     return name
 
 
-def _write(replica: Replica, path: str, value: Value, now: int) -> None:
-    write(replica, list(set_ops(OWN_OBJECT, shown_state(replica.store, OWN_OBJECT), now, {path: value})))
+def write_own(replica: Replica, values: dict[str, Value], now: int) -> None:
+    """Write registers of the set's own object; None removes one."""
+    write(replica, list(set_ops(OWN_OBJECT, shown_state(replica.store, OWN_OBJECT), now, values)))

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from e2esync.contactset import BatchOp, DeleteOp, Op, SetOp, clamp, decode_ops, encode_ops, fold_ops, unpack, write_life
 from e2esync.crypto import Entropy
+from e2esync.epoch.roles import WRITERS
+from e2esync.errors import ReadOnly
 from e2esync.limits import ENTRY_BODY_MAX, HASH, NONCE
 from e2esync.log.entry import Entry, parse_entry, sign_entry
 from e2esync.log.envelope import seal_envelope
@@ -33,7 +35,8 @@ def shown_state(store: ReplicaStore, contact: bytes) -> bytes | None:
 
 
 def write(replica: Replica, ops: list[SetOp | DeleteOp]) -> None:
-    """Journal writes of this device and show them. They are sent by the next sync."""
+    """Journal writes of this device and show them. They are sent by the next sync. Raises ReadOnly for a reader."""
+    check_may_write(replica)
     store = replica.store
     with store.transaction():
         context = current_context(replica)
@@ -48,8 +51,9 @@ def write_batch(replica: Replica, items: Iterable[tuple[bytes, dict[str, Value]]
                 media: Iterable[tuple[bytes, bytes]] = ()) -> None:
     """Journal many contacts' registers as one entry over chunks (SPEC 11.4); ids ascending, no null among values.
 
-    `media`: (id, blob) of media parts that the registers name; they are uploaded with the entry.
+    `media`: (id, blob) of media parts that the registers name; they are uploaded with the entry. Raises ReadOnly.
     """
+    check_may_write(replica)
     store = replica.store
     with store.transaction():
         pack(replica, entropy)
@@ -76,6 +80,13 @@ def write_batch(replica: Replica, items: Iterable[tuple[bytes, dict[str, Value]]
         store.mark_shown(contact for contact, _state in fresh)
         _show(replica, known)
         _made(replica, entry.counter, entry.id)
+
+
+def check_may_write(replica: Replica) -> None:
+    """Raises ReadOnly for a reader: what it writes would have no effect on anybody (SPEC 10.4)."""
+    me = replica.chain.members.get(replica.member)
+    if me is not None and me.role not in WRITERS:
+        raise ReadOnly("you may read this book, and not change it")
 
 
 def pack(replica: Replica, entropy: Entropy) -> int:

@@ -88,7 +88,7 @@ def _host(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
     return Outcome({
         "verify_key": added.verify_key.hex(), "sealing_key": added.seal_key.hex(),
         "possession": added.possession.hex(), "device_name": text(added.device_name),
-        "guest": text(added.guest.name), "kit": _half(added.guest.kit),
+        "guest": text(added.guest.name), "kit": list(_half(added.guest.kit).values()),
     })
 
 
@@ -97,7 +97,7 @@ def _guest(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
     code = _code(inputs)
     signing = SigningKey(bytes.fromhex(inputs["signing_seed"]))
     sealing = SealingKey.from_secret(bytes.fromhex(inputs["sealing_secret"]))
-    half = KitHalf(*(bytes.fromhex(inputs["kit"][name]) for name in ("verify_key", "sealing_key", "proof")))
+    half = KitHalf(*(bytes.fromhex(part) for part in inputs["kit"]))
     machine = Joiner(code, signing, sealing, inputs["device_name"]["text"], FixedNonce(bytes.fromhex(inputs["nonce"])),
                      Guest(inputs["guest"]["text"], half))
     sent = machine.start()
@@ -200,7 +200,7 @@ def _guests(cases: Layer, parties: _Parties) -> None:
     good = parties.fields() | {
         "signing_seed": parties.signing.seed.reveal().hex(), "sealing_secret": parties.sealing.secret.reveal().hex(),
         "nonce": parties.nonces[0].hex(), "device_name": text(_DEVICE), "guest": text(_GUEST),
-        "kit": _half(parties.kit), "messages": [one, three],
+        "kit": list(_half(parties.kit).values()), "messages": [one, three],
     }
     cases.valid("guest", "accepts", "12.3", "the right messages", good)
 
