@@ -63,6 +63,8 @@ def _told_chain(joined: Joined, raws: tuple[bytes, ...], verify_key: bytes) -> C
     for epoch, record_hash in told.items():
         if epoch >= len(hashes) or hashes[epoch] != record_hash:
             raise PairingAborted("the relay serves another chain than the device that added this one sees")
+    if chain.relay_key != joined.relay_key:
+        raise PairingAborted("the book is at another relay than the one at this address")
     _check_guest(joined, raws[joined.epoch], chain)
     member = chain.members.get(joined.index)
     if member is None or member.verify_key != verify_key:

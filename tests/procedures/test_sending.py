@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from e2esync.epoch.record import ChangeRole
 from e2esync.epoch.roles import Role
-from e2esync.errors import Refused
+from e2esync.errors import ReadOnly, Refused
 from e2esync.procedures.sending import send
 from e2esync.procedures.steps import PIPELINE
 from e2esync.replica.writing import pack
@@ -64,12 +65,18 @@ def test_where_others_came_between_the_log_is_read(net: Network) -> None:
 
 def test_a_refusal_is_the_callers_to_hear_and_nothing_is_lost(net: Network) -> None:
     phone = net.begin()
-    reader = net.add(phone, "child", Role.READER)
+    reader = net.add(phone, "child")
+    reader.sync()
+    # Written before its owner made it a reader; from then on its own client stores no edit.
     reader.edit("ada", **{"notes/n": "x"})
+    phone.open(ChangeRole(reader.replica.member, Role.READER))
     for _again in range(2):
         with pytest.raises(Refused, match="NotAllowed"):
             reader.sync()
         assert len(reader.store.unsent()) == 1
+    with pytest.raises(ReadOnly):
+        reader.edit("ada", **{"notes/n": "y"})
+    assert len(reader.store.pending()) == 0
 
 
 def test_edits_made_while_others_are_sent_go_out_too(net: Network) -> None:

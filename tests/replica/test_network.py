@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from e2esync.epoch.roles import Role
-from e2esync.errors import DeviceRemoved, Refused, RollbackDetected, Unreachable
+from e2esync.errors import DeviceRemoved, ReadOnly, Refused, RollbackDetected, Unreachable
 from tests.helpers.network import Network
 
 
@@ -144,13 +144,18 @@ def test_a_removed_device_gets_nothing_more(net: Network) -> None:
     assert phone.registers("bob") is None
 
 
-def test_a_reader_writes_nothing(net: Network) -> None:
+def test_a_reader_writes_nothing(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     phone = net.begin()
     reader = net.add(phone, "child", Role.READER)
     phone.edit("ada", **{"notes/n": "x"})
     net.settle(phone)
     reader.sync()
     assert reader.registers("ada") is not None
+    with pytest.raises(ReadOnly):
+        reader.edit("bob", **{"notes/n": "x"})
+    assert reader.store.pending() == []
+    # A client that does not look at its own role is refused by the relay.
+    monkeypatch.setattr("e2esync.replica.writing.check_may_write", lambda _replica: None)
     reader.edit("bob", **{"notes/n": "x"})
     with pytest.raises(Refused):
         reader.sync()
