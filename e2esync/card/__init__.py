@@ -6,7 +6,7 @@ nothing; what nobody touched goes out byte for byte as it came in.
 
 from __future__ import annotations
 
-from . import jscontact
+from . import jcard, jscontact
 from .display import display_name, sanitize
 from .export import write_card
 from .layout import Layout
@@ -15,9 +15,10 @@ from .origin import changes
 from .paths import join_path, split_path
 from .phone import normalize_email, normalize_phone
 from .registers import assemble, flatten
+from .restoring import write_as_imported
 from .summary import Summary, sort_key, summary
 from .types import ORIGIN, VERSIONS, Registers, Value
-from .vcard import ReadCard, Unreadable, VCardFile, read_vcards, write_as_imported, write_vcards
+from .vcard import ReadCard, Unreadable, VCardFile, read_vcards, write_vcards
 
 __all__ = [
     "Layout",
@@ -35,6 +36,7 @@ __all__ = [
     "display_name",
     "flatten",
     "join_path",
+    "jcard",
     "jscontact",
     "normalize_email",
     "normalize_phone",

@@ -23,17 +23,20 @@ _GROUPED: Final = ("keywords/", "nicknames/")
 """Properties whose registers share a line: when one of them changes, no raw line of theirs counts."""
 
 
-def default_style(version: str) -> Style:
+def default_style(version: str, *, unfolded: bool = False, eol: str = "\r\n") -> Style:
     """How a card is written that did not come from a file of this version."""
-    return Style(version=version, value_lower=version == V40, internet=False)
+    return Style(version=version, eol=eol, value_lower=version == V40, internet=False, unfolded=unfolded)
 
 
-def write_card(registers: Registers, version: str | None, media: MediaSource) -> str:
-    """The text of one card, from BEGIN to END with their line ends; ``version`` None is the card's own."""
+def write_card(registers: Registers, version: str | None, media: MediaSource, style: Style | None = None) -> str:
+    """The text of one card, from BEGIN to END with their line ends; ``version`` None is the card's own.
+
+    With a ``style`` every line is made anew in it, whatever the import was like.
+    """
     origin = decode_origin(registers.get(ORIGIN))
-    if origin is not None and (version is None or version == origin.style.version):
+    if origin is not None and style is None and _is_own(origin, version):
         return _Restored(registers, origin, media).text()
-    style = default_style(version or V30)
+    style = style or default_style(version or V30)
     if origin is None:
         paths = sorted((path for path in registers if path != ORIGIN), key=order_key)
     else:
@@ -46,6 +49,17 @@ def write_card(registers: Registers, version: str | None, media: MediaSource) ->
     lines = [line for path, value in ordered.items() for line in write_register(target, path, value)]
     lines += missing_name(target)
     return style.eol.join(["BEGIN:VCARD", f"VERSION:{style.version}", *lines, "END:VCARD", ""])
+
+
+def _is_own(origin: Origin, version: str | None) -> bool:
+    """Whether the card came as a vCard of this version, so that its raw lines count."""
+    return not (origin.style.jcard or origin.style.foreign) and version in (None, origin.style.version)
+
+
+def restored(registers: Registers, media: MediaSource) -> str | None:
+    """The lines of a card that came as a jCard: raw where untouched. None for a card of another form."""
+    origin = decode_origin(registers.get(ORIGIN))
+    return _Restored(registers, origin, media).text() if origin is not None and origin.style.jcard else None
 
 
 def missing_name(target: Target) -> list[str]:

@@ -11,41 +11,77 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from ..errors import BadCard
-from .digests import derive_uid, encode_json, media_digest
+from .digests import base_digest, derive_uid, encode_json, media_digest
 from .layout import Layout
 from .model import check_card
-from .registers import assemble, flatten
-from .types import Registers, Value
+from .origin import UID_DERIVED, UID_FIRST, decode_origin, encode_origin, slots_of
+from .registers import PROPS, assemble, flatten
+from .types import FOREIGN_BIT, ORIGIN, V40, Registers, Style, Value
 from .vcard import ReadCard, Unreadable, VCardFile
 
 _DATA_URI: Final = re.compile(r"data:([^;,]*)((?:;[^;,]*)*);base64,", re.I)
 NESTING_MAX: Final = 64
 
 
-def read(data: bytes | str, *, salt: bytes) -> VCardFile:
-    """Cards of a JSON array, or the one of a JSON object; ``BadCard`` where the text is no strict JSON at all."""
+def parse_json(data: bytes | str) -> Value:
+    """The value of a strict JSON text. Raises BadCard."""
     try:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise BadCard("this is not strict JSON: " + _reason(error), "check the file, or import it as vCard") from None
-    cards: list[ReadCard] = []
-    refused: list[Unreadable] = []
-    seen: dict[str, int] = {}
-    for number, item in enumerate(value if isinstance(value, list) else [value], start=1):
+
+
+class Items:
+    """The elements of a JSON file on their way to cards, refused ones, and the layout that gives the file back."""
+
+    def __init__(self, kind: str, many: bool) -> None:
+        self._kind, self._many = kind, many
+        self._cards: list[ReadCard] = []
+        self._refused: list[Unreadable] = []
+        self._items: list[tuple[str, int] | bytes] = []
+        self._seen: dict[str, int] = {}
+        self._copies: dict[str, tuple[str, int]] = {}
+
+    def take(self, item: Value, read_item: Callable[[Value], ReadCard]) -> None:
+        """Read one element: a card, a copy of one that was there before, another one with its uid, or none at all."""
         try:
-            card = _card(item, salt)
+            card = read_item(item)
         except BadCard as error:
-            refused.append(Unreadable(_raw(item), number, error.message))
-            continue
-        ordinal = seen.get(card.uid, 0)
-        seen[card.uid] = ordinal + 1
-        cards.append(ReadCard(card.uid, ordinal, card.registers, card.media))
-    items = tuple((card.uid, card.ordinal) for card in cards)
-    return VCardFile(cards, refused, Layout("utf-8", False, items))
+            raw = json.dumps(item, ensure_ascii=True).encode("ascii")
+            self._refused.append(Unreadable(raw, len(self._items) + 1, error.message))
+            self._items.append(raw)
+            return
+        text = encode_json(item)
+        if text in self._copies:
+            self._items.append(self._copies[text])
+            return
+        ordinal = self._seen.get(card.uid, 0)
+        if ordinal:
+            notice = "another card of this file has the same uid; both are kept"
+            card = replace(card, ordinal=ordinal, notices=(*card.notices, notice))
+        self._seen[card.uid] = ordinal + 1
+        self._copies[text] = (card.uid, ordinal)
+        self._cards.append(card)
+        self._items.append((card.uid, ordinal))
+
+    def result(self) -> VCardFile:
+        """What was read."""
+        items = [b"[", *self._items, b"]"] if self._many else self._items
+        return VCardFile(self._cards, self._refused, Layout("utf-8", False, tuple(items), self._kind))
+
+
+def read(data: bytes | str, *, salt: bytes) -> VCardFile:
+    """Cards of a JSON array, or the one of a JSON object; ``BadCard`` where the text is no strict JSON at all."""
+    value = parse_json(data)
+    items = Items("jscontact", isinstance(value, list))
+    for item in value if isinstance(value, list) else [value]:
+        items.take(item, lambda card: _card(card, salt))
+    return items.result()
 
 
 def _card(item: Value, salt: bytes) -> ReadCard:
@@ -53,17 +89,37 @@ def _card(item: Value, salt: bytes) -> ReadCard:
         raise BadCard("a card is an object")
     media: dict[str, bytes] = {}
     item = {name: value for name, value in item.items() if name != "origin"}
+    untyped: list[str] = []
     for prop in ("media", "cryptoKeys"):
         if isinstance(item.get(prop), dict):
-            item[prop] = {key: _take_inline(entry, salt, media) for key, entry in item[prop].items()}
+            taken = {key: _take_inline(entry, salt, media) for key, entry in item[prop].items()}
+            untyped += [f"{prop}/{key}" for key, entry in taken.items()
+                        if entry is not item[prop][key] and "mediaType" in entry and "mediaType" not in item[prop][key]]
+            item[prop] = taken
     check_card(item)
     registers = flatten(item)
-    if not registers.get("uid"):
+    place = UID_FIRST if registers.get("uid") else UID_DERIVED
+    if not place:
         registers["uid"] = derive_uid(salt, [encode_json(registers)])
+    # The uid is the first slot, whatever the order of the members was: JSON does not know one.
+    registers = {"uid": registers["uid"], **registers}
+    registers[ORIGIN] = _origin(item, registers, place, untyped)
     return ReadCard(registers["uid"], 0, registers, media)
 
 
+def _origin(item: dict[str, Value], registers: Registers, place: int, untyped: list[str]) -> list[Value]:
+    """The origin record of a JSContact card; its ops: [members that it lacked, members that are no registers, media
+    entries without a type of their own], where it had any of these."""
+    lacking = [name for name in ("@type", "version") if name not in item]
+    implied = {name: item[name] for name in ("version", "updated") if name in item and item[name] != "1.0"}
+    base = [base_digest(path, value) for path, value in registers.items() if path != "uid"]
+    style = Style.number(V40, "\n", ()) | FOREIGN_BIT
+    ops: list[Value] | None = [lacking, implied, untyped] if lacking or implied or untyped else None
+    return encode_origin(style, place, base, ops)
+
+
 def _take_inline(entry: Value, salt: bytes, media: dict[str, bytes]) -> Value:
+    """An entry whose inline bytes went into ``media``; the same entry where writing would not give its URI back."""
     uri = entry.get("uri") if isinstance(entry, dict) else None
     match = _DATA_URI.match(uri) if isinstance(uri, str) else None
     if match is None or uri is None:
@@ -73,11 +129,14 @@ def _take_inline(entry: Value, salt: bytes, media: dict[str, bytes]) -> Value:
     except ValueError:
         return entry
     digest = media_digest(salt, data)
-    media[digest] = data
     rest = {name: value for name, value in entry.items() if name != "uri"}
     if match[1]:
         rest.setdefault("mediaType", match[1])
-    return {**rest, "digest": digest, "size": len(data)}
+    taken = {**rest, "digest": digest, "size": len(data)}
+    if _give_inline(taken, lambda _: data).get("uri") != uri:
+        return entry
+    media[digest] = data
+    return taken
 
 
 def write(cards: Iterable[Registers], *, media: Callable[[str], bytes | None], indent: int | None = 2) -> str:
@@ -104,6 +163,32 @@ def _give_inline(entry: Value, media: Callable[[str], bytes | None]) -> Value:
     return {**rest, "uri": uri}
 
 
+def restore(registers: Registers, media: Callable[[str], bytes | None]) -> str:
+    """The card as it was imported, but for what was edited since, as JSON."""
+    card, origin = to_json(registers, media), decode_origin(registers.get(ORIGIN))
+    if origin is None or not origin.style.foreign:
+        return json.dumps(card, ensure_ascii=False)
+    slots, rest = slots_of(origin, registers)
+    props = [registers[path] for path in (*slots, *rest) if path and path.startswith(f"{PROPS}/")]
+    if props:
+        card[PROPS] = props
+    if origin.uid_place == UID_DERIVED:
+        card.pop("uid", None)
+    ops = origin.ops
+    if ops is not None and [type(op) for op in ops] == [list, dict, list]:
+        for name in ops[0]:
+            card.pop(str(name), None)
+        touched = bool(rest) or None in slots
+        # A time of the last change would lie after an edit.
+        card |= {name: value for name, value in ops[1].items() if name == "version" or not touched}
+        for path in ops[2]:
+            prop, _, key = str(path).partition("/")
+            entry = card.get(prop, {}).get(key, {})
+            if isinstance(entry, dict) and path in slots:
+                entry.pop("mediaType", None)
+    return json.dumps(card, ensure_ascii=False)
+
+
 def _unique(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
     value = dict(pairs)
     if len(value) != len(pairs):
@@ -120,7 +205,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at line {error.lineno}"
     return "a text is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-
-
-def _raw(item: Value) -> bytes:
-    return json.dumps(item, ensure_ascii=True).encode("ascii")

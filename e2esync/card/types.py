@@ -65,7 +65,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How an exporter writes what the standard leaves open; guessed from a card, so that few raw lines are kept."""
+    """How an exporter writes what the standard leaves open; guessed from a card, so that few raw lines are kept.
+
+    ``jcard``: the raw lines are those of a jCard. ``foreign``: the card came from something that has no lines at all
+    (JSContact, CSV, LDIF). ``typed_labels``: labels go out as ``TYPE=X-label``; a profile sets it, no card has it.
+    """
 
     version: str = V30
     eol: str = "\r\n"
@@ -78,6 +82,9 @@ class Style:
     basic_dates: bool = False
     omit_year: bool = False
     pref_first: bool = False
+    jcard: bool = False
+    foreign: bool = False
+    typed_labels: bool = False
 
     @staticmethod
     def number(version: str, eol: str, flags: tuple[bool, ...]) -> int:
@@ -105,8 +112,10 @@ def _decode_style(number: int) -> Style:
 
 _FLAGS: Final = (
     "type_lower", "value_lower", "joined", "name_first", "unfolded", "internet", "basic_dates", "omit_year",
-    "pref_first",
+    "pref_first", "jcard", "foreign",
 )
+JCARD_BIT: Final = 1 << 6 + _FLAGS.index("jcard")
+FOREIGN_BIT: Final = 1 << 6 + _FLAGS.index("foreign")
 _STYLE_MASK: Final = (1 << 6 + len(_FLAGS)) - 1 & ~(3 << 4)
 _VERSION_CODES: Final = (V21, V30, V40, V30)
 _EOLS: Final = ("\r\n", "\n", "\r")

@@ -7,7 +7,7 @@ them raise; one bad card or line never stops the file: it is quarantined with it
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -120,19 +120,13 @@ class _Reading:
         version = card_version(lines)
         if version == "2.1":
             lines = [parse_line(raw, end, version, self.heads) for raw, end in texts]
-        card, owners = read_card(lines, version, self.salt)
-        if len(card.registers) == 1 and "uid" not in owners:
-            raise BadCard("the card is empty")
-        style = guess_style(lines, version, eol)
-        card.registers[ORIGIN] = _origin(card, owners, lines, texts, style)
-        notices = list(card.notices)
+        read = card_of(lines, texts, guess_style(lines, version, eol), self.salt)
+        notices = list(read.notices)
         if not block.closed:
             notices.append("the card has no END line; it was read as far as it goes")
         if any(line is None and raw.strip() for line, (raw, _) in zip(lines, texts, strict=True)):
             notices.append("a line without a property name was kept as it is, but not understood")
-        if len(block.text) > _SMALL:
-            _check_size(card)
-        return ReadCard(card.uid, 0, card.registers, card.media, tuple(notices))
+        return replace(read, notices=tuple(notices)) if notices else read
 
     def _identify(self, card: ReadCard, block: Block) -> None:
         """Give a second card with a known uid its place: a copy, a revision if its REV is newer, or its own."""
@@ -161,6 +155,20 @@ class _Reading:
         """What was read."""
         layout = Layout(self.file.encoding, self.file.bom, tuple(self.items))
         return VCardFile(self.cards, self.quarantine, layout)
+
+
+def card_of(lines: list[Line | None], texts: list[tuple[str, str]], style: int, salt: bytes) -> ReadCard:
+    """The card of these lines (None: no content line) with the raw texts and ends, in the style of this number.
+
+    Raises BadCard for one that says nothing, or too much.
+    """
+    card, owners = read_card(lines, Style.decode(style).version, salt)
+    if len(card.registers) == 1 and "uid" not in owners:
+        raise BadCard("the card is empty")
+    card.registers[ORIGIN] = _origin(card, owners, lines, texts, style)
+    if sum([len(raw) for raw, _ in texts]) > _SMALL:
+        _check_size(card)
+    return ReadCard(card.uid, 0, card.registers, card.media, tuple(card.notices))
 
 
 def _revision(text: str) -> str:
@@ -200,6 +208,9 @@ def _origin(
         slots[len(slots) - (place == UID_LAST) : len(slots) - (place == UID_LAST)] = carried
     ordered = {path: registers[path] for path in slots}
     base = [base_digest(path, value) for path, value in ordered.items() if path != "uid" or place == UID_IN_BASE]
+    if style.foreign:
+        card.registers = ordered if place else ordered | {"uid": card.uid}
+        return encode_origin(number, place, base, None)
     shape = Shape(texts, owners, lines, number, style, card.media.get, ordered)
     ops = shape.ops(lambda line: _media_op(card, line, style.eol))
     card.registers = ordered if place else ordered | {"uid": card.uid}
@@ -225,19 +236,3 @@ def write_vcards(cards: Iterable[Registers], *, version: str | None, media: Medi
     ``media`` gives the bytes of a media digest, or None where they are not here.
     """
     return "".join(write_card(card, version, media) for card in cards).encode("utf-8", "surrogateescape")
-
-
-def write_as_imported(
-    layout: Layout, card: Callable[[str, int], Registers | None], media: MediaSource
-) -> bytes:
-    """The imported file again: untouched cards and all between them to the byte, edited ones as they are now.
-
-    ``card(uid, ordinal)`` gives the registers of a card of the file, or None where it was deleted.
-    """
-    parts = []
-    for item in layout.items:
-        if isinstance(item, bytes):
-            parts.append(item.decode("utf-8", "surrogateescape"))
-        elif (registers := card(*item)) is not None:
-            parts.append(write_card(registers, None, media))
-    return encode_file("".join(parts), layout.encoding, layout.bom)

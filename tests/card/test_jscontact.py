@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from e2esync.card import jscontact
+from e2esync.card import changes, jscontact
 from e2esync.errors import BadCard
 
-from .helpers import SALT
+from .helpers import SALT, again
 
 PNG = "data:image/png;base64,iVBORw0KGgo="
 
@@ -48,7 +48,42 @@ def test_what_is_not_strict_json_is_refused(text: str | bytes) -> None:
     assert file.quarantine
 
 
+AS_IMPORTED = [
+    {"version": "2.0", "name": {"full": "Bo"}},
+    {"@type": "Card", "version": "1.0", "uid": "b", "updated": "2024-01-01T00:00:00Z"},
+    {"@type": "Card", "version": "1.0", "uid": "c", "media": {"m": {"kind": "photo", "uri": PNG}}},
+    {"@type": "Card", "version": "1.0", "uid": "d", "media": {"m": {"kind": "photo", "uri": PNG[:-1]}}},
+    {"@type": "Card", "version": "1.0", "uid": "e", "vCardProps": [
+        ["x-z", {}, "unknown", "1"], ["x-a", {}, "unknown", "2"], ["x-z", {}, "unknown", "1"]]},
+    {"@type": "Card", "version": "1.0", "uid": "f", "phones": {}, "x.example:y": [1, None, 2.5]},
+    7,
+]
+
+
+def test_a_file_comes_back_equal_as_json() -> None:
+    for value in (AS_IMPORTED, AS_IMPORTED[0]):
+        assert json.loads(again(jscontact.read(json.dumps(value), salt=SALT))) == value
+
+
+def test_after_an_edit_only_the_edited_property_differs() -> None:
+    for value in AS_IMPORTED[:-1]:
+        (card,) = jscontact.read(json.dumps(value), salt=SALT).cards
+        card.registers["notes/n"] = {"note": "new"}
+        expected = {**value, "notes": {"n": {"note": "new"}}}
+        expected.pop("updated", None)
+        assert json.loads(jscontact.restore(card.registers, card.media.get)) == expected
+
+
+def test_a_stale_file_undoes_no_newer_edit() -> None:
+    text = '{"uid":"a","notes":{"n":{"note":"old"}},"emails":{"e":{"address":"a@b.example"}}}'
+    (card,) = jscontact.read(text, salt=SALT).cards
+    now = {**card.registers, "notes/n": {"note": "newer"}}
+    assert changes(now, jscontact.read(text, salt=SALT).cards[0].registers) == {}
+    newer = changes(now, jscontact.read(text.replace("a@b", "c@b"), salt=SALT).cards[0].registers)
+    assert set(newer) == {"emails/e", "origin"}
+
+
 def test_one_bad_card_does_not_take_the_others() -> None:
-    file = jscontact.read('[{"uid":"a"},{"phones":[]},7,{"uid":"a"}]', salt=SALT)
+    file = jscontact.read('[{"uid":"a"},{"phones":[]},7,{"uid":"a","kind":"org"},{"uid":"a"}]', salt=SALT)
     assert [(card.uid, card.ordinal) for card in file.cards] == [("a", 0), ("a", 1)]
     assert [item.line for item in file.quarantine] == [2, 3]
