@@ -7,6 +7,7 @@ nothing; what nobody touched goes out byte for byte as it came in.
 from __future__ import annotations
 
 from . import jcard, jscontact
+from .detect import FORMATS, detect, read_file
 from .display import display_name, sanitize
 from .export import write_card
 from .layout import Layout
@@ -21,6 +22,7 @@ from .types import ORIGIN, VERSIONS, Registers, Value
 from .vcard import ReadCard, Unreadable, VCardFile, read_vcards, write_vcards
 
 __all__ = [
+    "FORMATS",
     "Layout",
     "ORIGIN",
     "ReadCard",
@@ -33,6 +35,7 @@ __all__ = [
     "assemble",
     "changes",
     "check_card",
+    "detect",
     "display_name",
     "flatten",
     "join_path",
@@ -40,6 +43,7 @@ __all__ = [
     "jscontact",
     "normalize_email",
     "normalize_phone",
+    "read_file",
     "read_vcards",
     "sanitize",
     "sort_key",

@@ -50,7 +50,6 @@ _LISTS: Final = ("nickname", "categories")
 _DATE: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?=T|\Z)", re.A)
 _DAY: Final = re.compile(r"--(\d\d)(\d\d)(?=T|\Z)", re.A)
 _TIME: Final = re.compile(r"T(\d\d)(\d\d)(\d\d)?", re.A)
-_NO_JSON: Final = object()
 
 
 def read(data: bytes | str, *, salt: bytes) -> VCardFile:
@@ -129,15 +128,14 @@ def _scalar(kind: str, value: Value) -> str:
 def to_property(line: Line) -> list[Value]:
     """The jCard property of a 4.0 content line."""
     head, name = line.head, line.head.name.lower()
-    params: dict[str, Value] = {"group": head.group} if head.group else {}
+    lists: dict[str, list[str]] = {"group": [head.group]} if head.group else {}
     kind = _KINDS.get(name, "unknown")
     for key, value in head.params:
         if key == "VALUE":
             kind = value.lower()
         else:
-            for item in value.split(",") if key == "TYPE" else [value]:
-                old = params.get(key.lower(), _NO_JSON)
-                params[key.lower()] = item if old is _NO_JSON else [*(old if isinstance(old, list) else [old]), item]
+            lists.setdefault(key.lower(), []).extend(value.split(",") if key == "TYPE" else [value])
+    params: dict[str, Value] = {key: items[0] if len(items) == 1 else items for key, items in lists.items()}
     if name == "uid" and "value" not in params and kind == "text" and ":" in line.value and not head.param("VALUE"):
         kind = "uri"
     return [name, params, kind, *_values(name, kind, line.value)]

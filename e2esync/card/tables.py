@@ -106,5 +106,5 @@ LINKS: Final = {
 """Properties whose value is a URI: the JSContact property and the kind of the entry."""
 LINK_NAMES: Final = {pair: name for name, pair in LINKS.items()}
 
-TEXT_PROPERTIES: Final = frozenset(("LABEL", "CLASS", "MAILER", "AGENT"))
+TEXT_PROPERTIES: Final = frozenset(("LABEL", "CLASS", "MAILER", "AGENT", "X-CUSTOM"))
 """Properties without a place in JSContact whose value is known to be one text."""
