@@ -10,6 +10,7 @@ from . import jcard, jscontact
 from .detect import FORMATS, detect, read_file
 from .display import display_name, sanitize
 from .export import write_card
+from .foreign import write_google
 from .layout import Layout
 from .model import check_card
 from .origin import changes
@@ -51,5 +52,6 @@ __all__ = [
     "summary",
     "write_as_imported",
     "write_card",
+    "write_google",
     "write_vcards",
 ]

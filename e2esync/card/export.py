@@ -44,9 +44,13 @@ def write_card(registers: Registers, version: str | None, media: MediaSource, st
         paths = list(dict.fromkeys(path for path in (*slots, *sorted(rest, key=order_key)) if path))
         if "uid" not in paths:
             paths.insert(0, "uid")
-    ordered = {path: registers[path] for path in paths if path in registers}
-    target = Target(style, ordered, media)
-    lines = [line for path, value in ordered.items() for line in write_register(target, path, value)]
+    return write_ordered({path: registers[path] for path in paths if path in registers}, style, media)
+
+
+def write_ordered(registers: Registers, style: Style, media: MediaSource) -> str:
+    """The text of one card, made anew in the order of its registers."""
+    target = Target(style, registers, media)
+    lines = [line for path, value in registers.items() for line in write_register(target, path, value)]
     lines += missing_name(target)
     return style.eol.join(["BEGIN:VCARD", f"VERSION:{style.version}", *lines, "END:VCARD", ""])
 

@@ -68,7 +68,7 @@ class Style:
     """How an exporter writes what the standard leaves open; guessed from a card, so that few raw lines are kept.
 
     ``jcard``: the raw lines are those of a jCard. ``foreign``: the card came from something that has no lines at all
-    (JSContact, CSV, LDIF). ``typed_labels``: labels go out as ``TYPE=X-label``; a profile sets it, no card has it.
+    (JSContact, CSV, LDIF).
     """
 
     version: str = V30
@@ -84,7 +84,6 @@ class Style:
     pref_first: bool = False
     jcard: bool = False
     foreign: bool = False
-    typed_labels: bool = False
 
     @staticmethod
     def number(version: str, eol: str, flags: tuple[bool, ...]) -> int:

@@ -16,7 +16,7 @@ from e2esync.errors import Ambiguous, NotFound
 from e2esync.stores.index import CardRow
 
 if TYPE_CHECKING:
-    from e2esync.card import ReadCard, VCardFile
+    from e2esync.card import Layout, ReadCard, VCardFile
     from e2esync.client.importing import ImportPlan, ImportResult
     from e2esync.contactset import Candidate
     from e2esync.crypto import Entropy
@@ -261,6 +261,24 @@ class Book:
         from e2esync.client.importing import apply_plan
 
         return apply_plan(self, plan)
+
+    def keep_layout(self, name: str, layout: Layout) -> None:
+        """Remember how an imported file was laid out; `name` is the file's, and a newer one of that name replaces it.
+
+        Layouts stay on this device: they are of use where the file came from.
+        """
+        from e2esync.client.importing import keep_layout
+
+        keep_layout(self, name, layout)
+
+    def as_imported(self, name: str) -> bytes:
+        """The imported file of this name again: untouched cards to the byte (JSON: equal), edited ones as they are now.
+
+        Raises NotFound for a file that was not imported here, BadCard for a CSV or LDIF file.
+        """
+        from e2esync.client.importing import as_imported
+
+        return as_imported(self, name)
 
     # Looking around.
 

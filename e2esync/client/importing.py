@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from e2esync.card import ReadCard, VCardFile, changes, display_name
+from e2esync.card import Layout, ReadCard, VCardFile, changes, display_name, write_as_imported
 from e2esync.contactset import view
+from e2esync.errors import NotFound
 from e2esync.replica.contacts import contact_id, media_blobs
 from e2esync.replica.writing import shown_state, write_batch
-from e2esync.wire import Value
+from e2esync.wire import Value, decode, encode
 
 if TYPE_CHECKING:
     from e2esync.client.book import Book
@@ -19,6 +20,8 @@ BATCH_FROM = 50
 """From this many contacts on an import goes as batches over chunks instead of inline."""
 BATCH_BLOBS = 4000
 """Photo parts that one batch may carry: its envelope names them all (SPEC 10.4)."""
+LAYOUTS = "import/"
+"""Names in the book's store under which the layouts of imported files lie."""
 PLACES = "blobs/"
 """Registers that say where media lie: no file has them."""
 
@@ -69,6 +72,33 @@ def plan_import(book: Book, cards: VCardFile | Iterable[ReadCard]) -> ImportPlan
         target = plan.updated if shown else plan.new
         target.append(Planned(contact, display_name(card.registers), values, wanted))
     return plan
+
+
+def keep_layout(book: Book, name: str, layout: Layout) -> None:
+    """See `Book.keep_layout`."""
+    book.store.put(LAYOUTS + _file_name(name), encode(layout.to_value()))
+
+
+def as_imported(book: Book, name: str) -> bytes:
+    """See `Book.as_imported`."""
+    value = book.store.get(LAYOUTS + _file_name(name))
+    if value is None:
+        raise NotFound(f"no file {name!r} was imported into this book on this device",
+                       "give the name that it had then, without its folder")
+
+    def card(uid: str, ordinal: int) -> dict[str, Value] | None:
+        try:
+            registers = book.registers(contact_id(book.set_id, uid, ordinal))
+        except NotFound:
+            return None
+        return {path: value for path, value in registers.items() if not path.startswith(PLACES)}
+
+    layout = Layout.from_value(decode(value, limit=len(value)))
+    return write_as_imported(layout, card, book.media)
+
+
+def _file_name(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[2].encode("utf-8", "replace").decode()
 
 
 def apply_plan(book: Book, plan: ImportPlan) -> ImportResult:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
 
 import pytest
+
+from e2esync.client.profile import Profile
 
 from .conftest import Cli
 from .driving import CARD, many, run_here
@@ -132,3 +135,93 @@ def test_importing_a_photo_again_changes_nothing(book: Cli, tmp_path: Path) -> N
     for new in (1, 0):
         assert book("import", str(path), "--json").json["new"] == new
     assert book("import", str(path), "--json").json["identical"] == 1
+
+
+GOOGLE = "Given Name,Labels,Phone 1 - Label,Phone 1 - Value\r\nAda,Crew,Mobile,+44 20 7946 0001\r\nBea,\"open\r\n"
+
+
+def test_every_format_is_detected_and_may_be_named(book: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "all"
+    folder.mkdir()
+    many(folder / "a.vcf", 1)
+    (folder / "b.json").write_text('["vcard", [["version", {}, "text", "4.0"], ["fn", {}, "text", "Jay"]]]')
+    (folder / "c.csv").write_text(GOOGLE, newline="")
+    (folder / "d.ldif").write_text("dn: cn=Lil\ncn: Lil\n")
+    (folder / "e.csv").write_text("Primary Email\nout@look.example\n")
+    ran = book("import", str(folder), "--json")
+    assert (ran.code, ran.json["new"]) == (3, 5)
+    assert [(each["source"], each["line"]) for each in ran.json["quarantined"]] == [("c.csv", 3)]
+    assert book("show", "Ada", "--json").json["card"]["keywords"] == {"Crew": True}
+    assert book("import", str(folder), "--json").json["identical"] == 5
+    assert book("import", str(folder / "d.ldif"), "--from", "ldif", "--json").json["identical"] == 1
+    assert book("import", str(folder / "d.ldif"), "--from", "jcard").code == 1
+    assert book("import", str(folder / "d.ldif"), "--from", "word").code == 2
+
+
+def test_a_file_comes_back_as_it_was_imported(book: Cli, tmp_path: Path) -> None:
+    ada, bea = CARD.format("1", "Ada"), CARD.format("2", "Bea").replace("\r\n", "\n")
+    text = f"{ada}junk\n\n{bea}{ada}"
+    path, out = tmp_path / "mine.vcf", tmp_path / "out.vcf"
+    path.write_bytes(text.encode("utf-16-le"))
+    assert book("import", str(path)).code == 3
+    assert book("export", "--as-imported", "mine.vcf", "-o", str(out), "--json").json["as_imported"] == "mine.vcf"
+    assert out.read_bytes() == path.read_bytes()
+    assert book("edit", "Bea", "--note", "edited").code == 0
+    assert book("rm", "Ada", "--yes").code == 0
+    again = book("export", "--as-imported", str(path)).out.encode().decode("utf-16-le", "replace")
+    assert "NOTE:edited" in again
+    assert "Ada" not in again
+    assert "junk" in again
+
+
+def test_json_comes_back_equal_and_csv_does_not(book: Cli, tmp_path: Path) -> None:
+    card = [{"@type": "Card", "version": "2.0", "name": {"full": "Joy"}, "x.example:y": [1]}, 7]
+    (tmp_path / "j.json").write_text(json.dumps(card))
+    (tmp_path / "c.csv").write_text(GOOGLE, newline="")
+    for name in ("j.json", "c.csv"):
+        assert book("import", str(tmp_path / name)).code == 3
+    assert json.loads(book("export", "--as-imported", "j.json").out) == card
+    assert book("export", "--as-imported", "c.csv").code == 1
+    assert book("export", "--as-imported", "never.vcf").code == 4
+    assert book("export", "--as-imported", "j.json", "--format", "jcard").code == 2
+    assert book("export", "Joy", "--as-imported", "j.json").code == 2
+
+
+def test_csv_and_jcard_go_out(book: Cli, tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text(GOOGLE.replace("Ada", "=Ada"), newline="")
+    book("import", str(tmp_path / "c.csv"))
+    shown = book("export", "--format", "csv").out
+    assert "'=Ada,,,,,,,,,,,,,,,,Crew,Mobile,+44 20 7946 0001" in shown
+    assert json.loads(book("export", "--format", "jcard").out)[0][0] == "vcard"
+
+
+def test_exports_for_programs(book: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "a.vcf"
+    path.write_text(
+        CARD.format("a", "Ada").replace("END", "CATEGORIES:Crew\r\nitem1.TEL:1\r\nitem1.X-ABLabel:Boat\r\nEND")
+        + CARD.format("b", "Bea"), newline="")
+    book("import", str(path))
+    assert "X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:a" in book("export", "--for", "apple").out
+    assert "CATEGORIES:Crew" in book("export", "--for", "google").out
+    assert "TEL;TYPE=X-Boat:1" in book("export", "--for", "android").out
+    ran = book("export", "--for", "outlook")
+    assert "VERSION:2.1" in ran.out
+    assert "Outlook reads only the first card" in ran.err
+    folder = tmp_path / "out"
+    assert book("export", "--for", "apple", "-o", f"{folder}/").code == 0
+    assert len(list(folder.iterdir())) == 3
+    assert book("export", "--for", "outlook", "-o", f"{tmp_path}/outlook/", "--json").json["warnings"] == []
+
+
+def test_quarantine_is_read_again(book: Cli, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.vcf"
+    bad.write_text("junk\r\n" + CARD.format("1", "Ada"), newline="")
+    assert book("import", str(bad)).code == 3
+    assert book("quarantine", "retry").code == 3
+    assert book("quarantine", "retry", "99").code == 4
+    with Profile.open(tmp_path / "profile", lambda _kind: None) as profile:
+        profile.store.quarantine("old.vcf", CARD.format("2", "Bea").encode(), "an older version could not", 1)
+    ran = book("quarantine", "retry", "--json")
+    assert (ran.code, ran.json["read"], ran.json["new"], ran.json["left"]) == (3, 1, 1, 1)
+    assert book("show", "Bea").code == 0
+    assert [item["source"] for item in book("quarantine", "--json").json["quarantined"]] == ["bad.vcf"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from ..android import NAME as ANDROID
 from ..digests import IdMaker, derive_uid
 from ..tables import ANNIVERSARIES, LINKS, MEDIA, PERSONAL, PHONETIC_KINDS, RELATION_PROPERTIES, SERVICES
 from ..text import clean, decode, plain, unquote_printable
@@ -40,6 +41,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "MEMBER": entries.read_member,
     "X-ADDRESSBOOKSERVER-MEMBER": entries.read_member,
     "LANG": entries.read_language,
+    ANDROID: entries.read_android,
     "KEY": media.read_media,
     "UID": single.read_uid,
     "KIND": single.read_kind,

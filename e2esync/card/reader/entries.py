@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..android import parse_row
 from ..dates import parse_date
 from ..phone import normalize_email, normalize_phone
 from ..tables import (
@@ -208,3 +209,19 @@ def read_language(card: Card, line: Line) -> str | None:
     """LANG: a language the person prefers."""
     text = card.text(line)
     return card.add("preferredLanguages", text, {**card.members(line), "language": text}, line) if text else None
+
+
+def read_android(card: Card, line: Line) -> str | None:
+    """X-ANDROID-CUSTOM: a nickname, a day or a relation."""
+    row = parse_row([unescape(column) for column in card.components(line)])
+    if row is None or line.head.group:
+        return None
+    prop, key, entry = row
+    if prop != "relatedTo":
+        return card.add(prop, key, {**card.members(line), **entry}, line)
+    path = f"relatedTo/{key}"
+    if path in card.registers:
+        return None
+    relation = RELATIONS.get(str(entry.get("label", "")))
+    card.registers[path] = {**entry, "relation": {relation: True} if relation else {}}
+    return path

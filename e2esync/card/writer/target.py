@@ -69,7 +69,8 @@ class Target:
                 return f";{_word(value) if style.value_lower else _word(value).upper()}"
             # Apple writes "type" and, among upper-case values, "pref" in lower case.
             lower = style.value_lower or (style.type_lower and value == "pref")
-            value = value.lower() if lower else value.upper()
+            if value[:2] != "X-":  # A label of a person's own, as Android writes it.
+                value = value.lower() if lower else value.upper()
             key = "type" if style.type_lower else "TYPE"
             return f";{key}={value if style.joined and value.replace(',', '').isalnum() else quoted(value)}"
         if style.version == V21:

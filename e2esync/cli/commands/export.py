@@ -14,18 +14,25 @@ from ..files import check_target, make_folder, write_private
 from ..prompts import confirm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
 ABOUT = """\
 Everything that the card says goes out, photos and fields that e2esync does not know included; what nobody touched, byte
-for byte as it came in. With -o the file is readable by you alone (0600) and appears whole or not at all. A folder gets
-one file for each contact. Remember that an exported file is not encrypted."""
+for byte as it came in. `--for` makes every card anew as one program reads it (Apple: labels as groups; Google,
+Android, Outlook: labels as categories) and says what that program refuses. `csv` is Google's, which cannot say
+everything; values that a spreadsheet would compute have an apostrophe before them. `--as-imported` gives an imported
+file back, untouched cards to the byte. With -o the file is readable by you alone (0600) and appears whole or not at
+all. A folder gets one file for each contact. Remember that an exported file is not encrypted."""
 EXAMPLES = """\
   e2esync export -o all.vcf                       vCard 3.0, which phones and clouds read
   e2esync export ada --format jscontact           one contact, to stdout
-  e2esync export -o cards/ --format vcard4        one file for each contact"""
+  e2esync export -o cards/ --format vcard4        one file for each contact
+  e2esync export -o iphone.vcf --for apple        as Apple's programs read it best
+  e2esync export --as-imported old.vcf -o old.vcf the imported file again, with what was edited since"""
 
 _VERSIONS: Final = {"vcard2.1": "2.1", "vcard3": "3.0", "vcard4": "4.0"}
+_ENDINGS: Final = {"jscontact": ".json", "jcard": ".json", "csv": ".csv"}
+_PROGRAMS: Final = ("apple", "google", "android", "outlook")
 _SAFE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@-]{0,99}", re.A)
 
 
@@ -34,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", nargs="*", metavar="QUERY", help="only contacts that it fits, as in `list`")
     parser.add_argument("-o", "--output", metavar="FILE|DIR",
                         help="a file, or a folder (one that exists, or ends in /)")
-    parser.add_argument("--format", choices=(*_VERSIONS, "jscontact"), default="vcard3", help="default: vcard3")
+    parser.add_argument("--format", choices=(*_VERSIONS, *_ENDINGS), help="default: vcard3")
+    parser.add_argument("--for", dest="program", choices=_PROGRAMS, help="as this program reads cards best")
+    parser.add_argument("--as-imported", metavar="FILE", help="an imported file again, by the name that it had")
 
 
 def run(context: Context) -> int:
@@ -43,41 +52,59 @@ def run(context: Context) -> int:
     if out.json and args.output is None:
         raise UsageError("export --json needs -o FILE, because the cards themselves would go to stdout",
                          "for cards as JSON: e2esync export --format jscontact")
+    if sum(map(bool, (args.format, args.program, args.as_imported))) > 1 or (args.as_imported and args.query):
+        raise UsageError("--format, --for and --as-imported exclude each other, and --as-imported takes no query")
+    if args.as_imported:
+        _write_content(context, context.book().as_imported(args.as_imported))
+        out.result(output=args.output, as_imported=args.as_imported)
+        return 0
     rows = context.cards(" ".join(args.query) or None)
-    writer = _Writer(context, args.format)
-    if args.output is None:
-        out.document(writer.render([row.contact for row in rows]))
-    elif _is_folder(args.output):
-        _write_folder(context, writer, [(row.contact, row.uid) for row in rows])
+    kind = args.format or "vcard3"
+    writer = _Dressed(context, args.program) if args.program else _Writer(context, kind)
+    contacts = {row.contact: row.uid for row in rows}
+    if args.output is not None and _is_folder(args.output):
+        _write_folder(context, writer, contacts)
     else:
-        _write_file(context, writer, [row.contact for row in rows])
+        _write_content(context, writer.render(contacts))
+    for warning in writer.warnings:
+        out.warn(warning)
     if writer.missing:
         out.warn(f"{writer.missing} photos or attachments are not on this device and were left out",
                  "run `e2esync sync`, then export again")
-    out.result(contacts=len(rows), output=args.output, format=args.format, missing_media=writer.missing)
+    out.result(contacts=len(rows), output=args.output, format=args.program or kind, missing_media=writer.missing,
+               warnings=writer.warnings)
     if args.output is not None:
         out.note(f"{len(rows):,} contact{'' if len(rows) == 1 else 's'} written to {args.output}")
     return 0
 
 
 class _Writer:
-    """Turns contacts into the bytes of a file."""
+    """Turns contacts (their ids and uids) into the bytes of a file, or of one for each."""
 
     def __init__(self, context: Context, kind: str) -> None:
         self.missing = 0
-        self.ending = ".json" if kind == "jscontact" else ".vcf"
+        self.warnings: list[str] = []
+        self.ending = _ENDINGS.get(kind, ".vcf")
         self._context = context
-        self._version = _VERSIONS.get(kind)
+        self._kind = kind
 
-    def render(self, contacts: list[bytes]) -> bytes:
+    def render(self, contacts: Mapping[bytes, str]) -> bytes:
         """One file with these contacts."""
-        from e2esync.card import jscontact, write_vcards
+        from e2esync.card import jcard, jscontact, write_google, write_vcards
 
         registers: list[dict[str, Any]] = [self._context.registers(contact) for contact in contacts]
         source: Callable[[str], bytes | None] = self._media
-        if self._version is None:
-            return jscontact.write(registers, media=source).encode("utf-8", "surrogatepass")
-        return write_vcards(registers, version=self._version, media=source)
+        if self._kind == "csv":
+            return write_google(registers)
+        if self._kind in _ENDINGS:
+            write = jcard.write if self._kind == "jcard" else jscontact.write
+            return write(registers, media=source).encode("utf-8", "surrogatepass")
+        return write_vcards(registers, version=_VERSIONS[self._kind], media=source)
+
+    def files(self, contacts: Mapping[bytes, str]) -> Iterator[tuple[bytes, str, bytes]]:
+        """(contact, uid, content) of a file for each contact."""
+        for contact, uid in contacts.items():
+            yield contact, uid, self.render({contact: uid})
 
     def _media(self, digest: str) -> bytes | None:
         content = self._context.book().media(digest)
@@ -86,32 +113,69 @@ class _Writer:
         return content
 
 
+class _Dressed(_Writer):
+    """Turns contacts into what one program reads best; what is a group is decided over all of them."""
+
+    def __init__(self, context: Context, program: str) -> None:
+        super().__init__(context, "vcard3")
+        self._program = program
+
+    def render(self, contacts: Mapping[bytes, str]) -> bytes:
+        """One file with these contacts, and the groups that they are in where the program reads those."""
+        cards, texts = self._texts(contacts)
+        self._warn(cards, texts)
+        return "".join(texts.values()).encode("utf-8", "surrogateescape")
+
+    def files(self, contacts: Mapping[bytes, str]) -> Iterator[tuple[bytes, str, bytes]]:
+        """As of any writer."""
+        cards, texts = self._texts(contacts)
+        for contact, text in texts.items():
+            self._warn({contact: cards[contact]}, {contact: text})
+            yield contact, str(cards[contact].get("uid", "")), text.encode("utf-8", "surrogateescape")
+
+    def _texts(self, contacts: Mapping[bytes, str]) -> tuple[dict[bytes, dict[str, Any]], dict[bytes, str]]:
+        from e2esync.card.profiles import dress, write_for
+
+        registers = {contact: self._context.registers(contact) for contact in contacts}
+        cards = dress(self._program, registers, self._context.book().set_id)
+        return cards, {contact: write_for(self._program, card, self._media) for contact, card in cards.items()}
+
+    def _warn(self, cards: dict[bytes, dict[str, Any]], texts: dict[bytes, str]) -> None:
+        from e2esync.card.profiles import warnings_for
+
+        self.warnings = list(dict.fromkeys([*self.warnings, *warnings_for(self._program, cards, texts)]))
+
+
 def _is_folder(path: str) -> bool:
     return path.endswith(os.sep) or os.path.isdir(path)
 
 
-def _write_file(context: Context, writer: _Writer, contacts: list[bytes]) -> None:
+def _write_content(context: Context, content: bytes) -> None:
+    """Write a document to the file that was named, or to stdout."""
     path = context.args.output
+    if path is None:
+        context.out.document(content)
+        return
     replace = context.args.yes
     if not replace and os.path.isfile(path) and not os.path.islink(path):
         replace = confirm(f"replace {path}?")
     check_target(path, replace=replace)
-    write_private(path, writer.render(contacts), replace=replace)
+    write_private(path, content, replace=replace)
 
 
-def _write_folder(context: Context, writer: _Writer, contacts: list[tuple[bytes, str]]) -> None:
+def _write_folder(context: Context, writer: _Writer, contacts: Mapping[bytes, str]) -> None:
     folder = context.args.output
     make_folder(folder)
     bar = context.progress()
     used: set[str] = set()
-    for count, (contact, uid) in enumerate(contacts):
+    for count, (contact, uid, content) in enumerate(writer.files(contacts)):
         bar.update("writing", count, len(contacts))
         name = file_name(uid)
         if name.casefold() in used:
             # Two uids that a file system without case takes for one, or two cards with one uid.
             name = file_name(uid + "\0" + contact.hex())
         used.add(name.casefold())
-        write_private(os.path.join(folder, name + writer.ending), writer.render([contact]), replace=True)
+        write_private(os.path.join(folder, name + writer.ending), content, replace=True)
     bar.close()
 
 

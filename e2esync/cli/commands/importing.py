@@ -15,25 +15,31 @@ from ..files import read_input
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from e2esync.card import ReadCard, Unreadable
+    from e2esync.card import Layout, ReadCard, Unreadable, VCardFile
     from e2esync.client.importing import ImportPlan
 
 ABOUT = """\
-Reads vCard (.vcf) 2.1, 3.0 and 4.0 and JSContact (.json), one file or a folder of them, or stdin (-). Importing a file
-again changes nothing; a newer export of the same contacts changes only what changed in it, so it never undoes your
-edits. A card that cannot be read is kept aside (`e2esync quarantine`), the rest is imported, and the exit code is 3."""
+Reads vCard 2.1, 3.0 and 4.0, JSContact, jCard, CSV of Google, Outlook and Thunderbird, and LDIF: one file, a folder of
+them, or stdin (-). What a file says decides which it is, not its name. Importing a file again changes nothing; a newer
+export of the same contacts changes only what changed in it, so it never undoes your edits. A card that cannot be read
+is kept aside (`e2esync quarantine`), the rest is imported, and the exit code is 3. Nothing is ever fetched from an
+address in a card."""
 EXAMPLES = """\
   e2esync import contacts.vcf --dry-run      say what would happen
   e2esync import contacts.vcf --label Imported
-  e2esync import ~/addressbook/              every .vcf and .json in a folder"""
+  e2esync import google.csv --from google-csv
+  e2esync import ~/addressbook/              every .vcf, .json, .csv and .ldif in a folder"""
 
-_ENDINGS: Final = (".vcf", ".vcard", ".json")
+_ENDINGS: Final = (".vcf", ".vcard", ".json", ".jcard", ".csv", ".ldif", ".ldi")
+_FORMATS: Final = ("auto", "vcard", "jcard", "jscontact", "google-csv", "outlook-csv", "ldif")
 _LISTED: Final = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The source."""
     parser.add_argument("source", metavar="FILE|DIR|-", help="a file, a folder, or - for stdin")
+    parser.add_argument("--from", dest="form", choices=_FORMATS, default="auto", metavar="FORMAT",
+                        help=f"{', '.join(_FORMATS)}; default: auto")
     parser.add_argument("-n", "--dry-run", action="store_true", help="say what would happen and change nothing")
     parser.add_argument("--label", metavar="NAME", help="put this label on every contact of the file")
 
@@ -42,7 +48,7 @@ def run(context: Context) -> int:
     """Read, plan, apply."""
     args, out = context.args, context.out
     book = context.book()
-    cards, refused = read_sources(context, book.set_id)
+    cards, refused, layouts = read_sources(context, book.set_id)
     if args.label:
         for card in cards:
             card.registers[f"keywords/{args.label}"] = True
@@ -50,6 +56,8 @@ def run(context: Context) -> int:
     out.note(plan_line(plan, len(cards) + len(refused), len(refused)))
     if not args.dry_run:
         book.apply(plan)
+        for name, layout in layouts:
+            book.keep_layout(name, layout)
         keep_refused(context, refused)
         if plan.new or plan.updated:
             out.note("`e2esync sync` sends them to your other devices")
@@ -90,32 +98,34 @@ def keep_refused(context: Context, refused: Sequence[tuple[str, Unreadable]]) ->
                 store.quarantine(source, item.raw, item.reason, context.now())
 
 
-def read_sources(context: Context, salt: bytes) -> tuple[list[ReadCard], list[tuple[str, Unreadable]]]:
-    """The cards of everything that the source names, and what could not be read with where it stood."""
+def read_sources(
+    context: Context, salt: bytes
+) -> tuple[list[ReadCard], list[tuple[str, Unreadable]], list[tuple[str, Layout]]]:
+    """The cards of everything that the source names, what could not be read with where it stood, and the layouts."""
     paths = _paths(context.args.source)
     bar = context.progress()
     cards: dict[tuple[str, int], Any] = {}
     refused: list[tuple[str, Unreadable]] = []
+    layouts: list[tuple[str, Layout]] = []
     for count, path in enumerate(paths):
         bar.update("reading", count, len(paths))
         name = "stdin" if path == "-" else os.path.basename(path)
-        found = _read(read_input(path), name, salt)
+        found = _read(read_input(path), name, salt, context.args.form)
+        layouts.append((name, found.layout))
         refused += [(name, item) for item in found.quarantine]
         # The same uid in a later file is the same contact, newer; within one file it would be another card.
         cards.update({(card.uid, card.ordinal): card for card in found.cards})
     bar.close()
-    return list(cards.values()), refused
+    return list(cards.values()), refused, layouts
 
 
-def _read(data: bytes, name: str, salt: bytes) -> Any:
-    from e2esync.card import jscontact, read_vcards
+def _read(data: bytes, name: str, salt: bytes, form: str) -> VCardFile:
+    from e2esync.card import read_file
 
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{"):
-        try:
-            return jscontact.read(data, salt=salt)
-        except BadCard as error:
-            raise BadCard(f"{name}: {error.message}", error.hint) from None
-    return read_vcards(data, salt=salt)
+    try:
+        return read_file(data, salt=salt, form=form)
+    except BadCard as error:
+        raise BadCard(f"{name}: {error.message}", error.hint) from None
 
 
 def _paths(source: str) -> list[str]:
@@ -128,5 +138,5 @@ def _paths(source: str) -> list[str]:
     paths = [os.path.join(source, name) for name in names
              if name.lower().endswith(_ENDINGS) and not name.startswith(".")]
     if not paths:
-        raise FileProblem(f"the folder {source} holds no .vcf or .json file")
+        raise FileProblem(f"the folder {source} holds no .vcf, .json, .csv or .ldif file")
     return paths
