@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from e2esync.access.words import entropy_to_words, words_to_entropy
+from e2esync.access.words import entropy_to_words, word_list, words_to_entropy
 from e2esync.crypto import Entropy, Label, Secret, SigningKey, blake2b
 from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.record import KitHalf, sign_kit_proof
@@ -60,11 +60,47 @@ class RecoveryKit:
         first = blake2b(Label.KIT_SEALING, _u32(number), b"\0", key=seed, size=64)
         return SealingKey.from_secret(first + blake2b(Label.KIT_SEALING, _u32(number), b"\1", key=seed))
 
-
     def half(self, number: int) -> KitHalf:
         """The public halves of recovery key `number`, with the proof that this kit made them (SPEC 12.4)."""
         signing, seal_key = self.signing_key(number), self.sealing_key(number).public
         return KitHalf(signing.verify_key, seal_key, sign_kit_proof(signing, seal_key))
+
+
+KIT_NUMBERS: Final = 16
+"""How many recovery keys of a kit are looked for: one is used up by each set (SPEC 12.4)."""
+
+
+def key_number(kit: RecoveryKit, verify_key: bytes) -> int | None:
+    """Which of the kit's first sixteen recovery keys this verify key is; None for another kit's."""
+    return next((n for n in range(KIT_NUMBERS) if kit.signing_key(n).verify_key == verify_key), None)
+
+
+def wrong_words(words: list[str], verify_key: bytes) -> list[int]:
+    """The positions (from 1) of the one word, or of the two swapped ones, by which 24 words miss a kit known by a key.
+
+    `verify_key` is that kit's recovery key 0. Empty where more than that is wrong. Tries fifty thousand words:
+    half a second.
+    """
+    places = range(len(words))
+    for place in places:
+        for known in word_list():
+            if _is_kit([*words[:place], known, *words[place + 1:]], verify_key):
+                return [place + 1]
+    for left in places:
+        for right in places[left + 1:]:
+            swapped = list(words)
+            swapped[left], swapped[right] = words[right], words[left]
+            if _is_kit(swapped, verify_key):
+                return [left + 1, right + 1]
+    return []
+
+
+def _is_kit(words: list[str], verify_key: bytes) -> bool:
+    try:
+        kit = RecoveryKit.from_words(" ".join(words))
+    except BadCode:
+        return False
+    return kit.signing_key(0).verify_key == verify_key
 
 
 def _u32(number: int) -> bytes:
@@ -119,6 +155,16 @@ def parse_kit_file(text: str) -> KitFile:
 
     Raises BadCode that says what is wrong, a word by its position.
     """
+    words, fields = kit_fields(text)
+    kit = RecoveryKit.from_words(" ".join(words))
+    return KitFile(kit, fields.get("relay") or None, _relay_key(fields.get("relay key")), fields.get("set") or None)
+
+
+def kit_fields(text: str) -> tuple[list[str], dict[str, str]]:
+    """(words in lower case, fields) of a kit file or of a share, as they stand there, right or wrong.
+
+    Raises BadCode for what is too long, or says a thing twice.
+    """
     if len(text) > _FILE_MAX:
         raise BadCode("the file is too long for a recovery kit", "give the file that `init` wrote")
     fields: dict[str, str] = {}
@@ -136,8 +182,7 @@ def parse_kit_file(text: str) -> KitFile:
             raise BadCode(f"the recovery kit file says {field[1].lower()} twice", "keep the one that is right")
         else:
             fields[field[1].lower()] = field[2].strip()
-    kit = RecoveryKit.from_words(" ".join(words))
-    return KitFile(kit, fields.get("relay") or None, _relay_key(fields.get("relay key")), fields.get("set") or None)
+    return [word.lower() for word in words], fields
 
 
 def _words_in(line: str) -> list[str]:

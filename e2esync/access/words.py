@@ -28,6 +28,21 @@ def _positions() -> dict[str, int]:
     return {word: position for position, word in enumerate(word_list())}
 
 
+def is_word(word: str) -> bool:
+    """Whether a word, in lower case, is one of the list."""
+    return word in _positions()
+
+
+def similar_words(word: str, count: int = 3) -> list[str]:
+    """Up to `count` words of the list that are spelled much like `word`: for the person who typed it, and no log."""
+    from difflib import get_close_matches
+
+    # Four letters tell any two words of the list apart, so whoever wrote only those meant that one.
+    begins = [known for known in word_list() if len(word) >= 4 and known.startswith(word[:4])]
+    close = get_close_matches(word, word_list(), n=count, cutoff=0.6)
+    return list(dict.fromkeys((*close, *begins)))[:count]
+
+
 def words_of(bits: bytes, count: int) -> list[str]:
     """The first `count` words that `bits` spells, eleven bits each; `bits` holds at least 11·count bits."""
     spare = len(bits) * 8 - WORD_BITS * count

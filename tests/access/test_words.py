@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mnemonic import Mnemonic
 
-from e2esync.access.words import entropy_to_words, parse_words, word_list, words_of, words_to_entropy
+from e2esync.access.words import (
+    entropy_to_words,
+    is_word,
+    parse_words,
+    similar_words,
+    word_list,
+    words_of,
+    words_to_entropy,
+)
 from e2esync.errors import BadCode
 
 BIP39 = Mnemonic("english")
@@ -94,3 +102,12 @@ def test_any_text_gives_our_error(text: str) -> None:
 def test_the_list_is_read_on_first_use_only() -> None:
     program = "import sys, e2esync.access.kit, e2esync.access.pairing; sys.exit('mnemonic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_similar_words() -> None:
+    assert similar_words("abandom")[0] == "abandon"
+    assert similar_words("lettuse")[0] == "lettuce"
+    assert "absorb" in similar_words("abso")
+    assert similar_words("qqqqq") == []
+    assert is_word("zoo")
+    assert not is_word("Zoo")

@@ -61,7 +61,7 @@ def many(path: Path, count: int) -> str:
     return str(path)
 
 
-def local_profile(home: Path, way: Any = None, device: str = "Test device") -> None:
+def local_profile(home: Path, way: Any = None, device: str = "Test device", kit: Any = None) -> None:
     """A profile with an empty book that no relay has heard of: enough for every local command."""
     from e2esync.access.kit import RecoveryKit
     from e2esync.client.entropy import SystemEntropy
@@ -74,7 +74,7 @@ def local_profile(home: Path, way: Any = None, device: str = "Test device") -> N
     from e2esync.stores.profile import BookInfo
 
     entropy = SystemEntropy()
-    kit = RecoveryKit.generate(entropy)
+    kit = kit or RecoveryKit.generate(entropy)
     relay_key = SigningKey(entropy.draw("signing key", 32)).verify_key
     with Profile.create(home, way or Plain(), entropy=entropy) as profile:
         store = profile.store.book(0)

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 from e2esync.errors import NotFound
 
 from ..context import Context
-from ..exits import UsageError
-from ..files import read_input
+from ..kitinput import add_kit_option, read_kit
 from ..profiles import device_name, new_profile
 from ..prompts import ask, can_ask, confirm
 from ..protect import add_protection_options, chosen_way
 from .init import check_address
 
 if TYPE_CHECKING:
-    from e2esync.access.kit import KitFile
     from e2esync.client.recovery import Rescue
 
 ABOUT = """\
@@ -31,7 +29,7 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Kit, relay, whom to remove, name and protection."""
-    parser.add_argument("--kit-file", metavar="FILE", help="the file that `init --kit-file` wrote; - reads stdin")
+    add_kit_option(parser)
     parser.add_argument("--relay", metavar="URL", help="the relay's address, if the kit file does not hold it")
     parser.add_argument("--device", metavar="NAME", help="what to call this device; default: the computer's name")
     lost = parser.add_mutually_exclusive_group()
@@ -45,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(context: Context) -> int:
     """Read the kit, read the book, ask, restore."""
     args, out = context.args, context.out
-    kit = _kit(context)
+    kit = read_kit(context, args.kit_file)
     relay = args.relay or kit.relay_url or ask("Address of the relay (wss://…):", why="give it with --relay")
     check_address(relay)
     name = device_name(args.device)
@@ -73,18 +71,6 @@ def run(context: Context) -> int:
              "The relay alone says that this is the newest state. To be sure, compare the six words of",
              "`e2esync status` on a device that you still have, then run `e2esync status --confirm`.")
     return 0
-
-
-def _kit(context: Context) -> KitFile:
-    from e2esync.access.kit import KitFile, RecoveryKit, parse_kit_file
-
-    path = context.args.kit_file
-    if path is not None:
-        return parse_kit_file(read_input(path).decode("utf-8", "replace"))
-    if not can_ask():
-        raise UsageError("recover needs the recovery kit, and there is no terminal to type it", "give --kit-file FILE")
-    words = ask("The 24 words of the recovery kit, in order:", why="give --kit-file FILE")
-    return KitFile(RecoveryKit.from_words(words), None, None, None)
 
 
 def _whom(context: Context, rescue: Rescue) -> dict[int, str]:
