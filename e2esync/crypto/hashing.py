@@ -52,6 +52,7 @@ class Label(Enum):
     SIGN_ENTRY = b"e2e:entry"
     SIGN_HEAD = b"e2e:head"
     SIGN_SESSION = b"e2e:session"
+    SIGN_FIND = b"e2e:find"
 
     @property
     def person(self) -> bytes:

@@ -20,6 +20,7 @@ from typing import Final
 
 import trio
 
+from e2esync.epoch.roles import KITS, Role
 from e2esync.errors import E2esyncError, SessionError
 from e2esync.limits import HANDSHAKE_TIMEOUT
 from e2esync.relay.connection import Connection
@@ -29,10 +30,10 @@ from e2esync.relay.threads import StoreThread
 from e2esync.session.codec import encode_message
 from e2esync.session.commands import Admit, Change, Consult
 from e2esync.session.kinds import Refusal
-from e2esync.session.messages import Append, ClosingPush, Message, Open, RefusalAnswer
+from e2esync.session.messages import Append, ClosingPush, Message, Open, Opened, RefusalAnswer
 from e2esync.session.relay import RelaySession
 from e2esync.stores.relay import RelayStore
-from e2esync.stores.relay_batch import BatchResult, Outcome
+from e2esync.stores.relay_batch import Admitted, BatchResult, Outcome
 from e2esync.transports.address import Listener
 from e2esync.transports.base import Transport
 
@@ -193,6 +194,10 @@ class Relay:
         for job, outcome in zip(jobs, result.outcomes, strict=True):
             if isinstance(job.command, Change) and isinstance(job.command.request, Open):
                 self._decided(job.command, outcome.result)
+            elif isinstance(outcome.effect, Admitted) and outcome.effect.role in KITS and not job.connection.gone:
+                member, root = job.connection.session.member, outcome.effect.role is Role.ROOT
+                hold = self._holds.kit_came(outcome.effect.set_id, member, trio.current_time() * 1000, root=root)
+                self._await(outcome.effect.set_id, hold)
 
     def _consulted(self, jobs: Sequence[_ReadJob], results: list[Message]) -> None:
         for job, result in zip(jobs, results, strict=True):
@@ -208,16 +213,22 @@ class Relay:
 
     def _decided(self, change: Change, result: Message) -> None:
         """SPEC 13.6: an opening's end releases what was held for it; its HeadMoved may begin a hold."""
-        if self._holds.decided(change.set_id, change.member):
+        if self._holds.decided(change.set_id, change.member, accepted=isinstance(result, Opened)):
             self._release(change.set_id)
-        elif isinstance(result, RefusalAnswer) and result.code is Refusal.HEAD_MOVED and self._timers is not None:
-            hold = self._holds.head_moved(change.set_id, change.member, trio.current_time() * 1000)
-            if hold is not None:
-                self._timers.start_soon(self._expire, change.set_id, hold)
+        elif isinstance(result, RefusalAnswer) and result.code is Refusal.HEAD_MOVED:
+            self._await(change.set_id, self._holds.head_moved(change.set_id, change.member, trio.current_time() * 1000))
+
+    def _await(self, set_id: bytes, hold: Hold | None) -> None:
+        if hold is None:
+            return
+        if self._timers is None:
+            self._holds.expired(set_id, hold)
+        else:
+            self._timers.start_soon(self._expire, set_id, hold)
 
     def _gone(self, connection: Connection) -> None:
         session = connection.session
-        if not self.hub.has_member(session.set_id, session.member) and self._holds.decided(
+        if not self.hub.has_member(session.set_id, session.member) and self._holds.left(
             session.set_id, session.member
         ):
             self._release(session.set_id)

@@ -138,6 +138,11 @@ class ClientSession:
         return PIPELINE_MAX - len(self._asked)
 
     @property
+    def binding(self) -> bytes:
+        """What ties this connection together (SPEC 13.2), for requests that prove a key in it; empty before."""
+        return self._binding
+
+    @property
     def unanswered(self) -> tuple[Request, ...]:
         """What was asked and not answered; after a lost connection these go out again."""
         return tuple(self._asked)

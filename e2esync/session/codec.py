@@ -15,6 +15,7 @@ from e2esync.limits import (
     BLOB_PART,
     CHANGES_MAX,
     ENVELOPE_MAX,
+    FOUND_MAX,
     FRAME_MAX,
     HASH,
     INT_MAX,
@@ -84,6 +85,19 @@ def _write_slot(slot: m.Slot) -> list[Any]:
 
 _SLOT: Final = Kind(_read_slot, _write_slot)
 
+
+def _read_place(value: Any) -> m.Place:
+    if type(value) is not list or len(value) != 2:
+        raise NonCanonical("a place is not [set id, member]")
+    return m.Place(ID.read(value[0]), _MEMBER.read(value[1]))
+
+
+def _write_place(place: m.Place) -> list[Any]:
+    return [place.set_id, place.member]
+
+
+_PLACES: Final = list_of(Kind(_read_place, _write_place), FOUND_MAX)
+
 _C: Final = Side.CLIENT
 _R: Final = Side.RELAY
 _TABLE: Final[tuple[tuple[int, Side, type[Any], tuple[Kind, ...]], ...]] = (
@@ -108,6 +122,7 @@ _TABLE: Final[tuple[tuple[int, Side, type[Any], tuple[Kind, ...]], ...]] = (
     (22, _C, m.Mail, (_MAIL_NUMBER, up_to(MAILBOX_MESSAGE_MAX))),
     (23, _C, m.Have, (_IDS,)),
     (24, _C, m.Ping, ()),
+    (25, _C, m.Find, (exactly(VERIFY_KEY), exactly(SIGNATURE))),
     # Answers.
     (30, _R, m.Appended, (COUNT, SHORT_HEAD)),
     (31, _R, m.LogPart, (COUNT, COUNT, _ENVELOPES, SHORT_HEAD_OR_EMPTY)),
@@ -125,6 +140,7 @@ _TABLE: Final[tuple[tuple[int, Side, type[Any], tuple[Kind, ...]], ...]] = (
     (43, _R, m.MailStored, ()),
     (44, _R, m.HaveAnswer, (list_of(_BLOB_OFFSET, _FRAME_ITEMS),)),
     (45, _R, m.Pong, ()),
+    (46, _R, m.Found, (_PLACES,)),
     # Pushes.
     (50, _R, m.LogPush, (COUNT, COUNT, _ENVELOPES, SHORT_HEAD)),
     (51, _R, m.RecordPush, (_RECORD, SHORT_HEAD)),
@@ -137,7 +153,7 @@ ANSWERS: Final[dict[type[Any], type[Any]]] = {
     m.Append: m.Appended, m.Read: m.LogPart, m.ReadChain: m.ChainPart, m.ReadBox: m.BoxAnswer, m.Open: m.Opened,
     m.PutBlob: m.BlobStored, m.GetBlob: m.BlobPart, m.PutSlot: m.SlotStored, m.ReadSlots: m.SlotList,
     m.Inspect: m.Inspected, m.Create: m.Created, m.UseMailbox: m.MailboxUsed, m.Mail: m.MailStored,
-    m.Have: m.HaveAnswer, m.Ping: m.Pong,
+    m.Have: m.HaveAnswer, m.Ping: m.Pong, m.Find: m.Found,
 }
 """Which answer belongs to which request (SPEC 13.3)."""
 

@@ -13,17 +13,17 @@ from e2esync.session import messages as m
 Writing = m.Append | m.Open | m.PutBlob | m.PutSlot | m.Create | m.UseMailbox | m.Mail
 """Requests that change the store: one writer decides them, in the order in which they come."""
 
-Reading = m.Read | m.ReadChain | m.ReadBox | m.GetBlob | m.ReadSlots | m.Inspect | m.Have
+Reading = m.Read | m.ReadChain | m.ReadBox | m.GetBlob | m.ReadSlots | m.Inspect | m.Have | m.Find
 """Requests that only read it."""
 
-VISITORS = (m.Create, m.UseMailbox, m.Mail, m.Ping)
+VISITORS = (m.Create, m.UseMailbox, m.Mail, m.Ping, m.Find)
 """The requests of a visitor; all others need a member's session (SPEC 13.3)."""
 
-VISITORS_ONLY = (m.Create, m.UseMailbox, m.Mail)
+VISITORS_ONLY = (m.Create, m.UseMailbox, m.Mail, m.Find)
 
 WRITING = (m.Append, m.Open, m.PutBlob, m.PutSlot, m.Create, m.UseMailbox, m.Mail)
 
-READING = (m.Read, m.ReadChain, m.ReadBox, m.GetBlob, m.ReadSlots, m.Inspect, m.Have)
+READING = (m.Read, m.ReadChain, m.ReadBox, m.GetBlob, m.ReadSlots, m.Inspect, m.Have, m.Find)
 
 
 @dataclass(frozen=True, slots=True)

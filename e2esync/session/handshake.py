@@ -48,6 +48,16 @@ def read_welcome(welcome: Welcome, set_id: bytes, relay_key: bytes, binding: byt
     return head
 
 
+def sign_find(signing_key: SigningKey, binding: bytes) -> bytes:
+    """FIND's signature, by a recovery key, in the visitor's session that the binding stands for (SPEC 13.10)."""
+    return signing_key.sign(Label.SIGN_FIND, VISITOR_SET, signing_key.verify_key + binding)
+
+
+def check_find(verify_key: bytes, binding: bytes, signature: bytes) -> None:
+    """Raises AuthFailed unless whoever asks holds this key, and signed in this session."""
+    verify(Label.SIGN_FIND, VISITOR_SET, verify_key + binding, signature, verify_key)
+
+
 def sign_visit(relay_key: SigningKey, binding: bytes) -> bytes:
     """WELCOME's signature to a visitor, by the relay."""
     return relay_key.sign(Label.SIGN_SESSION, VISITOR_SET, binding)

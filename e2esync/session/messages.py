@@ -180,6 +180,14 @@ class Ping:
     """PING."""
 
 
+@dataclass(frozen=True, slots=True)
+class Find:
+    """FIND: a visitor who holds a recovery key asks for the sets that it is a member of (SPEC 13.10)."""
+
+    verify_key: bytes
+    signature: bytes
+
+
 # Answers (SPEC 13.3).
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +305,21 @@ class Pong:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a recovery key is a member now."""
+
+    set_id: bytes
+    member: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The sets of a recovery key, those first that it is the root of."""
+
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RefusalAnswer:
     """A refused request (SPEC 13.8). `data` is the open epoch (EpochClosed) or milliseconds (TooOften), else 0."""
 
@@ -352,11 +375,11 @@ class ClosingPush:
 
 Request = (
     Append | Read | ReadChain | ReadBox | Open | PutBlob | GetBlob | PutSlot | ReadSlots | Inspect | Create
-    | UseMailbox | Mail | Have | Ping
+    | UseMailbox | Mail | Have | Ping | Find
 )
 Answer = (
     Appended | LogPart | ChainPart | BoxAnswer | Opened | BlobStored | BlobPart | SlotStored | SlotList | Inspected
-    | Created | MailboxUsed | MailStored | HaveAnswer | Pong
+    | Created | MailboxUsed | MailStored | HaveAnswer | Pong | Found
 )
 Push = LogPush | RecordPush | SlotPush | MailPush | ClosingPush
 Message = Hello | Challenge | Proof | Welcome | Request | Answer | RefusalAnswer | Push

@@ -20,7 +20,7 @@ from enum import Enum, auto
 from typing import Final
 
 from e2esync.crypto import SigningKey
-from e2esync.errors import LocalProtocolError, WireError
+from e2esync.errors import CryptoError, LocalProtocolError, WireError
 from e2esync.limits import PIPELINE_MAX, SPEC_VERSION
 from e2esync.session import messages as m
 from e2esync.session.codec import decode_message, encode_message, other_version
@@ -37,7 +37,7 @@ from e2esync.session.commands import (
     StoreCommand,
     Transmit,
 )
-from e2esync.session.handshake import binding_of, sign_visit
+from e2esync.session.handshake import binding_of, check_find, sign_visit
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Message, Side
 
@@ -80,6 +80,7 @@ class RelaySession:
         self._number = number
         self._hello = m.Hello(SPEC_VERSION, b"", 0, b"")
         self._mailbox: m.UseMailbox | None = None
+        self._binding = b""
         self._pending: deque[_Pending] = deque()
         self.state = State.START
 
@@ -156,7 +157,7 @@ class RelaySession:
             return self._end(Refusal.BAD_FRAME, "a member proves its key and a visitor proves nothing")
         binding = binding_of(self._hello, self._nonce, self._key.verify_key)
         if not self._hello.set_id:
-            self.state = State.VISITING
+            self.state, self._binding = State.VISITING, binding
             return [Transmit((encode_message(m.Welcome(b"", sign_visit(self._key, binding))),))]
         self.state = State.ADMITTING
         return [Admit(self.set_id, self.member, binding, proof.signature)]
@@ -178,6 +179,8 @@ class RelaySession:
             return self._answer_now(m.RefusalAnswer(Refusal.NOT_ALLOWED, "this needs a visitor's session"))
         if isinstance(request, m.Ping):
             return self._answer_now(m.Pong())
+        if isinstance(request, m.Find) and not self._holds_key(request):
+            return self._answer_now(m.RefusalAnswer(Refusal.NOT_MEMBER, "the key was not proved in this session"))
         command: StoreCommand
         if isinstance(request, READING):
             command = Consult(self.set_id, self.member, request)
@@ -188,6 +191,14 @@ class RelaySession:
             command = Change(self.set_id, self.member, self._number, request, self._mailbox)
         self._pending.append(_Pending(command))
         return [command]
+
+    def _holds_key(self, find: m.Find) -> bool:
+        """SPEC 13.10 step 1: a signature that was seen elsewhere asks nothing here."""
+        try:
+            check_find(find.verify_key, self._binding, find.signature)
+        except CryptoError:
+            return False
+        return True
 
     def _answer_now(self, answer: Message) -> list[Command]:
         self._pending.append(_Pending(None, encode_message(answer)))

@@ -15,6 +15,7 @@ from typing import Final
 from e2esync.crypto import SigningKey
 from e2esync.epoch.announcement import parse_announcement, removals_asked
 from e2esync.epoch.chain import Chain, verify_chain
+from e2esync.epoch.roles import Role
 from e2esync.errors import E2esyncError
 from e2esync.limits import SET_BYTES_MAX
 from e2esync.log.head import ShortHead, sign_head, to_short
@@ -33,6 +34,7 @@ class Admitted:
     set_id: bytes
     epoch: int
     seq: int
+    role: Role = Role.OWNER
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,14 @@ def sweep_blobs(rows: Rows, owner: Key, now: int) -> tuple[int, int]:
     return len(gone), sum(received for _, received in gone)
 
 
+def forget_dead(rows: Rows, owner: Key) -> int:
+    """Deletes all dead blobs of a set at once. Returns the bytes that went."""
+    dead = rows.all("SELECT blob, received FROM blobs WHERE owner = ? AND state = ?", (owner, DEAD))
+    for blob, _received in dead:
+        _forget(rows, owner, blob)
+    return sum(received for _blob, received in dead)
+
+
 def owners_of_old_blobs(rows: Rows, now: int) -> set[Key]:
     """The sets that have something for `sweep_blobs` to delete; of many, some."""
     return {

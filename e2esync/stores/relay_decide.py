@@ -58,7 +58,8 @@ def admit(batch: Batch, command: Admit) -> Outcome:
         batch.identity.key, view.set_id, epoch=view.epoch, seq=view.seq, log_hash=view.log_hash,
         record_hash=view.record_hash, time=batch.now, incarnation=batch.identity.incarnation, binding=command.binding,
     )
-    return Outcome(m.Welcome(head.body, head.signature), Admitted(view.set_id, view.epoch, view.seq))
+    role = view.chain.members[command.member].role
+    return Outcome(m.Welcome(head.body, head.signature), Admitted(view.set_id, view.epoch, view.seq, role))
 
 
 def _within_savepoint(batch: Batch, command: Change) -> Decided:

@@ -6,14 +6,15 @@ its savepoint, or has done all of its writes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from e2esync.epoch.boxes import check_boxes
 from e2esync.epoch.chain import Chain, record_set_id
-from e2esync.epoch.record import Record, Rekey, parse_record
+from e2esync.epoch.record import Flag, Record, Rekey, parse_record
 from e2esync.epoch.roles import Role
+from e2esync.epoch.roster import Member
 from e2esync.errors import E2esyncError
 from e2esync.limits import BLOB_DEAD_RETENTION
 from e2esync.log.envelope import envelope_hash, next_log_hash
@@ -23,7 +24,7 @@ from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Append, Create, Created, Open, Opened
 from e2esync.session.rules import Declined, SetView
 from e2esync.stores.relay_batch import Batch, EpochOpened, Known, Logged, Outcome, with_leaving
-from e2esync.stores.relay_blobs import mark_dead, mark_live, missing_blobs
+from e2esync.stores.relay_blobs import forget_dead, mark_dead, mark_live, missing_blobs
 from e2esync.stores.relay_rows import Key, Rows
 from e2esync.stores.relay_slots import check_opening_announcement, store_announcement, write_slot
 
@@ -85,6 +86,9 @@ def open_epoch(batch: Batch, change: Change, request: Open) -> Outcome:
     mark_dead(batch, known.row, request.dead)
     mark_live(batch, known.row, (record.manifest, *request.live), record.epoch, 0)
     _reset_slots(batch, known, record, request.announcement)
+    _place_kits(batch, view.chain.members, chain)
+    if record.flags & Flag.FORGET and view.chain.members[change.member].role is Role.ROOT:
+        dropped += _forget_past(batch.rows, known.row, record.epoch)
     after = SetView(view.set_id, chain, record.epoch, record.hash, 0, record.hash, view.held - dropped)
     batch.update(known, with_leaving(batch.rows, known.row, after))
     effect = EpochOpened(
@@ -119,6 +123,7 @@ def create_set(batch: Batch, request: Create) -> Outcome:
     _check_boxes(request.box_list, request.boxes, record, chain)
     row = batch.rows.make_set(set_id, record.hash)
     _store_record(batch, row, record, request.box_list, request.boxes, chain)
+    _place_kits(batch, {}, chain)
     view = SetView(set_id, chain, 0, record.hash, 0, record.hash, 0)
     known = Known(row, view)
     for raw in request.announcements:
@@ -195,6 +200,30 @@ def _store_record(
             for member, box in zip(sorted(chain.members), boxes, strict=True)
         ],
     )
+
+
+def _place_kits(batch: Batch, before: Mapping[int, Member], after: Chain) -> None:
+    """Where the recovery keys of the set are members now (SPEC 13.10): whose membership the record has changed."""
+    batch.rows.many("DELETE FROM kits WHERE verify_key = ? AND set_id = ?", [
+        (member.verify_key, after.set_id) for index, member in before.items()
+        if not member.is_device and index not in after.members
+    ])
+    batch.rows.many("INSERT INTO kits (verify_key, set_id, member, root, since) VALUES (?, ?, ?, ?, ?)", [
+        (member.verify_key, after.set_id, index, int(member.role is Role.ROOT), batch.now)
+        for index, member in after.members.items() if not member.is_device and index not in before
+    ])
+
+
+def _forget_past(rows: Rows, owner: Key, epoch: int) -> int:
+    """SPEC 13.5 step 11: the root's *forget* ends the retention of everything before. Returns the bytes that went."""
+    held = rows.one(
+        "SELECT CAST(coalesce(sum(length(envelope)), 0) AS BIGINT) FROM envelopes WHERE owner = ? AND epoch < ?",
+        (owner, epoch),
+    )
+    rows.run("DELETE FROM envelopes WHERE owner = ? AND epoch < ?", (owner, epoch))
+    rows.run("DELETE FROM boxes WHERE owner = ? AND epoch < ?", (owner, epoch))
+    rows.run("UPDATE records SET closed = NULL, box_list = ? WHERE owner = ? AND epoch < ?", (b"", owner, epoch))
+    return (held[0] if held else 0) + forget_dead(rows, owner)
 
 
 def _drop_envelopes(batch: Batch, row: Key, view: SetView, seq: int) -> None:

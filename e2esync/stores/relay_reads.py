@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from e2esync.limits import BLOB_PART, FRAME_MAX, READ_BATCH
+from e2esync.limits import BLOB_PART, FOUND_MAX, FRAME_MAX, READ_BATCH
 from e2esync.session.commands import Consult, Reading
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import (
     BlobPart,
     BoxAnswer,
     ChainPart,
+    Find,
+    Found,
     GetBlob,
     Have,
     HaveAnswer,
@@ -22,6 +24,7 @@ from e2esync.session.messages import (
     Inspected,
     LogPart,
     Message,
+    Place,
     Read,
     ReadBox,
     ReadChain,
@@ -38,6 +41,8 @@ _ROWS_MAX: Final = 1024
 
 def answer(rows: Rows, identity: Identity, consult: Consult, now: int) -> Message:
     """The answer to a reading request, within one transaction: a head is that of the log as served. Raises Declined."""
+    if isinstance(consult.request, Find):
+        return _find(rows, consult.request.verify_key)
     found = rows.find_set(consult.set_id)
     if found is None:
         raise Declined(Refusal.NOT_FOUND, "there is no such set")
@@ -59,6 +64,15 @@ def answer(rows: Rows, identity: Identity, consult: Consult, now: int) -> Messag
         "SELECT member, announcement, heartbeat, time FROM slots WHERE owner = ? ORDER BY member", (owner,)
     )
     return SlotList(tuple(Slot(*row) for row in slots))
+
+
+def _find(rows: Rows, verify_key: bytes) -> Found:
+    """SPEC 13.10 step 2. Whoever asks has proved the key to the session."""
+    found = rows.all(
+        "SELECT set_id, member FROM kits WHERE verify_key = ? ORDER BY root DESC, since, set_id LIMIT ?",
+        (verify_key, FOUND_MAX),
+    )
+    return Found(tuple(Place(*row) for row in found))
 
 
 def _log(rows: Rows, identity: Identity, set_id: bytes, found: SetRow, request: Read, now: int) -> LogPart:

@@ -64,6 +64,11 @@ CREATE TABLE slots (
 CREATE TABLE openings (
     owner INTEGER NOT NULL, member INTEGER NOT NULL, due INTEGER NOT NULL, PRIMARY KEY (owner, member)
 );
+-- Where each recovery key is a member now, for FIND; by the key, as whoever asks names no set.
+CREATE TABLE kits (
+    verify_key BLOB NOT NULL, set_id BLOB NOT NULL, member INTEGER NOT NULL, root INTEGER NOT NULL,
+    since INTEGER NOT NULL, PRIMARY KEY (verify_key, set_id)
+) WITHOUT ROWID;
 CREATE TABLE mailboxes (mailbox BLOB PRIMARY KEY, born INTEGER NOT NULL, token0 BLOB, token1 BLOB);
 CREATE TABLE mail (mailbox BLOB NOT NULL, n INTEGER NOT NULL, message BLOB NOT NULL, PRIMARY KEY (mailbox, n));
 """

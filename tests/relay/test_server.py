@@ -18,6 +18,7 @@ from e2esync.relay import connection as connection_module
 from e2esync.session import messages as m
 from e2esync.session.client import ClientSession
 from e2esync.session.codec import decode_message, encode_message
+from e2esync.session.handshake import sign_find
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Side
 from e2esync.wire import encode
@@ -293,6 +294,53 @@ async def test_own_sessions_are_not_held(tmp_path: Path) -> None:
         one, two, same = [await scene.device(member) for member in (1, 2, 1)]
         await lose_once(scene, one, two)
         assert isinstance(await same.ask(scene.book.append()), m.Appended)
+
+
+async def test_the_root_is_held_for_from_its_welcome_on(tmp_path: Path) -> None:
+    """S4: neither a flood of appends nor a thief that opens epochs comes between the root and its opening."""
+    async with running(tmp_path) as scene:
+        thief, other = await scene.device(1), await scene.device(2)
+        manifest = await scene.blob(thief)
+        root = await scene.device(0)
+        await thief.send(scene.book.append(), scene.book.open(1, manifest=manifest)[0])
+        await other.send(scene.book.append())
+        # What only reads is not held.
+        assert isinstance(await root.ask(m.Read(0, 1)), m.LogPart)
+        request, record = scene.book.open(0, (Remove(1),), manifest=manifest, announcement=b"")
+        assert isinstance(await root.ask(request), m.Opened)
+        scene.book.opened(record)
+        assert await other.answer() == "EpochClosed"
+        assert isinstance(await other.ask(scene.book.append()), m.Appended)
+
+
+async def test_a_hold_for_the_root_outlasts_a_refused_opening_and_ends_with_its_session(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        other, root = await scene.device(2), await scene.device(0)
+        manifest = await scene.blob(root)
+        await other.send(scene.book.append())
+        wrong, _record = scene.book.open(0, manifest=manifest, closes_seq=7)
+        assert await root.ask(wrong) == "HeadMoved"
+        with pytest.raises(trio.TooSlowError), trio.fail_after(0.1):
+            await other.answer()
+        await root.aclose()
+        assert isinstance(await other.answer(), m.Appended)
+
+
+async def test_a_hold_for_the_root_ends_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("e2esync.relay.holds.HOLD_ROOT", 30)
+    async with running(tmp_path) as scene:
+        other, _root = await scene.device(2), await scene.device(0)
+        assert isinstance(await other.ask(scene.book.append()), m.Appended)
+
+
+async def test_a_visitor_finds_the_sets_of_a_key_that_it_proves(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        visitor = await scene.device(None)
+        key = scene.book.signing[0]
+        signature = sign_find(key, visitor.session.binding)
+        assert await visitor.ask(m.Find(key.verify_key, signature)) == m.Found((m.Place(scene.book.set_id, 0),))
+        again = await scene.device(None)
+        assert await again.ask(m.Find(key.verify_key, signature)) == "NotMember"
 
 
 # Hostile and unlucky clients.

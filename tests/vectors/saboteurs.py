@@ -199,6 +199,7 @@ SESSION = [
     Saboteur("e2esync.session.handshake:verify_head", "13.2 step 1", (CLIENT,), alone=True),
     Saboteur("e2esync.session.handshake:check_visit", "13.2 step 1", (CLIENT,)),
     Saboteur("e2esync.session.handshake:check_proof", "13.2 step 2", (RELAY,), shows=True),
+    Saboteur("e2esync.session.handshake:check_find", "13.10 step 1", (RELAY,), shows=True),
     Saboteur("e2esync.session.client:ClientSession._receiving", "13.2", (CLIENT,), _lenient("_RECEIVES")),
     Saboteur("e2esync.session.client:ClientSession._sending", "13.2", (CLIENT,), _lenient("_SENDS")),
     Saboteur("e2esync.session.relay:RelaySession._bad_version", "13.8", (RELAY,), lambda _self: [], shows=True),

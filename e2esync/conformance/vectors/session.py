@@ -85,14 +85,14 @@ def examples() -> dict[str, list[Any]]:
         "put-slot": [17, announcement, b""], "put-heartbeat": [17, b"", bytes(512)], "slots": [18], "inspect": [19],
         "create": [20, at.openings[0].record.raw, box_list, [box], [announcement]],
         "mailbox": [21, b"\x3b" * 8, 1, b"\x70" * 16], "mail": [22, 0, b"m" * 100], "have": [23, [blob]],
-        "ping": [24],
+        "ping": [24], "find": [25, at.parties[0].signing.verify_key, b"\x5f" * SIGNATURE],
         "appended": [30, 9, head], "log-part": [31, 1, 9, [envelope], head],
         "log-part-without-head": [31, 1, 8, [envelope], []], "chain-part": [32, [record]],
         "box-answer": [33, box_list, box], "opened": [34, 2, head], "blob-stored": [35, 512],
         "blob-part": [36, 512, bytes(512)], "slot-stored": [37], "slot-list": [38, [slot]],
         "inspected": [39, {"blobs": 2, "epoch": 1, "seq": 9}], "refusal": [40, "EpochClosed", "epoch 2 is open", 2],
         "created": [41, at.set_id], "mailbox-used": [42], "mail-stored": [43], "have-answer": [44, [0, 512]],
-        "pong": [45],
+        "pong": [45], "found": [46, [[at.set_id, 0], [b"\x5e" * HASH, 4]]], "found-nothing": [46, []],
         "log-push": [50, 1, 9, [envelope], head], "record-push": [51, record, head],
         "slot-push": [52, 2, announcement, b"", NOW], "mail-push": [53, 1, b"m" * 100], "closing": [54, 5000],
     }
@@ -151,6 +151,8 @@ def _requests(cases: Layer) -> None:
         ("mailbox-short-token", "a token of 15 bytes", "mailbox", 3, bytes(15), "range"),
         ("mail-number-9", "beyond the number that MailboxFull is told of", "mail", 1, 9, "range"),
         ("mail-long", "a message of more than 8 KiB", "mail", 2, bytes(MAILBOX_MESSAGE_MAX + 1), "range"),
+        ("find-short-key", "a verify key of 31 bytes", "find", 1, bytes(31), "range"),
+        ("find-no-signature", "an empty signature", "find", 2, b"", "range"),
         ("have-long-id", "a blob id of 33 bytes", "have", 1, [bytes(33)], "range"),
     ))
 
@@ -197,6 +199,9 @@ def _answers(cases: Layer) -> None:
         ("refusal-long", "a message of 1001 characters", "refusal", 2, "x" * 1001, "range"),
         ("refusal-message-in-array", "an array for the message", "refusal", 2, [], "shape"),
         ("refusal-data-in-text", "text for the data", "refusal", 3, "2", "shape"),
+        ("found-short-set", "a set id of 31 bytes", "found", 1, [[bytes(31), 0]], "range"),
+        ("found-without-member", "a set id alone", "found", 1, [[bytes(32)]], "shape"),
+        ("found-65", "more sets than one answer has", "found", 1, [[bytes(32), 0]] * 65, "range"),
         ("created-short", "a set id of 31 bytes", "created", 1, bytes(31), "range"),
         ("have-answer-too-large", "more than 1 MiB received", "have-answer", 1, [BLOB_MAX + 1], "range"),
     ))

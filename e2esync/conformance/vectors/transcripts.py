@@ -5,6 +5,7 @@ The client's cases name what it sends and what reaches it; the relay's, what rea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from e2esync.conformance.vectors.case import Inputs, Json, Layer, Outcome, flipped, hexed, text
@@ -35,7 +36,7 @@ from e2esync.session.client import (
 )
 from e2esync.session.codec import decode_message, encode_message
 from e2esync.session.commands import Admit, Command, Disconnect, Transmit
-from e2esync.session.handshake import binding_of, check_proof, sign_proof, sign_visit
+from e2esync.session.handshake import binding_of, check_proof, sign_find, sign_proof, sign_visit
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Side
 from e2esync.session.relay import RelaySession
@@ -288,6 +289,27 @@ def _out_of_turn(cases: Layer, begun: tuple[list[Any], ...], connected: tuple[li
         _refuse(cases, name, comment, _member(*steps), error, flag)
 
 
+def _find_cases(visit: bytes, show: Callable[..., None]) -> None:
+    """A visitor asks for the sets of a recovery key: with the signature of this session, and with others."""
+    root, other = world().parties[0].signing, party("other kit").signing
+    bound = _bound(_hello(set_id=b"", member=0))
+    opened = [visit, encode([3, b""])]
+    show("find", "a visitor that proves a recovery key; the store looks it up",
+         [*opened, encode([25, root.verify_key, sign_find(root, bound)])], "13.10")
+    for name, comment, signature in (
+        ("find-replayed", "another session's signature", sign_find(root, _bound(_hello(set_id=b"", nonce=bytes(32))))),
+        ("find-by-another", "signed by another key", sign_find(other, bound)),
+        ("find-as-proof", "the signature of a handshake", sign_proof(root, bytes(32), bound)),
+        ("find-under-set", "signed for a set, not for visitors",
+         root.sign(Label.SIGN_FIND, world().set_id, root.verify_key + bound)),
+        ("find-without-key", "the binding alone is signed", root.sign(Label.SIGN_FIND, bytes(32), bound)),
+    ):
+        show(name, comment, [*opened, encode([25, root.verify_key, signature])], "13.10 step 1", "stranger")
+    proof = encode([3, sign_proof(world().parties[3].signing, world().set_id, _bound())])
+    show("member-finds", "a member asks for a visitor's request",
+         [encode_message(_hello()), proof, encode([25, root.verify_key, sign_find(root, _bound())])], "13.3", "refused")
+
+
 def _relay_cases(cases: Layer) -> None:
     at = world()
     known = [at.set_id.hex(), [[index, member.verify_key.hex()] for index, member in sorted(at.chain.members.items())],
@@ -333,6 +355,7 @@ def _relay_cases(cases: Layer) -> None:
         ("answer-from-client", "PONG from the client", [*good, encode([45])]),
     ):
         show(name, comment, frames, "13.8", "out-of-turn")
+    _find_cases(visit, show)
     show("visitor-reads", "a visitor asks for a member's request", [visit, encode([3, b""]), encode([11, 1, 1])],
          "13.3", "refused")
     show("member-mails", "a member asks for a visitor's request",
