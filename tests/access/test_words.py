@@ -106,7 +106,7 @@ def test_the_list_is_read_on_first_use_only() -> None:
 
 def test_similar_words() -> None:
     assert similar_words("abandom")[0] == "abandon"
-    assert similar_words("elefant")[0] == "elephant"
+    assert "elephant" in similar_words("elefant")
     assert "absorb" in similar_words("abso")
     assert similar_words("qqqqq") == []
     assert is_word("zoo")
