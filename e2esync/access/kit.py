@@ -15,7 +15,7 @@ from e2esync.crypto import Entropy, Label, Secret, SigningKey, blake2b
 from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.record import KitHalf, sign_kit_proof
 from e2esync.errors import BadCode
-from e2esync.limits import KIT_SEED, VERIFY_KEY
+from e2esync.limits import KIT_HALVES, KIT_SEED, VERIFY_KEY
 
 _FILE_MAX: Final = 64 << 10
 _WORDS_PER_LINE: Final = 4
@@ -66,13 +66,9 @@ class RecoveryKit:
         return KitHalf(signing.verify_key, seal_key, sign_kit_proof(signing, seal_key))
 
 
-KIT_NUMBERS: Final = 16
-"""How many recovery keys of a kit are looked for: one is used up by each set (SPEC 12.4)."""
-
-
 def key_number(kit: RecoveryKit, verify_key: bytes) -> int | None:
     """Which of the kit's first sixteen recovery keys this verify key is; None for another kit's."""
-    return next((n for n in range(KIT_NUMBERS) if kit.signing_key(n).verify_key == verify_key), None)
+    return next((n for n in range(KIT_HALVES) if kit.signing_key(n).verify_key == verify_key), None)
 
 
 def wrong_words(words: list[str], verify_key: bytes) -> list[int]:

@@ -99,9 +99,9 @@ def _known_books(context: Context) -> list[tuple[str, Any]]:
 
 def _places(known: list[tuple[str, Any]], kit: RecoveryKit) -> list[dict[str, Any]]:
     """Where the kit is or was a member."""
-    from e2esync.access.kit import KIT_NUMBERS
+    from e2esync.limits import KIT_HALVES
 
-    keys = {kit.signing_key(number).verify_key: number for number in range(KIT_NUMBERS)}
+    keys = {kit.signing_key(number).verify_key: number for number in range(KIT_HALVES)}
     return [
         {"book": name, "role": member.role.name.lower(), "number": keys[member.verify_key],
          "member": member.index in chain.members}
