@@ -55,6 +55,9 @@ LOCAL_MODULES = (
     "e2esync.cli.commands.remove", "e2esync.cli.commands.export", "e2esync.cli.commands.importing",
     "e2esync.cli.commands.conflicts", "e2esync.cli.commands.quarantine", "e2esync.cli.commands.status",
     "e2esync.cli.commands.devices", "e2esync.cli.commands.help", "e2esync.cli.commands.version",
+    "e2esync.cli.commands.history", "e2esync.cli.commands.diff", "e2esync.cli.commands.undo",
+    "e2esync.cli.commands.restore", "e2esync.cli.commands.trash", "e2esync.cli.commands.config",
+    "e2esync.client.history", "e2esync.client.settings",
     "e2esync.cli.commands.completion", "e2esync.client.book", "e2esync.client.profile", "e2esync.replica",
 )
 SLOW_LIBRARIES = ("trio", "websockets", "rich", "keyring", "cryptography")

@@ -104,9 +104,9 @@ class Context:
         return self._book
 
     def book_number(self) -> int:
-        """The number of the book that --book names by number or name. Raises NotFound."""
-        wanted = self.args.book
-        if wanted is None:
+        """The number of the book that --book, or else the setting, names by number or name. Raises NotFound."""
+        wanted = self.args.book if self.args.book is not None else self.setting("book")
+        if not wanted:
             return 0
         books = self.profile().store.books()
         for info in books:
@@ -114,6 +114,15 @@ class Context:
                 return info.number
         known = ", ".join(f"{info.number} {info.name}".strip() for info in books)
         raise NotFound(f"the profile has no book {wanted}", f"it has: {known}" if known else "")
+
+    def setting(self, name: str) -> str:
+        """A text setting; what is not set costs no import."""
+        store = self.profile().store
+        if store.setting(name) is None and name in ("book", "sort"):
+            return ""
+        from e2esync.client.settings import get_text
+
+        return get_text(store, name)
 
     def cards(self, query: str | None = None) -> list[CardRow]:
         """The contacts that a query fits, from the index of names alone: without what a whole book imports."""

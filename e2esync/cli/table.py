@@ -24,8 +24,8 @@ class Command(NamedTuple):
         return import_module(f"e2esync.cli.{self.module}")
 
 
-_START, _CONTACTS, _SYNC, _DEVICES, _TOOLS = (
-    "Start", "Contacts", "Keep in step", "Devices and protection", "Tools")
+_START, _CONTACTS, _PAST, _SYNC, _DEVICES, _TOOLS = (
+    "Start", "Contacts", "What was before", "Keep in step", "Devices and protection", "Tools")
 
 COMMANDS: Final = (
     Command("init", "commands.init", _START, "make a new, empty address book on this device"),
@@ -40,8 +40,13 @@ COMMANDS: Final = (
     Command("rm", "commands.remove", _CONTACTS, "delete contacts on all devices", ("remove",)),
     Command("import", "commands.importing", _CONTACTS, "bring in contacts from a .vcf file or a folder of them"),
     Command("export", "commands.export", _CONTACTS, "write contacts to a file that other programs read"),
-    Command("conflicts", "commands.conflicts", _CONTACTS, "contacts that two devices changed differently"),
     Command("quarantine", "commands.quarantine", _CONTACTS, "cards that an import could not read"),
+    Command("history", "commands.history", _PAST, "what was changed, when, and by which device"),
+    Command("diff", "commands.diff", _PAST, "what a step changed, or what has changed since a time"),
+    Command("undo", "commands.undo", _PAST, "take the last step back, or any other"),
+    Command("restore", "commands.restore", _PAST, "put the book back as it was on Tuesday"),
+    Command("trash", "commands.trash", _PAST, "contacts that were deleted, for as long as they are kept"),
+    Command("conflicts", "commands.conflicts", _PAST, "contacts that two devices changed differently"),
     Command("sync", "commands.sync", _SYNC, "send your changes and receive the others'"),
     Command("status", "commands.status", _SYNC, "what is unsent, when it last synced, what needs a look"),
     Command("inspect", "commands.inspect", _SYNC, "ask the relay what it holds about this book"),
@@ -51,6 +56,7 @@ COMMANDS: Final = (
     Command("forget", "commands.forget", _DEVICES, "delete for good what was deleted so far"),
     Command("kit", "commands.kit", _DEVICES, "the recovery kit: check it, print it, split it"),
     Command("passphrase", "commands.passphrase", _DEVICES, "change how this device protects its copy"),
+    Command("config", "commands.config", _TOOLS, "settings of this profile"),
     Command("relay", "commands.relay", _TOOLS, "run a relay"),
     Command("vectors", "commands.vectors", _TOOLS, "write or check the test vectors of the standard"),
     Command("conformance", "commands.conformance", _TOOLS, "test another implementation, or a relay"),

@@ -7,7 +7,8 @@ Everything here works offline. Edits are shown at once and wait in the outbox fo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,15 @@ from e2esync.errors import Ambiguous, NotFound
 from e2esync.stores.index import CardRow
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from e2esync.card import Layout, ReadCard, VCardFile
+    from e2esync.client.history import Reversal
     from e2esync.client.importing import ImportPlan, ImportResult
     from e2esync.contactset import Candidate
     from e2esync.crypto import Entropy
     from e2esync.replica.core import Replica
+    from e2esync.replica.history import Step
     from e2esync.wire import Value
 
 Rows = list[CardRow]
@@ -190,7 +195,8 @@ class Book:
             card = {**card, "uid": f"urn:uuid:{_uuid(self.entropy.draw('contact uid', 16))}"}
         check_card(card)
         contact = contact_id(self.set_id, card["uid"], 0)
-        self.write(contact, flatten(card))
+        with self._named("add"):
+            self.write(contact, flatten(card))
         return contact
 
     def update(self, contact: bytes, card: dict[str, Value]) -> int:
@@ -200,7 +206,7 @@ class Book:
 
         check_card(card)
         # In one transaction: another process may change the contact between reading and writing.
-        with self.profile.store.transaction():
+        with self._named("edit"):
             old = self.registers(contact)
             inner = {path: value for path, value in old.items() if _is_inner(path)}
             edits = changes(old, {**inner, **flatten(card)})
@@ -224,7 +230,7 @@ class Book:
         now = self.now()
         ops: list[DeleteOp] = []
         count = 0
-        with self.profile.store.transaction():
+        with self._named("delete"):
             for contact in contacts:
                 deletes = delete_ops(contact, shown_state(self.store, contact), now)
                 ops += deletes
@@ -245,6 +251,11 @@ class Book:
 
         name_device(self.replica, member, name, self.now())
 
+    def _named(self, name: str) -> AbstractContextManager[None]:
+        from e2esync.replica.history import Step
+
+        return self.step(Step(name, self.now()))
+
     # Importing.
 
     def plan(self, cards: VCardFile | Iterable[ReadCard]) -> ImportPlan:
@@ -256,11 +267,51 @@ class Book:
 
         return plan_import(self, cards)
 
-    def apply(self, plan: ImportPlan) -> ImportResult:
-        """Carry a plan out, as one step. Photos go into encrypted blobs, which the next sync uploads."""
+    def apply(self, plan: ImportPlan, name: str = "import") -> ImportResult:
+        """Carry a plan out, as one step of this name. Photos go into encrypted blobs, which the next sync uploads."""
         from e2esync.client.importing import apply_plan
 
-        return apply_plan(self, plan)
+        return apply_plan(self, plan, name)
+
+    # What was before.
+
+    def plan_undo(self, step: int | None = None, contacts: Collection[bytes] = ()) -> Reversal:
+        """What undoing a step of the history would do (by default this device's last); only in these contacts, if any.
+
+        Raises NotFound.
+        """
+        from e2esync.client.history import plan_undo
+
+        return plan_undo(self, step, contacts)
+
+    def plan_restore(self, at: int, contacts: Collection[bytes] = ()) -> Reversal:
+        """What putting the book back as it was at a time (ms) would do; only these, if any. Raises NotFound."""
+        from e2esync.client.history import plan_restore
+
+        return plan_restore(self, at, contacts)
+
+    def carry_out(self, plan: Reversal) -> None:
+        """Put back what was planned: new operations, one step, which can be undone itself."""
+        from e2esync.client.history import carry_out_reversal
+
+        carry_out_reversal(self, plan)
+
+    def forget_deleted(self, contacts: Iterable[bytes]) -> None:
+        """Drop what the history knows of deleted contacts, and their photos, from this device and for good."""
+        from e2esync.client.history import forget
+
+        forget(self, contacts)
+
+    @contextmanager
+    def step(self, step: Step) -> Iterator[None]:
+        """Make all that is written inside, by whatever method, one step of the history, all or nothing."""
+        replica = self.replica
+        with self.profile.store.transaction():
+            outer, replica.step = replica.step, replica.step or step
+            try:
+                yield
+            finally:
+                replica.step = outer
 
     def keep_layout(self, name: str, layout: Layout) -> None:
         """Remember how an imported file was laid out; `name` is the file's, and a newer one of that name replaces it.

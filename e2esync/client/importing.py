@@ -10,6 +10,7 @@ from e2esync.card import Layout, ReadCard, VCardFile, changes, display_name, wri
 from e2esync.contactset import view
 from e2esync.errors import NotFound
 from e2esync.replica.contacts import contact_id, media_blobs
+from e2esync.replica.history import Step
 from e2esync.replica.writing import shown_state, write_batch
 from e2esync.wire import Value, decode, encode
 
@@ -101,9 +102,16 @@ def _file_name(name: str) -> str:
     return name.replace("\\", "/").rpartition("/")[2].encode("utf-8", "replace").decode()
 
 
-def apply_plan(book: Book, plan: ImportPlan) -> ImportResult:
+def apply_plan(book: Book, plan: ImportPlan, name: str = "import") -> ImportResult:
     """See `Book.apply`."""
-    items = sorted([*plan.new, *plan.updated], key=lambda item: item.contact)
+    with book.step(Step(name, book.now())):
+        photos = carry_out(book, [*plan.new, *plan.updated])
+    return ImportResult(len(plan.new), len(plan.updated), len(plan.identical), photos)
+
+
+def carry_out(book: Book, planned: Iterable[Planned]) -> int:
+    """Write what was planned, photos into encrypted blobs; returns how many of those there were."""
+    items = sorted(planned, key=lambda item: item.contact)
     photos = 0
     with book.profile.store.transaction():
         blobs: list[tuple[bytes, bytes]] = []
@@ -129,4 +137,4 @@ def apply_plan(book: Book, plan: ImportPlan) -> ImportResult:
                 whole, blobs = [], []
         if whole:
             write_batch(book.replica, whole, book.now(), book.entropy, blobs)
-    return ImportResult(len(plan.new), len(plan.updated), len(plan.identical), photos)
+    return photos

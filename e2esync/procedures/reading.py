@@ -170,7 +170,7 @@ def adopt(replica: Replica, link: Link, entrance: Entrance, ways: tuple[bool, ..
         for number, ref in wanted:
             yield from _fetch_run(replica, link, number, ref, fetched, total)
         try:
-            notice = adopt_snapshot(replica, entrance, fetched, whole=whole)
+            notice = adopt_snapshot(replica, entrance, fetched, link.now(), whole=whole)
         except SnapshotInvalid:
             if whole:
                 raise

@@ -16,7 +16,6 @@ from e2esync.limits import (
     COMPACT_INTERVAL,
     HASH,
     HEARTBEAT_INTERVAL,
-    HORIZON_AGE,
     MEDIA_MAX,
 )
 from e2esync.log.head import parse_head
@@ -63,8 +62,7 @@ def sync(replica: Replica, link: Link) -> Procedure[Synced]:
     note_complete(replica)
     with replica.store.transaction():
         replica.store.put("synced", encode(link.now()))
-        # What was replaced is kept for undo as long as the horizon is away (SPEC 8.5).
-        replica.store.purge_superseded(link.now() - HORIZON_AGE)
+        replica.store.purge_history(link.now())
     return Synced(received, sent, opened, media)
 
 

@@ -7,6 +7,7 @@ cannot change within an epoch (chain, epoch key) is remembered, under the epoch 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from e2esync.crypto import Secret, SigningKey
 from e2esync.epoch.boxes import epoch_key
@@ -14,6 +15,9 @@ from e2esync.epoch.chain import Chain, replay_chain
 from e2esync.errors import NoProfile
 from e2esync.replica.port import ReplicaStore
 from e2esync.wire import decode, encode
+
+if TYPE_CHECKING:
+    from e2esync.replica.history import Step
 
 SIGNING = "signing"
 SEALING = "sealing"
@@ -47,6 +51,8 @@ class Replica:
         self._chain: Chain | None = None
         self._key: tuple[int, Secret] | None = None
         self._signing_key: SigningKey | None = None
+        self.step: Step | None = None
+        """What a person does just now, if it is more than one write: one step of the local history."""
 
     @property
     def position(self) -> Position:

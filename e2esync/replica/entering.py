@@ -30,6 +30,7 @@ from e2esync.log.envelope import next_log_hash, read_envelope
 from e2esync.replica.aging import rekeyed
 from e2esync.replica.core import EPOCH, SEALING, SIGNING, Position, Replica, write_position
 from e2esync.replica.forgetting import entered, forgets
+from e2esync.replica.history import NOBODY, keep
 from e2esync.replica.port import DIRTY, ContactRow, OutboxRow, ReplicaStore, RunRow
 from e2esync.replica.snapshots import digest, run_row, settle, write_settled
 from e2esync.replica.writing import OwnBatches, current_context, last_own, lay_over, shown_state
@@ -154,7 +155,7 @@ def missing_runs(replica: Replica, manifest: Manifest, *, whole: bool) -> list[t
     return [(number, ref) for number, ref in reversed(numbered) if ref.index_id not in known]
 
 
-def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, ContactRow], *, whole: bool,
+def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, ContactRow], now: int, *, whole: bool,
                    ) -> SnapshotMismatch | None:
     """SPEC 14.2 step 5, second half: enter with the fetched runs, overlaid, over those this state was made of.
 
@@ -167,6 +168,7 @@ def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, Co
         lives = _own_lives(replica, _own_landed(replica, manifest))
         refs = manifest.runs if manifest else ()
         kept = [] if whole else _common(store.runs(), refs)
+        before = _shown_before(replica, entrance, fetched)
         shown = _replace_state(store, {run.number for run in kept}, fetched)
         missing = missing_runs(replica, manifest, whole=whole) if manifest else []
         store.put_runs([*kept, *(run_row(number, ref) for number, ref in reversed(missing))])
@@ -175,9 +177,24 @@ def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, Co
         store.mark_shown(shown)
         store.put("media", b"")
         _move(replica, entrance, lives)
+        after = ((contact, old, shown_state(store, contact) or b"") for contact, old in before.items())
+        keep(store, NOBODY, now, after)
     if differs:
         return SnapshotMismatch(f"epoch {entrance.chain.epoch} began from another state than this device's fold")
     return None
+
+
+def _shown_before(replica: Replica, entrance: Entrance, fetched: dict[bytes, ContactRow]) -> dict[bytes, bytes]:
+    """What is shown of each contact that a snapshot may change, for the local history.
+
+    Nothing for a device that has just arrived, to which nothing was shown; and for one that begins its own epoch
+    again, because what it then folds a second time is in the history already; and not what is to be forgotten.
+    """
+    store = replica.store
+    here = store.contact_ids()
+    if not entrance.records or not here or forgets(entrance.records):
+        return {}
+    return {contact: shown_state(store, contact) or b"" for contact in {*here, *fetched, *store.overlaid()}}
 
 
 def _check_closing(replica: Replica, record: Record) -> None:

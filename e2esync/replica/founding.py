@@ -16,6 +16,7 @@ from e2esync.limits import KEY, PERSON
 from e2esync.replica.core import EPOCH, SEALING, Replica, begin
 from e2esync.replica.home import Landing, Seat
 from e2esync.replica.port import ReplicaStore
+from e2esync.wire import encode
 
 ROOT, FIRST_DEVICE = 0, 1
 """Member indices in record 0."""
@@ -53,6 +54,7 @@ def found(store: ReplicaStore, root_signing: SigningKey, root_sealing: SealingKe
     with store.transaction():
         store.keep_secret(SEALING, 1, sealing.secret)
         store.keep_secret(EPOCH, 0, secret)
+        store.put("history", encode(now))
         begin(store, set_id, FIRST_DEVICE, person, signing, Chain.begin(record, set_id), [record.raw])
     return Founding(set_id, record, box_list, tuple(boxes))
 

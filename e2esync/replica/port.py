@@ -79,24 +79,6 @@ class SlotRow:
     """When the heartbeat came, by this device's clock; 0 for never."""
 
 
-@dataclass(frozen=True, slots=True)
-class SupersededRow:
-    """A value that a write replaced, or a delete removed: kept locally for undo."""
-
-    contact: bytes
-    life: int
-    path: str
-    value: bytes
-    """Encoded card value."""
-    author: int
-    counter: int
-    time: int
-    by_author: int
-    by_counter: int
-    at: int
-    """When this device folded it."""
-
-
 class ReplicaStore(Protocol):
     """One contact set's rows. Every method raises only errors of the tree (ProfileDamaged, DiskFull, ProfileBusy)."""
 
@@ -204,8 +186,8 @@ class ReplicaStore(Protocol):
     def put_overlay(self, rows: Iterable[tuple[bytes, bytes]]) -> None: ...
     def delete_overlay(self, contacts: Iterable[bytes]) -> None: ...
     def overlaid(self) -> list[bytes]: ...
-    def clear_overlay(self) -> list[bytes]:
-        """Drop the whole overlay; returns the contacts whose shown state changes by that."""
+    def clear_overlay(self) -> dict[bytes, bytes]:
+        """Drop the whole overlay; the contacts whose shown state changes by that, with what was laid over them."""
         ...
     def mark_shown(self, contacts: Iterable[bytes]) -> None:
         """The shown state of these contacts changed: bring the index of names up to date with them."""
@@ -223,9 +205,14 @@ class ReplicaStore(Protocol):
         """(digest, encoded value of its `blobs/<digest>` register) of shown media whose bytes are not here."""
         ...
     def put_media(self, digest: str, content: bytes) -> None: ...
-    def add_superseded(self, rows: Iterable[SupersededRow]) -> None: ...
-    def purge_superseded(self, before: int) -> None:
-        """Drop what was replaced before this time (ms)."""
+    def begin_step(self, name: str, author: int, time: int) -> int:
+        """A new step of the local history (`replica.history`); returns its number."""
+        ...
+    def add_changes(self, step: int, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """(contact, what was shown before) of contacts that the step changed."""
+        ...
+    def purge_history(self, now: int) -> None:
+        """Drop the steps that are older than a person wants to go back."""
         ...
     def forget(self) -> None:
         """Drop all that is kept of what is no contact's any more: history, media, cards that no import could read."""

@@ -20,7 +20,6 @@ from e2esync.contactset import (
     Status,
     contact_hash,
     decode_ops,
-    unpack,
 )
 from e2esync.errors import (
     CloneDetected,
@@ -39,9 +38,10 @@ from e2esync.log.entry import Entry, parse_entry
 from e2esync.log.envelope import envelope_blobs, next_log_hash, read_envelope
 from e2esync.log.head import Head, ShortHead, from_short, verify_head
 from e2esync.replica.core import Position, Replica, write_position
-from e2esync.replica.port import DIRTY, ContactRow, OutboxRow, ReplicaStore, RunRow, SupersededRow
+from e2esync.replica.history import NOBODY, Change, keep
+from e2esync.replica.port import DIRTY, ContactRow, OutboxRow, ReplicaStore, RunRow
 from e2esync.replica.snapshots import batch_run, fetcher, named_blobs, run_chunks, run_items
-from e2esync.replica.writing import all_landed, last_own, lay_over
+from e2esync.replica.writing import all_landed, last_own, lay_over, shown_state
 from e2esync.wire import decode, encode
 
 BLOBS: Final = b"blobs/"
@@ -158,14 +158,16 @@ def fold(replica: Replica, part: LogSlice, blobs: Mapping[bytes, bytes], now: in
             if opened.entry is None or not folding.entry(opened.entry, opened.blobs):
                 without += 1
         _landed(replica, part)
-        folding.write(now, history=_is_new(store, part.end))
+        folding.write()
         store.add_envelopes(part.start, (opened.envelope for opened in part.opened))
         write_position(store, part.end)
         if part.head is not None:
             keep_head(replica, part.head)
         if any(BLOBS in state for state in folding.changed.values()):
             store.put("media", b"")
-        shown = _show(replica, folding.changed)
+        shown, laid, before = _show(replica, folding.changed)
+        if _is_new(store, part.end):
+            folding.keep_history(now, laid, before)
     entries = len(part.opened) - without
     return Folded(frozenset(shown), entries, without, len(folding.unknown), tuple(folding.detections))
 
@@ -227,7 +229,10 @@ class _States(MutableMapping[bytes, bytes]):
 
     def __init__(self, below: ReplicaStore) -> None:
         self.written: dict[bytes, bytes] = {}
+        self.before: dict[bytes, bytes] = {}
+        """What those that were written were before the first time."""
         self._below = below
+        self._read: dict[bytes, bytes] = {}
         self._present: set[bytes] | None = None
 
     def look_up_all(self) -> None:
@@ -243,18 +248,22 @@ class _States(MutableMapping[bytes, bytes]):
     def get(self, contact: bytes, default: bytes | None = None) -> bytes | None:  # type: ignore[override]
         state = self.written.get(contact)
         if state is None and (self._present is None or contact in self._present):
-            row = self._below.contact(contact)
-            state = row.state if row else b""
+            state = self._read.get(contact)
+            if state is None:
+                row = self._below.contact(contact)
+                state = self._read[contact] = row.state if row else b""
         return state or default
 
     def __contains__(self, contact: object) -> bool:
         return isinstance(contact, bytes) and self.get(contact) is not None
 
     def __setitem__(self, contact: bytes, state: bytes) -> None:
+        if contact not in self.written:
+            self.before[contact] = self.get(contact) or b""
         self.written[contact] = state
 
     def __delitem__(self, contact: bytes) -> None:
-        self.written[contact] = b""
+        self[contact] = b""
 
     def __iter__(self) -> Iterator[bytes]:
         return (contact for contact, state in self.written.items() if state)
@@ -348,8 +357,8 @@ class _Folding:
         self._store.put_runs([*runs, RunRow(number, op.index_id, op.index_key, op.count)])
         self._taken.update({contact: (state, number) for contact, state in self._batches.pop(op.index_id)})
 
-    def write(self, now: int, *, history: bool) -> None:
-        """Put what changed into the store; into the local history only with `history`."""
+    def write(self) -> None:
+        """Put what changed into the store."""
         unsettled = {contact for one in self._results for contact in one.unsettled}
         rows = []
         for contact, state in self.changed.items():
@@ -367,21 +376,27 @@ class _Folding:
         if self.unknown:
             known = decode(self._store.get("unknown") or encode([]))
             self._store.put("unknown", encode([*known, *self.unknown]))
-        if history:
-            self._store.add_superseded(row for result in self._results for row in _history(result, now))
 
+    def keep_history(self, now: int, laid: set[bytes], shown: Mapping[bytes, bytes]) -> None:
+        """Keep what was shown before, entry by entry; where own writes lay over it, before and after the slice.
 
-def _history(result: FoldResult, now: int) -> Iterator[SupersededRow]:
-    """What an entry replaced, and what the lives held that it deleted."""
-    for one in result.superseded:
-        yield SupersededRow(one.contact, one.life, one.path, encode(one.value), one.author, one.counter, one.time,
-                            one.by_author, one.by_counter, now)
-    for gone in result.deleted:
-        life = unpack(gone.before).life(gone.life) if gone.before else None
-        for group in life.groups if life else ():
-            for path, value in group.values.items():
-                yield SupersededRow(gone.contact, gone.life, path, encode(value), group.member, group.counter,
-                                    group.time, result.author, result.counter, now)
+        `laid`: the contacts that they lay over; `shown`: those of them that are shown otherwise now, as they were.
+        One author's entries that come after one another are one step: most often what was done offline.
+        """
+        present, waiting = dict(self._states.before), dict(shown)
+        steps: list[tuple[int, list[Change]]] = []
+        for result in self._results:
+            if not steps or steps[-1][0] != result.author:
+                steps.append((result.author, []))
+            for contact, after in result.changed.items():
+                before, present[contact] = present[contact], after
+                if contact not in laid:
+                    steps[-1][1].append((contact, before, after))
+                elif contact in waiting and result.author != self._replica.member:
+                    steps[-1][1].append((contact, waiting.pop(contact), shown_state(self._store, contact) or b""))
+        rest = [(contact, before, shown_state(self._store, contact) or b"") for contact, before in waiting.items()]
+        for author, changes in (*steps, (NOBODY, rest)):
+            keep(self._store, author, now, changes)
 
 
 def _pending(entry: Entry) -> Pending:
@@ -389,15 +404,18 @@ def _pending(entry: Entry) -> Pending:
                    len(entry.raw))
 
 
-def _show(replica: Replica, changed: Mapping[bytes, bytes]) -> set[bytes]:
-    """Bring what people see up to date with what a slice changed; returns whose shown state changed."""
+def _show(replica: Replica, changed: Mapping[bytes, bytes]) -> tuple[set[bytes], set[bytes], dict[bytes, bytes]]:
+    """Bring what people see up to date with what a slice changed.
+
+    Returns the contacts whose shown state changed, those that own writes lay over, and of these those that are shown
+    otherwise now, with what was shown before.
+    """
     store = replica.store
     laid = set(store.overlaid())
     if laid and all_landed(replica):
-        shown = set(store.clear_overlay())
+        before = store.clear_overlay()
     else:
-        laid &= changed.keys()
-        shown = lay_over(replica, laid)
-    shown |= changed.keys() - laid
+        before = lay_over(replica, laid & changed.keys())
+    shown = before.keys() | (changed.keys() - laid)
     store.mark_shown(shown)
-    return shown
+    return shown, laid, before

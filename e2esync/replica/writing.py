@@ -16,6 +16,7 @@ from e2esync.limits import ENTRY_BODY_MAX, HASH, NONCE
 from e2esync.log.entry import Entry, parse_entry, sign_entry
 from e2esync.log.envelope import seal_envelope
 from e2esync.replica.core import Replica
+from e2esync.replica.history import keep_own
 from e2esync.replica.port import OutboxRow, PendingRow, ReplicaStore
 from e2esync.replica.snapshots import batch_run, fetcher, run_items
 from e2esync.snapshot.runs import build_run
@@ -78,6 +79,7 @@ def write_batch(replica: Replica, items: Iterable[tuple[bytes, dict[str, Value]]
         # A contact that was unknown is shown just as its item says; the others as if they had been written one by one.
         store.put_overlay(fresh)
         store.mark_shown(contact for contact, _state in fresh)
+        keep_own(replica, now, ((contact, b"", state) for contact, state in fresh))
         _show(replica, known)
         _made(replica, entry.counter, entry.id)
 
@@ -150,12 +152,16 @@ def current_context(replica: Replica) -> bytes:
     return encode([vector, [position.epoch, position.seq, position.log_hash[:16]]])
 
 
-def lay_over(replica: Replica, contacts: Iterable[bytes]) -> set[bytes]:
-    """Lay own unlanded writes over the shared state of these contacts again; returns whose shown state changed."""
+def lay_over(replica: Replica, contacts: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Lay own unlanded writes over the shared state of these contacts again.
+
+    Returns those whose shown state changed by that, with what was laid over them before.
+    """
     store = replica.store
     vector = {member: counter for member, (counter, _id) in store.vector().items()}
     batches = OwnBatches(replica)
-    changed, plain, laid = set(), [], []
+    changed: dict[bytes, bytes] = {}
+    plain, laid = [], []
     for contact in contacts:
         before = store.overlay(contact)
         row = store.contact(contact)
@@ -169,7 +175,7 @@ def lay_over(replica: Replica, contacts: Iterable[bytes]) -> set[bytes]:
         else:
             laid.append((contact, after))
         if before != after:
-            changed.add(contact)
+            changed[contact] = before or b""
     store.delete_overlay(plain)
     store.put_overlay(laid)
     return changed
@@ -231,8 +237,11 @@ def _show(replica: Replica, ops: list[Op]) -> None:
     seen = {member: count for member, (count, _id) in store.vector().items()}
     seen[replica.member] = counter - 1
     contacts = dict.fromkeys(op.contact for op in ops if isinstance(op, SetOp | DeleteOp))
-    states = {contact: state for contact in contacts if (state := shown_state(store, contact))}
+    before = {contact: shown_state(store, contact) or b"" for contact in contacts}
+    states = {contact: state for contact, state in before.items() if state}
     fold_ops(states, replica.member, counter, seen, ops, replica.position.epoch, lambda _op: ())
+    now = max((op.time for op in ops if isinstance(op, SetOp | DeleteOp)), default=0)
+    keep_own(replica, now, ((contact, old, states.get(contact, b"")) for contact, old in before.items()))
     store.put_overlay([(contact, states.get(contact, b"")) for contact in contacts])
     store.mark_shown(contacts)
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from e2esync.replica.port import OutboxRow, PendingRow, SupersededRow
+from e2esync.replica.port import OutboxRow, PendingRow
 from e2esync.stores.database import Database, Row, blob, number, text
+from e2esync.stores.history import History
 from e2esync.stores.index import CardRow, NameIndex
 from e2esync.stores.state import SharedState, batches
 
 _PENDING = "SELECT number, op, contact, context FROM pending WHERE book = ? "
 _OUTBOX = "SELECT outbox.counter, entry, envelope, seq FROM outbox WHERE outbox.book = ? "
-_HISTORY = """
-    SELECT contact, life, path, value, author, counter, time, by_author, by_counter, at
-    FROM history WHERE book = ? """
 
 
 _BLOBS = "blobs/"
@@ -34,6 +32,7 @@ class BookStore(SharedState):
     def __init__(self, database: Database, book: int) -> None:
         super().__init__(database, book)
         self._names = NameIndex(database, book)
+        self.history = History(database, book)
 
     # Own writes that are in no entry yet.
 
@@ -149,15 +148,15 @@ class BookStore(SharedState):
         rows = self._db.all("SELECT contact FROM overlay WHERE book = ? ORDER BY contact", (self._book,))
         return [blob(row[0]) for row in rows]
 
-    def clear_overlay(self) -> list[bytes]:
+    def clear_overlay(self) -> dict[bytes, bytes]:
         with self.transaction():
             rows = self._db.all(
-                "SELECT overlay.contact FROM overlay LEFT JOIN contacts USING(book, contact)"
+                "SELECT overlay.contact, overlay.state FROM overlay LEFT JOIN contacts USING(book, contact)"
                 " WHERE overlay.book = ? AND overlay.state IS NOT contacts.state ORDER BY overlay.contact",
                 (self._book,),
             )
             self._db.run("DELETE FROM overlay WHERE book = ?", (self._book,))
-        return [blob(row[0]) for row in rows]
+        return {blob(contact): blob(state) for contact, state in rows}
 
     def mark_shown(self, contacts: Iterable[bytes]) -> None:
         self._names.mark(contacts)
@@ -170,7 +169,7 @@ class BookStore(SharedState):
         """The contacts that a selector names (`NameIndex.find`)."""
         return self._names.find(selector)
 
-    # Media and history.
+    # Media, and the local history.
 
     def media(self, digest: str) -> bytes | None:
         row = self._db.one("SELECT content FROM media WHERE book = ? AND digest = ?", (self._book, digest))
@@ -206,44 +205,42 @@ class BookStore(SharedState):
         rows = self._db.all("SELECT digest FROM media WHERE book = ? ORDER BY digest", (self._book,))
         return [text(row[0]) for row in rows]
 
+    def names_media(self, digest: str, but: bytes) -> bool:
+        """Whether a shown contact, or the history of one, names this photo; `but`: another one than this."""
+        self._names.catch_up()
+        shown = "contact IN (SELECT contact FROM cards WHERE book = ?1)"
+        row = self._db.one(
+            f"SELECT 1 FROM contacts WHERE book = ?1 AND contact <> ?3 AND {shown} AND instr(state, ?2) UNION ALL"
+            f" SELECT 1 FROM overlay WHERE book = ?1 AND contact <> ?3 AND {shown} AND instr(state, ?2) UNION ALL"
+            " SELECT 1 FROM history WHERE book = ?1 AND contact <> ?3 AND instr(before, ?2) LIMIT 1",
+            (self._book, (_BLOBS + digest).encode(), but),
+        )
+        return row is not None
+
     def delete_media(self, digests: Iterable[str]) -> None:
         """Drop media that no card names any more."""
         self._db.many("DELETE FROM media WHERE book = ? AND digest = ?", ((self._book, each) for each in digests))
 
-    def add_superseded(self, rows: Iterable[SupersededRow]) -> None:
-        self._db.many(
-            "INSERT INTO history(book, contact, life, path, value, author, counter, time, by_author, by_counter, at)"
-            " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            ((self._book, row.contact, row.life, row.path, row.value, row.author, row.counter, row.time,
-              row.by_author, row.by_counter, row.at) for row in rows),
-        )
+    def begin_step(self, name: str, author: int, time: int) -> int:
+        return self.history.begin_step(name, author, time)
 
-    def superseded(self, contact: bytes | None = None) -> list[SupersededRow]:
-        """What was replaced or removed, of a contact or of all, newest first."""
-        if contact is None:
-            rows = self._db.all(_HISTORY + "ORDER BY number DESC", (self._book,))
-        else:
-            rows = self._db.all(_HISTORY + "AND contact = ? ORDER BY number DESC", (self._book, contact))
-        return [_superseded(row) for row in rows]
+    def add_changes(self, step: int, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        self.history.add(step, rows)
 
-    def purge_superseded(self, before: int) -> None:
-        """Drop what was replaced before this time (ms): undo does not reach further back."""
-        self._db.run("DELETE FROM history WHERE book = ? AND at < ?", (self._book, before))
+    def purge_history(self, now: int) -> None:
+        self.history.purge(now)
 
     def forget(self) -> None:
         """Drop what is kept for undo, media that no contact names, and set-aside cards of contacts that are gone."""
         with self.transaction():
             self._forget_quarantined()
-            self._db.run("DELETE FROM history WHERE book = ?", (self._book,))
+            self.history.clear()
             named = self._media_places()
             self.delete_media(digest for digest in self.media_digests() if digest not in named)
 
     def _forget_quarantined(self) -> None:
         """A card that could not be read is known by its uid alone: what history and the index say of who went."""
-        from e2esync.wire import decode_values
-
-        rows = self._db.all("SELECT value FROM history WHERE book = ? AND path = 'uid'", (self._book,))
-        gone = {uid for (raw,) in rows if isinstance(uid := decode_values(blob(raw)), str)}
+        gone = self.history.uids()
         present = "SELECT contact FROM contacts WHERE book = ?1 AND state <> x''"
         gone |= {text(uid) for (uid,) in self._db.all(
             f"SELECT uid FROM cards WHERE book = ?1 AND contact NOT IN ({present})", (self._book,))}
@@ -261,14 +258,6 @@ def _pending(row: Row) -> PendingRow:
 def _outbox(row: Row) -> OutboxRow:
     counter, entry, envelope, seq = row
     return OutboxRow(number(counter), blob(entry), blob(envelope), number(seq))
-
-
-def _superseded(row: Row) -> SupersededRow:
-    contact, life, path, value, *numbers = row
-    author, counter, time, by_author, by_counter, at = map(number, numbers)
-    return SupersededRow(
-        blob(contact), number(life), text(path), blob(value), author, counter, time, by_author, by_counter, at
-    )
 
 
 def _first(row: tuple[bytes, bytes]) -> bytes:

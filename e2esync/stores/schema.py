@@ -92,12 +92,15 @@ CREATE TABLE slots(
   heard INTEGER NOT NULL, PRIMARY KEY(book, member)) STRICT, WITHOUT ROWID;
 CREATE TABLE media(
   book INTEGER NOT NULL, digest TEXT NOT NULL, content BLOB NOT NULL, PRIMARY KEY(book, digest)) STRICT;
+CREATE TABLE steps(
+  number INTEGER PRIMARY KEY AUTOINCREMENT, book INTEGER NOT NULL, name TEXT NOT NULL, author INTEGER NOT NULL,
+  time INTEGER NOT NULL, undone INTEGER NOT NULL) STRICT;
+CREATE INDEX steps_time ON steps(book, time);
 CREATE TABLE history(
-  number INTEGER PRIMARY KEY AUTOINCREMENT, book INTEGER NOT NULL, contact BLOB NOT NULL, life INTEGER NOT NULL,
-  path TEXT NOT NULL, value BLOB NOT NULL, author INTEGER NOT NULL, counter INTEGER NOT NULL, time INTEGER NOT NULL,
-  by_author INTEGER NOT NULL, by_counter INTEGER NOT NULL, at INTEGER NOT NULL) STRICT;
+  number INTEGER PRIMARY KEY AUTOINCREMENT, book INTEGER NOT NULL, step INTEGER NOT NULL, contact BLOB NOT NULL,
+  before BLOB NOT NULL) STRICT;
 CREATE INDEX history_contact ON history(book, contact);
-CREATE INDEX history_at ON history(book, at);
+CREATE INDEX history_step ON history(step);
 """
 
 MIGRATIONS: Final[tuple[str, ...]] = (_V1,)
@@ -105,7 +108,8 @@ VERSION: Final = len(MIGRATIONS)
 
 BOOK_TABLES: Final = (
     "named", "secrets", "records", "contacts", "buckets", "vector", "parked", "envelopes", "pending", "outbox",
-    "outbox_contacts", "uploads", "overlay", "cards", "stale", "runs", "slots", "media", "history", "books",
+    "outbox_contacts", "uploads", "overlay", "cards", "stale", "runs", "slots", "media", "steps",
+    "history", "books",
 )
 """Every table that carries a book's number: what leaves with a book."""
 

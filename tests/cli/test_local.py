@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from e2esync.cli import exits
-from e2esync.cli.commands.remove import is_mass_change
+from e2esync.cli.guard import is_mass_change
 from e2esync.client.protection import KeyFile, Passphrase
 
 from .conftest import Cli
@@ -187,8 +187,8 @@ def test_rm(people: Cli) -> None:
 
 
 def test_rm_asks_a_person_and_takes_no_for_the_answer(people: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("e2esync.cli.commands.remove.can_ask", lambda: True)
-    monkeypatch.setattr("e2esync.cli.commands.remove.confirm", lambda _question: False)
+    monkeypatch.setattr("e2esync.cli.guard.can_ask", lambda: True)
+    monkeypatch.setattr("e2esync.cli.guard.confirm", lambda _question: False)
     assert people("rm", "Adam").code == 1
     assert people("show", "Adam").code == 0
     assert people("rm", "Adam", "--yes").code == 0

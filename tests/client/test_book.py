@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,27 +13,10 @@ from e2esync.client.importing import BATCH_FROM
 from e2esync.client.profile import Profile
 from e2esync.crypto import Secret, SigningKey
 from e2esync.errors import Ambiguous, BadCard, NoProfile, NotFound
-from e2esync.replica.core import Replica
-from e2esync.replica.founding import found
-from e2esync.replica.own_object import name_book, name_device
-from tests.client.world import ENTROPY, card, profile_in
-from tests.helpers.entropy import FastEntropy
+from tests.client.world import card, profile_in
 
 RELAY = SigningKey(Secret(bytes(32))).verify_key
 PHOTO = "/9j/4AAQSkZJRgABAQAAAQABAAD/2Q=="
-
-
-@pytest.fixture
-def book(tmp_path: Path) -> Iterator[Book]:
-    from e2esync.access.kit import RecoveryKit
-
-    kit = RecoveryKit.generate(ENTROPY)
-    with profile_in(tmp_path / "a") as profile:
-        store = profile.store.book(0)
-        found(store, kit.signing_key(0), kit.sealing_key(0), RELAY, 1, FastEntropy("book"))
-        name_book(Replica(store), "Contacts", 1)
-        name_device(Replica(store), 1, "Phone", 1)
-        yield Book(profile)
 
 
 def vcards(count: int, note: str = "", photo: bool = False) -> bytes:

@@ -36,6 +36,8 @@ from e2esync.session.client import Answered, Challenged, ClientSession, Connecte
 from e2esync.session.commands import Admit, Consult, Disconnect, Transmit
 from e2esync.session.commands import Change as StoreChange
 from e2esync.session.relay import RelaySession
+from e2esync.stores.book import BookStore
+from e2esync.stores.history import ChangeRow
 from e2esync.stores.profile import ProfileStore
 from e2esync.stores.relay import RelayStore
 from tests.helpers.entropy import FastEntropy
@@ -293,3 +295,9 @@ class Network:
     def close(self) -> None:
         """Give the files back."""
         self.relay.close()
+
+
+def changes_by_contact(store: BookStore) -> list[list[ChangeRow]]:
+    """The local history of each contact, oldest change first."""
+    contacts = {row.contact for step in store.history.steps() for row in store.history.of_step(step.number)}
+    return [store.history.of_contact(contact) for contact in sorted(contacts)]

@@ -47,14 +47,14 @@ def test_all_that_is_dead_goes_from_the_snapshot_and_from_undo(net: Network) -> 
     phone.edit("kept", **{"notes/n": None})
     phone.delete("gone")
     net.settle()
-    assert phone.store.superseded()
-    assert laptop.store.superseded()
+    assert phone.store.history.steps()
+    assert laptop.store.history.steps()
     runs = laptop.store.runs()
     epoch = forget(phone)
     net.settle()
     for device in (phone, laptop):
         assert device.replica.position.epoch >= epoch
-        assert device.store.superseded() == []
+        assert device.store.history.steps() == []
         assert {row.contact for row in device.store.contacts() if not row.state} == set()
         assert not {run.index_id for run in device.store.runs()} & {run.index_id for run in runs}
         assert device.registers("kept") == {"uid": "kept", "name": "Renamed"}

@@ -48,7 +48,7 @@ def test_a_slice_is_folded_as_a_whole(net: Network) -> None:
     assert laptop.replica.position == opened.end
     assert laptop.registers("ada") == {"uid": "ada", "notes/n": "2"}
     assert [laptop.store.envelope(part.start + n) for n in range(3)] == list(part.envelopes)
-    assert {row.at for row in laptop.profile.book(0).superseded()} == {5}
+    assert {row.time for row in laptop.profile.book(0).history.steps()} == {5}
 
 
 def test_opening_a_slice_changes_nothing(net: Network) -> None:
@@ -83,7 +83,7 @@ def test_a_fold_that_fails_leaves_no_trace(net: Network, monkeypatch: pytest.Mon
     def full(*_: object) -> None:
         raise OSError
 
-    monkeypatch.setattr(laptop.store, "add_superseded", full)
+    monkeypatch.setattr(laptop.store, "add_changes", full)
     with pytest.raises(OSError):
         fold(laptop.replica, opened, {}, 5)
     assert (laptop.digest(), laptop.replica.position, laptop.store.vector()) == before

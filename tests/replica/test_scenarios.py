@@ -12,6 +12,7 @@ from e2esync.procedures.opening import announce, open_epoch
 from e2esync.procedures.sending import send
 from e2esync.procedures.syncing import sync
 from e2esync.replica.contacts import contact_id
+from e2esync.replica.history import read_before
 from e2esync.replica.writing import write_batch
 from e2esync.session.messages import Open
 from e2esync.stores.profile import ProfileStore
@@ -256,10 +257,11 @@ def test_own_edits_stay_shown_when_the_log_is_cut_behind_them(net: Network) -> N
     lost.edit("ada", **{"notes/n": "3"})
     lost.sync()
     phone.sync()
-    history = phone.profile.book(0).superseded()
+    history = phone.profile.book(0).history.steps()
+    assert history
     phone.remove(lost, lost=True)
     assert phone.registers("ada") == {"uid": "ada", "notes/n": "2"}
-    assert phone.profile.book(0).superseded() == history
+    assert phone.profile.book(0).history.steps() == history
 
 
 # Clones.
@@ -323,11 +325,9 @@ def test_deleted_values_are_kept_for_undo(net: Network) -> None:
     phone.sync()
     phone.delete("ada")
     net.settle()
-    from e2esync.wire import decode_values
-
-    rows = [(row.path, decode_values(row.value)) for row in laptop.profile.book(0).superseded()]
-    assert sorted(rows) == [("notes/n", "1"), ("notes/n", "2"), ("uid", "ada"), ("uid", "ada")] or sorted(rows) == [
-        ("notes/n", "1"), ("notes/n", "2"), ("uid", "ada")]
+    history = laptop.profile.book(0).history
+    assert [[read_before(row.before) for row in history.of_step(step.number)] for step in history.steps()] == [
+        [{"notes/n": ["1"]}, {"notes/n": ["2"], "uid": ["ada"]}], [None]]
 
 
 def test_a_box_that_does_not_open_is_asked_for_again(net: Network) -> None:

@@ -194,10 +194,10 @@ def test_laying_over_again_changes_nothing(net: Network) -> None:
     phone.edit("ada", **{"notes/n": "2"})
     contact = contact_id(phone.replica.set_id, "ada", 0)
     before = shown_state(phone.store, contact)
-    assert lay_over(phone.replica, [contact]) == set()
+    assert lay_over(phone.replica, [contact]) == {}
     assert shown_state(phone.store, contact) == before
     pack(phone.replica, net.entropy)
-    assert lay_over(phone.replica, [contact]) == set()
+    assert lay_over(phone.replica, [contact]) == {}
     phone.sync()
     assert phone.store.overlaid() == []
     assert shown_state(phone.store, contact) == before

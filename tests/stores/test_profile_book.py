@@ -18,7 +18,6 @@ from e2esync.replica.port import (
     ReplicaStore,
     RunRow,
     SlotRow,
-    SupersededRow,
 )
 from e2esync.stores import state
 from e2esync.stores.book import BookStore
@@ -44,10 +43,6 @@ def row(first: int, *, run: int = 1, unsettled: bool = False, rest: int = 0, sta
     return ContactRow(contact, state, contact_hash(contact, state) if state else b"", run, unsettled)
 
 
-def superseded(contact: bytes, at: int) -> SupersededRow:
-    return SupersededRow(contact, 1, "name", b"value", 2, 3, 4, 5, 6, at)
-
-
 def fill(book: BookStore) -> None:
     """A row of every kind."""
     book.put("name", b"value")
@@ -65,7 +60,7 @@ def fill(book: BookStore) -> None:
     book.put_runs([RunRow(1, b"index", b"key", 2)])
     book.put_slot(SlotRow(1, b"announcement", b"heartbeat", 5))
     book.put_media("digest", b"content")
-    book.add_superseded([superseded(cid(1), 5)])
+    book.add_changes(book.begin_step("edit", 1, 5), [(cid(1), b"before")])
 
 
 def contents(book: BookStore) -> list[object]:
@@ -74,7 +69,7 @@ def contents(book: BookStore) -> list[object]:
         book.get("name"), secret and secret.reveal(), book.records(), list(book.contacts()), book.bucket(1),
         book.vector(), book.parked(), book.envelope(1), book.pending(), book.outbox(), book.outbox_of(cid(1)),
         book.uploads(1), book.upload(b"blob id"), book.overlay(cid(1)), book.runs(),
-        book.slots(), book.media("digest"), book.superseded(),
+        book.slots(), book.media("digest"), [*book.history.all_changes()],
     ]
 
 
@@ -286,7 +281,7 @@ def test_overlay(book: BookStore) -> None:
 def test_clearing_the_overlay_names_the_contacts_that_look_different_now(book: BookStore) -> None:
     book.put_contacts([row(1), row(2)])
     book.put_overlay([(cid(1), b"state"), (cid(2), b"other"), (cid(3), b"new")])
-    assert book.clear_overlay() == [cid(2), cid(3)]
+    assert book.clear_overlay() == {cid(2): b"other", cid(3): b"new"}
     assert book.overlaid() == []
 
 
@@ -339,15 +334,6 @@ def test_media(book: BookStore) -> None:
     assert book.media_digests() == ["a", "b"]
     book.delete_media(["a"])
     assert (book.media("a"), book.media("b")) == (None, b"jpeg")
-
-
-def test_history_newest_first_and_purged_by_time(book: BookStore) -> None:
-    rows = [superseded(cid(1), 10), superseded(cid(2), 20), superseded(cid(1), 30)]
-    book.add_superseded(iter(rows))
-    assert book.superseded() == rows[::-1]
-    assert book.superseded(cid(1)) == [rows[2], rows[0]]
-    book.purge_superseded(20)
-    assert book.superseded() == [rows[2], rows[1]]
 
 
 def test_a_transaction_of_a_book_undoes_everything(book: BookStore) -> None:

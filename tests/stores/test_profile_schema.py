@@ -82,6 +82,6 @@ def test_an_empty_file_is_not_taken_for_a_new_profile(tmp_path: Path) -> None:
 def test_an_altered_schema_is_noticed(path: Path) -> None:
     connection = apsw.Connection(str(path))
     assert is_intact(connection)
-    connection.execute("DROP INDEX history_at")
+    connection.execute("DROP INDEX history_step")
     assert not is_intact(connection)
     connection.close()

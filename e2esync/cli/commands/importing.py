@@ -55,7 +55,7 @@ def run(context: Context) -> int:
     plan = book.plan(cards)
     out.note(plan_line(plan, len(cards) + len(refused), len(refused)))
     if not args.dry_run:
-        book.apply(plan)
+        book.apply(plan, f"import {os.path.basename(os.path.normpath(args.source))}")
         for name, layout in layouts:
             book.keep_layout(name, layout)
         keep_refused(context, refused)

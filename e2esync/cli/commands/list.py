@@ -23,6 +23,8 @@ _URN: Final = "urn:uuid:"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The query."""
+    parser.add_argument("--sort", choices=("surname", "name"),
+                        help="by surname (phonetic spelling first), or by the name as shown; default: the setting")
     parser.add_argument("query", nargs="*", metavar="QUERY", help="what to look for")
 
 
@@ -30,6 +32,10 @@ def run(context: Context) -> int:
     """Print the contacts."""
     query = " ".join(context.args.query) or None
     rows = context.cards(query)
+    if (context.args.sort or context.setting("sort")) == "name":
+        from e2esync.stores.index import fold
+
+        rows.sort(key=lambda row: (fold(row.name), row.contact))
     if context.out.json:
         context.out.result(contacts=[as_json(row) for row in rows])
         return 0
