@@ -52,7 +52,7 @@ def test_level_of(operation: str, level: Level) -> None:
 
 def test_cases_are_all_of_the_vectors_with_whole_inputs() -> None:
     assert {case.operation for case in CASES} <= set(operation_names())
-    assert all("'given'" not in str(case.input) and "'joined'" not in str(case.input) for case in CASES)
+    assert all("{'given':" not in str(case.input) and "{'joined':" not in str(case.input) for case in CASES)
     assert {case.level for case in CASES} == {Level.READ, Level.WRITE, Level.CONVERSE}
     refusals = [case for case in CASES if case.level is Level.READ and case.right["result"] == "invalid"]
     assert len(refusals) > len([case for case in CASES if case.level is Level.READ]) / 2

@@ -25,6 +25,7 @@ ENTRY, ENVELOPE, HEAD = "envelopes::parse_entry", "envelopes::read_envelope", "e
 SHORT, BEAT = "envelopes::short_head", "envelopes::open_heartbeat"
 BLOB, MANIFEST, RUN = "snapshots::open_blob", "snapshots::open_manifest", "snapshots::read_run"
 OPS, STATE, FOLD = "contactset::decode_ops", "contactset::check_state", "contactset::fold"
+CARD = "cards::flatten"
 SPONSOR, HOST = "access::sponsor", "access::host"
 CLIENT, RELAY, FRAME = "session::client", "session::relay", "session::decode"
 
@@ -173,6 +174,15 @@ SNAPSHOTS = [
     Saboteur("e2esync.contactset.state:check_packed", "8.3", (RUN, STATE), lambda _packed: False, shows=True),
 ]
 
+CARDS = [
+    *(Saboteur(f"e2esync.card.model:{name}", f"7.1 step {step}", (CARD,)) for name, step in (
+        ("check_head", 1), ("check_size", 3), ("check_texts", 4), ("check_name", 5), ("check_components", 5),
+        ("check_map", 6), ("check_id", 6), ("check_entry", 7), ("check_sets", 8), ("check_props", 9),
+    )),
+    Saboteur("e2esync.card.values:check_value", "7.1 step 2", (CARD,), lambda *_: 0),
+    Saboteur("e2esync.card.origin:decode_origin", "7.3", ("cards::changes",), shows=True),
+]
+
 CONTACTS = [
     Saboteur("e2esync.contactset.ops:check_path", "8.2", (OPS,), lambda _path: True),
     Saboteur("e2esync.contactset.ops:_check_target", "8.2", (OPS,)),
@@ -218,7 +228,7 @@ ACCESS = [
     Saboteur("e2esync.epoch.record:check_possession", "9.4 step 4", (VERIFY,), _any_role),
 ]
 
-SABOTEURS = [*EPOCHS, *SHAPES, *LOG, *SNAPSHOTS, *CONTACTS, *SESSION, *ACCESS]
+SABOTEURS = [*EPOCHS, *SHAPES, *LOG, *SNAPSHOTS, *CARDS, *CONTACTS, *SESSION, *ACCESS]
 
 
 @contextmanager

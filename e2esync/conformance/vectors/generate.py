@@ -8,12 +8,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from e2esync.conformance.vectors import access, contactset, crypto, encoding, envelopes, epochs, session, snapshots
+from e2esync.conformance.vectors import (
+    access,
+    cards,
+    contactset,
+    crypto,
+    encoding,
+    envelopes,
+    epochs,
+    session,
+    snapshots,
+)
 from e2esync.conformance.vectors.case import Json, Layer
 
 LAYERS: Final[tuple[Callable[[], Layer], ...]] = (
-    encoding.layer, crypto.layer, contactset.layer, epochs.layer, envelopes.layer, snapshots.layer, access.layer,
-    session.layer,
+    encoding.layer, crypto.layer, cards.layer, contactset.layer, epochs.layer, envelopes.layer, snapshots.layer,
+    access.layer, session.layer,
 )
 """One function per file, from the bottom up. A further floor adds its own here."""
 
