@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import trio
 
@@ -75,6 +75,9 @@ def system_now() -> int:
 class Relay:
     """A running relay over one store. `run` drives it; `handle` takes one connection."""
 
+    worker: type[StoreThread[Any, Any]] = StoreThread
+    """What does the store's work."""
+
     def __init__(
         self, store: RelayStore, *, now: Callable[[], int] = system_now, draw: Callable[[int], bytes] = os.urandom,
         connections_max: int = _CONNECTIONS_MAX, log_addresses: bool = False,
@@ -91,8 +94,8 @@ class Relay:
         self._held: dict[bytes, deque[_Job]] = {}
         self.stopping = False
         self._timers: trio.Nursery | None = None
-        self._writer: StoreThread[_Job | _Sweep, BatchResult] = StoreThread(self._execute, self._executed)
-        self._reader: StoreThread[_ReadJob, list[Message]] = StoreThread(self._consult, self._consulted)
+        self._writer: StoreThread[_Job | _Sweep, BatchResult] = self.worker(self._execute, self._executed)
+        self._reader: StoreThread[_ReadJob, list[Message]] = self.worker(self._consult, self._consulted)
 
     @property
     def connections(self) -> int:

@@ -5,6 +5,8 @@
     tcp://HOST[:PORT]           bare frames         port 8765
     tls://HOST[:PORT]           bare frames on TLS  port 8765
 
+Within `dialing` somebody else makes the connections: a test's network, or an application that has a line of its own.
+
 The path is `/` unless given; a relay takes any. Scheme and host are case-blind, so an address survives a QR code in
 capitals. To listen, `HOST:PORT` alone means ws, and port 0 means any free one.
 """
@@ -12,7 +14,9 @@ capitals. To listen, `HOST:PORT` alone means ws, and port 0 means any free one.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -27,6 +31,21 @@ from e2esync.transports.websocket import accept_websocket, connect_websocket
 
 DEFAULT_PORTS: Final = {"ws": 80, "wss": 443, "tcp": 8765, "tls": 8765}
 _SECURE: Final = ("wss", "tls")
+
+Dialer = Callable[[str], Awaitable[CountingTransport]]
+"""Makes a transport to the relay at a URL, or raises Unreachable."""
+
+_dialer: ContextVar[Dialer | None] = ContextVar("dialer", default=None)
+
+
+@contextmanager
+def dialing(dialer: Dialer) -> Iterator[None]:
+    """Have this task, and those that it starts, connect through `dialer`, whatever the address."""
+    token = _dialer.set(dialer)
+    try:
+        yield
+    finally:
+        _dialer.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +88,9 @@ async def connect(url: str, tls: ssl.SSLContext | None = None) -> CountingTransp
 
     `tls` replaces the ordinary context, which trusts the system's certificate authorities.
     """
+    own = _dialer.get()
+    if own is not None:
+        return await own(url)
     address = parse_address(url)
     context = (tls or ssl.create_default_context()) if address.secure else None
     stream = await open_stream(address.host, address.port, context)

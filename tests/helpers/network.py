@@ -40,20 +40,10 @@ from e2esync.stores.book import BookStore
 from e2esync.stores.history import ChangeRow
 from e2esync.stores.profile import ProfileStore
 from e2esync.stores.relay import RelayStore
+from e2esync.testing.clock import Clock
 from tests.helpers.entropy import FastEntropy
 
 Result = TypeVar("Result")
-
-
-class Clock:
-    """Time that passes when a test says so, and a millisecond at every look."""
-
-    def __init__(self) -> None:
-        self.time = 1_700_000_000_000
-
-    def __call__(self) -> int:
-        self.time += 1
-        return self.time
 
 
 class Who(Protocol):

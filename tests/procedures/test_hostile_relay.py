@@ -27,6 +27,7 @@ from e2esync.procedures.founding import arrive
 from e2esync.session import messages as m
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Message
+from e2esync.testing import flip
 from tests.helpers.liar import LyingLine, lying_sync
 from tests.helpers.network import Device, Network, Newcomer
 
@@ -74,16 +75,10 @@ def _on(kind: type[Message], change: Callable[..., Message | None], times: int =
     return spoil
 
 
-def _flip(data: bytes, at: int = -1) -> bytes:
-    changed = bytearray(data)
-    changed[at] ^= 1
-    return bytes(changed)
-
-
 # The log.
 
 @pytest.mark.parametrize(("change", "error"), [
-    (lambda p: replace(p, envelopes=(_flip(p.envelopes[0]), *p.envelopes[1:])), ForkDetected),
+    (lambda p: replace(p, envelopes=(flip(p.envelopes[0]), *p.envelopes[1:])), ForkDetected),
     (lambda p: replace(p, envelopes=p.envelopes[::-1]), ForkDetected),
     (lambda p: replace(p, envelopes=(p.envelopes[0], *p.envelopes)), RemoteProtocolError),
     (lambda p: replace(p, envelopes=(p.envelopes[0], p.envelopes[0], p.envelopes[2])), ForkDetected),
@@ -93,10 +88,10 @@ def _flip(data: bytes, at: int = -1) -> bytes:
     (lambda p: replace(p, envelopes=(b"", *p.envelopes)), RemoteProtocolError),
     (lambda p: replace(p, start=p.start + 1), RemoteProtocolError),
     (lambda p: replace(p, epoch=p.epoch + 1), RemoteProtocolError),
-    (lambda p: replace(p, head=replace(p.head, signature=_flip(p.head.signature))), ForkDetected),
+    (lambda p: replace(p, head=replace(p.head, signature=flip(p.head.signature))), ForkDetected),
     (lambda p: replace(p, head=replace(p.head, time=p.head.time + 1)), ForkDetected),
     (lambda p: replace(p, head=replace(p.head, seq=p.head.seq - 1)), RemoteProtocolError),
-    (lambda p: replace(p, head=None, envelopes=(_flip(p.envelopes[0]), *p.envelopes[1:])), ForkDetected),
+    (lambda p: replace(p, head=None, envelopes=(flip(p.envelopes[0]), *p.envelopes[1:])), ForkDetected),
     (lambda p: replace(p, head=None, envelopes=()), RemoteProtocolError),
 ], ids=["altered", "reordered", "repeated", "replaced", "dropped", "emptied", "truncated", "inserted", "misplaced",
         "other epoch", "head forged", "head of another time", "older head", "headless", "closed"])
@@ -148,7 +143,7 @@ def test_an_older_head_than_the_one_seen(net: Network) -> None:
 
 def test_another_relay_key(net: Network) -> None:
     _phone, laptop = _two(net)
-    _refuses(laptop, _on(m.Challenge, lambda c: replace(c, relay_key=_flip(c.relay_key, 0))), HandshakeFailed)
+    _refuses(laptop, _on(m.Challenge, lambda c: replace(c, relay_key=flip(c.relay_key, 0))), HandshakeFailed)
 
 
 def test_a_welcome_for_another_connection(net: Network) -> None:
@@ -211,7 +206,7 @@ def test_a_withheld_batch_is_waited_for(net: Network) -> None:
 
 
 @pytest.mark.parametrize(("change", "error"), [
-    (lambda p: replace(p, part=_flip(p.part)), SnapshotInvalid),
+    (lambda p: replace(p, part=flip(p.part)), SnapshotInvalid),
     (lambda p: replace(p, part=b""), SnapshotInvalid),
     (lambda p: replace(p, size=1 << 30), RemoteProtocolError),
     (lambda p: replace(p, size=p.size - 1, part=p.part[:-1]), SnapshotInvalid),
@@ -256,17 +251,17 @@ def _closed(net: Network) -> tuple[Device, Device]:
 
 
 @pytest.mark.parametrize(("kind", "change", "error"), [
-    (m.ChainPart, lambda c: replace(c, records=tuple(_flip(r) for r in c.records)),
+    (m.ChainPart, lambda c: replace(c, records=tuple(flip(r) for r in c.records)),
      (ChainInvalid, AuthFailed, WireError)),
-    (m.ChainPart, lambda c: replace(c, records=tuple(_flip(r, 60) for r in c.records)),
+    (m.ChainPart, lambda c: replace(c, records=tuple(flip(r, 60) for r in c.records)),
      (ChainInvalid, AuthFailed, WireError, ForkDetected)),
     (m.ChainPart, lambda c: replace(c, records=c.records * 2), ChainInvalid),
     (m.ChainPart, lambda c: replace(c, records=()), RemoteProtocolError),
-    (m.BoxAnswer, lambda b: replace(b, box=_flip(b.box)), SnapshotInvalid),
-    (m.BoxAnswer, lambda b: replace(b, box_list=_flip(b.box_list)), (SnapshotInvalid, WireError)),
+    (m.BoxAnswer, lambda b: replace(b, box=flip(b.box)), SnapshotInvalid),
+    (m.BoxAnswer, lambda b: replace(b, box_list=flip(b.box_list)), (SnapshotInvalid, WireError)),
     (m.BoxAnswer, lambda b: replace(b, box=b.box[:-1]), (SnapshotInvalid, RemoteProtocolError)),
-    (m.BlobPart, lambda p: replace(p, part=_flip(p.part)), SnapshotInvalid),
-    (m.LogPart, lambda p: replace(p, envelopes=tuple(_flip(e) for e in p.envelopes)), ForkDetected),
+    (m.BlobPart, lambda p: replace(p, part=flip(p.part)), SnapshotInvalid),
+    (m.LogPart, lambda p: replace(p, envelopes=tuple(flip(e) for e in p.envelopes)), ForkDetected),
 ], ids=["record forged", "record altered", "records twice", "no records", "box altered", "list altered",
         "box cut", "manifest altered", "closed log altered"])
 def test_an_epoch_that_is_not_the_one(
@@ -303,7 +298,7 @@ def test_a_box_for_another_member_and_a_manifest_of_another_epoch(net: Network) 
     assert manifests
     position = laptop.replica.position.epoch
     for spoil in (_on(m.BoxAnswer, lambda box: replace(box, box=boxes[0].box)),
-                  _on(m.BlobPart, lambda _part: replace(manifests[0], part=_flip(manifests[0].part)))):
+                  _on(m.BlobPart, lambda _part: replace(manifests[0], part=flip(manifests[0].part)))):
         with pytest.raises(SnapshotInvalid):
             lying_sync(laptop, spoil)
         assert laptop.replica.position.epoch == position
@@ -327,7 +322,7 @@ def test_a_snapshot_whose_blobs_are_spoiled(net: Network, which: int) -> None:
     def nth(part: m.BlobPart) -> m.BlobPart:
         nonlocal seen
         seen += 1
-        return replace(part, part=_flip(part.part, len(part.part) // 2)) if seen == which + 1 else part
+        return replace(part, part=flip(part.part, len(part.part) // 2)) if seen == which + 1 else part
 
     before = _standing(laptop)
     try:
@@ -349,7 +344,7 @@ def test_a_forged_announcement_is_not_sealed_to(net: Network) -> None:
     position = phone.replica.position.epoch
 
     def forge(slots: m.SlotList) -> m.SlotList:
-        return replace(slots, slots=tuple(replace(slot, announcement=_flip(slot.announcement)) if slot.announcement
+        return replace(slots, slots=tuple(replace(slot, announcement=flip(slot.announcement)) if slot.announcement
                                           else slot for slot in slots.slots))
 
     from e2esync.procedures.opening import open_epoch
@@ -382,7 +377,7 @@ def test_a_forged_or_old_heartbeat_makes_nobody_heard(net: Network) -> None:
         return next((row.heard for row in phone.store.slots() if row.member == laptop.replica.member), 0)
 
     def forge(slots: m.SlotList) -> m.SlotList:
-        return replace(slots, slots=tuple(replace(slot, heartbeat=_flip(slot.heartbeat)) if slot.heartbeat else slot
+        return replace(slots, slots=tuple(replace(slot, heartbeat=flip(slot.heartbeat)) if slot.heartbeat else slot
                                           for slot in slots.slots))
 
     before = heard()
@@ -442,7 +437,7 @@ def test_s8_a_relay_that_shows_a_newcomer_another_chain(net: Network, change: Ca
 @pytest.mark.parametrize("change", [
     lambda part: replace(part, records=part.records[:-1]),
     lambda part: replace(part, records=()),
-    lambda part: replace(part, records=tuple(_flip(raw) for raw in part.records)),
+    lambda part: replace(part, records=tuple(flip(raw) for raw in part.records)),
     lambda part: replace(part, records=part.records[1:]),
 ], ids=["ends before", "nothing", "forged", "without beginning"])
 def test_s8_a_relay_that_ends_the_chain_before_the_newcomer(net: Network, change: Callable) -> None:

@@ -109,9 +109,8 @@ def test_by_hand(desk: Desk) -> None:
     assert len(json.loads(desk.run(["list", "--json"]))["contacts"]) == 25
 
 
-@pytest.mark.parametrize("number", range(sum(block.language == "python" for block in blocks())))
-def test_programs(desk: Desk, number: int) -> None:
-    program = [block.text for block in blocks() if block.language == "python"][number]
+def test_the_program(desk: Desk) -> None:
+    program = "\n".join(lines("In your own program", "python"))
     desk.follow("e2esync relay serve --listen 127.0.0.1:8765")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program.replace(":8765", f":{desk.port}")], cwd=desk.folder,
@@ -120,6 +119,16 @@ def test_programs(desk: Desk, number: int) -> None:
     assert done.returncode == 0, done.stderr
     assert "Grace Example +44 7700 900123" in done.stdout
     assert len(program.splitlines()) <= 32
+
+
+def test_the_attack(tmp_path: Path) -> None:
+    program = "\n".join(lines("Attack your own app", "python"))
+    (tmp_path / "test_attack.py").write_text(program, "utf-8")
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-W", "error", "-o", "trio_mode=true", "-p",
+                           "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)], cwd=tmp_path,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
+                          check=False)
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_the_two_commands_are_the_ones_that_are_checked() -> None:

@@ -1,0 +1,39 @@
+"""The public test kit: a network in memory and a hostile relay, to attack an application or another implementation.
+
+    Network, Conditions, Device, Standing      the world: who is in it, how the network is, what a device holds
+    Clock, SeededEntropy                       what time it is, and where randomness comes from
+    HostileRelay, View, Done                   histories: rollback, restore, fork, withhold, inject
+    mutate, drop, starve, refuse, delay, repeat, reorder, replay, swap, truncate, flip, substitute, relabel,
+    set_params, Later, Hook, Wire, Seen                   messages, and what went over the wire
+
+The code under attack is the real client. See README, *Attack your own app*. Needs the extra `test`.
+"""
+
+from e2esync.testing.clock import Clock
+from e2esync.testing.device import Device, Standing
+from e2esync.testing.entropy import SeededEntropy
+from e2esync.testing.hooks import (
+    delay,
+    drop,
+    flip,
+    mutate,
+    refuse,
+    relabel,
+    reorder,
+    repeat,
+    replay,
+    set_params,
+    starve,
+    substitute,
+    swap,
+    truncate,
+)
+from e2esync.testing.network import Conditions, Network
+from e2esync.testing.relay import Done, HostileRelay, View
+from e2esync.testing.wire import Hook, Later, Seen, Wire
+
+__all__ = [
+    "Clock", "Conditions", "Device", "Done", "Hook", "HostileRelay", "Later", "Network", "Seen", "SeededEntropy",
+    "Standing", "View", "Wire", "delay", "drop", "flip", "mutate", "refuse", "relabel", "reorder", "repeat", "replay",
+    "set_params", "starve", "substitute", "swap", "truncate",
+]

@@ -1,0 +1,184 @@
+"""What attacks have in common: who is there, what a refusal means, and what happens without the countermeasure.
+
+The *negative control* of a test is the same test with one check of the library removed: it must fail then, or it would
+prove nothing. `attack(*controls)` makes one such run of each control, and a test says with `defences()` during what the
+check is missing; `refused` does so by itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from e2esync.crypto import SigningKey
+from e2esync.epoch.record import Record
+from e2esync.errors import E2esyncError
+from e2esync.log.head import parse_head, sign_head
+from e2esync.session import messages as m
+from e2esync.session.messages import Message
+from e2esync.testing import Device, Hook, Network, Wire
+from tests.helpers.forger import Forger
+from tests.helpers.virtual import virtual_time
+from tests.vectors.saboteurs import Saboteur, at_work, first, nothing
+
+__all__ = ["FIRST", "MOMENTS", "ROTATION", "STEADY", "Peer", "Weak", "attack", "defences", "first", "heals", "nothing",
+           "refused", "scene", "show_record", "two"]
+
+FIRST, STEADY, ROTATION = MOMENTS = ("first", "steady", "rotation")
+
+
+@dataclass(frozen=True, slots=True)
+class Weak:
+    """A check that is not there. `late`: something behind it still refuses, with another error, or later."""
+
+    target: str
+    instead: Callable[..., Any] = nothing
+    late: bool = False
+    alone: bool = False
+
+
+_missing: list[Weak] = []
+
+
+@contextmanager
+def defences() -> Iterator[None]:
+    """The library as it is, or in a control without its check."""
+    if not _missing:
+        yield
+        return
+    weak = _missing[-1]
+    with at_work(Saboteur(f"e2esync.{weak.target}", "", (), weak.instead, weak.alone)):
+        yield
+
+
+def attack(*controls: Weak) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A test that must pass, and must fail without each of these checks."""
+    def decorate(test: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(test)
+        async def run(control: Weak | None, **given: Any) -> None:
+            if control is None:
+                await _call(test, given)
+                return
+            _missing.append(control)
+            try:
+                await _call(test, given)
+            except (AssertionError, pytest.fail.Exception):
+                return
+            except E2esyncError:
+                assert control.late, "something else refuses: this is not the only countermeasure"
+                return
+            finally:
+                _missing.pop()
+            pytest.fail("refused without the check as well: this test proves nothing about it")
+
+        only = inspect.Parameter.KEYWORD_ONLY
+        taken = [each.replace(kind=only) for each in inspect.signature(test).parameters.values()]
+        run.__signature__ = inspect.Signature([*taken, inspect.Parameter("control", only)])  # type: ignore[attr-defined]
+        ids = ["as it is", *(f"without {weak.target.rpartition(':')[2]}" for weak in controls)]
+        return virtual_time(pytest.mark.parametrize("control", [None, *controls], ids=ids)(run))
+    return decorate
+
+
+async def _call(test: Callable[..., Any], given: dict[str, Any]) -> None:
+    result = test(**given)
+    if inspect.isawaitable(result):
+        await result
+
+
+async def two(net: Network) -> tuple[Device, Device]:
+    """A phone and a laptop in step, with one contact."""
+    phone = await net.begin("Phone")
+    laptop = await net.pair(phone, "Laptop")
+    phone.add("Ada")
+    await net.settle()
+    return phone, laptop
+
+
+async def scene(net: Network, moment: str = STEADY) -> tuple[Device, Device]:
+    """A phone with news that the relay has, and the laptop, with an edit of its own, about to read them.
+
+    first: the laptop has just been paired. steady: in the middle of its life. rotation: the phone has just opened an
+    epoch, and the news are in that.
+    """
+    phone = await net.begin("Phone")
+    phone.add("Ada")
+    await phone.sync()
+    laptop = await net.pair(phone, "Laptop")
+    if moment != FIRST:
+        await net.settle()
+    if moment == ROTATION:
+        await phone.rotate()
+    for text in ("one", "two", "three"):
+        phone.note("Ada", text)
+        await phone.sync()
+    laptop.add("Bob")
+    return phone, laptop
+
+
+async def refused(victim: Device, error: type[E2esyncError], *hooks: Hook) -> E2esyncError:
+    """A sync under attack raises exactly this error and leaves everything as it was."""
+    before = victim.standing()
+    with victim.net.relay.lying(*hooks), defences():
+        with pytest.raises(error) as raised:
+            await victim.sync()
+        assert type(raised.value) is error
+    assert victim.standing() == before
+    return raised.value
+
+
+async def heals(net: Network, *devices: Device) -> None:
+    """With an honest relay everybody gets in step again, and every edit lands."""
+    net.relay.honest()
+    everybody = devices or tuple(net.devices)
+    await net.settle(*everybody)
+    assert len({device.digest() for device in everybody}) == 1
+    for device in everybody:
+        assert device.standing().unsent == []
+
+
+def show_record(relay_key: SigningKey, set_id: bytes, *records: Record) -> list[Hook]:
+    """Pretend that these records were opened: a relay may sign any head, and serve any chain."""
+    last = records[-1]
+
+    def head(message: Message, wire: Wire) -> Message:
+        if not isinstance(message, m.Welcome) or not message.head:
+            return message
+        old = parse_head(message.head, message.signature)
+        new = sign_head(relay_key, set_id, epoch=last.epoch, seq=0, log_hash=last.hash, record_hash=last.hash,
+                        time=old.time, incarnation=old.incarnation, binding=wire.binding)
+        return m.Welcome(new.body, new.signature)
+
+    def chain(message: Message, _wire: Wire) -> Message:
+        if isinstance(message, m.ChainPart) and not message.records:
+            left = [record.raw for record in records if record.raw not in shown]
+            shown.update(left)
+            return replace(message, records=tuple(left))
+        return message
+    shown: set[bytes] = set()
+    return [head, chain]
+
+
+class Peer(Forger):
+    """A member that deviates, with a device's real keys; what it writes goes into the log by the relay's favour."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(device)  # type: ignore[arg-type]
+        self.relay = device.net.relay
+        self.member = self.replica.member
+
+    def append_raw(self, envelope: bytes) -> None:
+        """Put any bytes into the log that the relay's rules take."""
+        answer = self.relay.inject(self.replica.set_id, self.member, m.Append(self.replica.position.epoch, envelope))
+        assert isinstance(answer, m.Appended), answer
+
+    def upload(self, *blobs: tuple[bytes, bytes]) -> list[bytes]:
+        """Upload blobs; their ids."""
+        for name, blob in blobs:
+            self.relay.inject(self.replica.set_id, self.member, m.PutBlob(name, len(blob), 0, blob))
+        return [name for name, _blob in blobs]
