@@ -68,10 +68,18 @@ def _label(head: str, entry: dict[str, Any]) -> str:
     own = entry.get("label")
     if isinstance(own, str) and own:
         return f"{head} ({own})"
-    words = [_CONTEXTS.get(word, word) for word in _keys(entry.get("contexts"))]
-    words += [word for word in _keys(entry.get("features")) if word != "voice"]
+    words = type_words(entry)
     head = head or str(entry.get("kind") or "media")
     return f"{head} ({', '.join(words)})" if words else head
+
+
+def type_words(entry: dict[str, Any]) -> list[str]:
+    """What kind of number or address it is: its own label, or `home`, `work`, `mobile` and the like."""
+    own = entry.get("label")
+    if isinstance(own, str) and own:
+        return [own]
+    words = [_CONTEXTS.get(word, word) for word in _keys(entry.get("contexts"))]
+    return words + [word for word in _keys(entry.get("features")) if word != "voice"]
 
 
 def _keys(value: Any) -> list[str]:

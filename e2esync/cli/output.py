@@ -111,6 +111,21 @@ class Output:
         binary.write(content)
         binary.flush()
 
+    def tabbed(self, rows: Iterable[Sequence[str]]) -> None:
+        """Print rows for programs: cleaned cells with tabs between."""
+        for row in rows:
+            sys.stdout.write("\t".join(clean(cell).encode("utf-8", "replace").decode() for cell in row) + "\n")
+
+    def binary(self, content: bytes) -> None:
+        """Write bytes that are no text to stdout. Raises UsageError where that is a terminal."""
+        if sys.stdout.isatty():
+            from .exits import UsageError
+
+            raise UsageError("this is no text, and stdout is a terminal", "name a file with -o")
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+
     def result(self, **fields: Any) -> None:
         """Print the one JSON object of a command, or one line of a stream of them; without `--json` nothing."""
         if self.json:
