@@ -1,14 +1,16 @@
-"""Recovery from the kit, with trio (SPEC 12.6): words and a relay's address are enough.
+"""Recovery from the kit, with trio (SPEC 12.6, 12.7): words and a relay's address are enough.
 
     async with open_kit(kit, url) as rescue:       reads the book; nothing is changed yet
         rescue.devices()                           whom it could remove
-        await rescue.restore(profile, name, remove={2})
+        past = await rescue.past(at)               the book as it was
+        await rescue.restore(profile, name, remove={2}, past=past)
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Set
+from collections.abc import AsyncIterator, Callable, Iterable, Set
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from e2esync.access.kit import RecoveryKit
 from e2esync.client.connection import Connection
@@ -19,12 +21,29 @@ from e2esync.crypto.sealing import SealingKey
 from e2esync.errors import HandshakeFailed, ProfileExists, Refused
 from e2esync.limits import KEY
 from e2esync.procedures.founding import arrive
-from e2esync.procedures.recovering import KitKeys, add_by_kit, kit_keys, read_as_kit
+from e2esync.procedures.past import Retained, list_retained, read_past
+from e2esync.procedures.recovering import KitKeys, add_by_kit, find_keys, kit_keys, read_as_kit, succeed
 from e2esync.procedures.steps import Link
 from e2esync.procedures.syncing import sync as sync_procedure
 from e2esync.replica.core import Replica
 from e2esync.replica.own_object import book_name, device_names, name_device
+from e2esync.replica.putting_back import put_back
+from e2esync.stores.book import BookStore
 from e2esync.stores.profile import BookInfo, ProfileStore
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A book as it was at a time (ms), as long as the rescue that read it is open."""
+
+    at: int
+    epoch: int
+    store: BookStore
+
+    @property
+    def contacts(self) -> int:
+        """How many contacts it had."""
+        return len(self.store.cards())
 
 
 class Rescue:
@@ -36,6 +55,7 @@ class Rescue:
         self._keys = keys
         self._connection = connection
         self._link = link
+        self._stores: list[ProfileStore] = []
 
     @property
     def name(self) -> str:
@@ -48,10 +68,23 @@ class Rescue:
         devices = (member for _index, member in sorted(self.replica.chain.members.items()) if member.is_device)
         return {member.index: names.get(member.index) or f"device {member.index}" for member in devices}
 
+    async def retained(self) -> list[Retained]:
+        """The epochs that the relay can still give back, newest first."""
+        return await self._connection.run(list_retained(self.replica.store.records()))
+
+    async def past(self, at: int) -> Past:
+        """The book as it was at this time (ms). Raises NotFound where the relay keeps nothing of it any more."""
+        store = ProfileStore.memory()
+        self._stores.append(store)
+        raws = self.replica.store.records()
+        replica = await self._connection.run(read_past(store.book(0), self._link, self._keys, raws, at))
+        return Past(at, replica.position.epoch, store.book(0))
+
     async def restore(self, profile: Profile, device_name: str, *, remove: Set[int] = frozenset(), book: int = 0,
-                      ) -> Replica:
+                      past: Past | None = None) -> Replica:
         """Make this device a member, remove those that are lost, and bring everything back into the profile.
 
+        With `past` the book is then put back as it was, as edits of this device.
         Raises ProfileExists, or what the relay refuses with; the profile is then as it was.
         """
         store = profile.store.book(book)
@@ -73,6 +106,8 @@ class Rescue:
                 profile.store.put_book(BookInfo(book, joined.set_id, self.name, self._url))
                 store.put("unverified", b"")
                 name_device(replica, joined.index, device_name, link.now())
+                if past is not None:
+                    put_back(replica, past.store, link.now())
                 await connection.run(sync_procedure(replica, link))
         except BaseException:
             profile.store.delete_book(book)
@@ -82,13 +117,23 @@ class Rescue:
         return replica
 
 
+    async def give_way(self, signing: SigningKey, sealing: SealingKey) -> None:
+        """Have another kit's keys take the place of these (SPEC 9.4 step 5)."""
+        await self._connection.run(succeed(self.replica, self._link, signing, sealing))
+
+    def close(self) -> None:
+        """Forget what was read with the kit."""
+        for store in self._stores:
+            store.close()
+
+
 @asynccontextmanager
 async def open_kit(kit: RecoveryKit, url: str, *, relay_key: bytes | None = None, progress: Progress = no_progress,
                    entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> AsyncIterator[Rescue]:
-    """Read a book with nothing but its kit. Raises Unreachable, or HandshakeFailed where the relay knows no such book.
+    """Read a person's own book with nothing but its kit: number 0 first, then what the relay finds (SPEC 12.6 step 1).
 
-    `relay_key` is the one on the kit's sheet; without it the relay at the address is trusted at sight, and the chain
-    must name it.
+    Raises Unreachable, or HandshakeFailed where the relay knows no such book. `relay_key` is the one on the kit's
+    sheet; without it the relay at the address is trusted at sight, and the chain must name it.
     """
     keys = kit_keys(kit)
     try:
@@ -96,16 +141,53 @@ async def open_kit(kit: RecoveryKit, url: str, *, relay_key: bytes | None = None
     except Refused as error:
         if error.reason != "NotMember":
             raise
-        raise HandshakeFailed("the relay at this address has no book of this recovery kit",
-                              "check the address, and that this is the newest kit") from error
+        found = await find_places(kit, url, (0,), relay_key=relay_key, entropy=entropy)
+        if not found:
+            raise HandshakeFailed("the relay at this address has no book of this recovery kit",
+                                  "check the address, and that this is the newest kit") from error
+        keys = found[0]
+        connection = await Connection.as_member(url, keys.set_id, keys.member, keys.signing, relay_key, entropy)
+    async with _reading(connection, url, keys, progress, entropy, now) as rescue:
+        yield rescue
+
+
+@asynccontextmanager
+async def open_place(keys: KitKeys, url: str, *, relay_key: bytes | None = None, progress: Progress = no_progress,
+                     entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> AsyncIterator[Rescue]:
+    """Read one book that a recovery key is known to be a member of. Raises as `open_kit` does, or Refused."""
+    connection = await Connection.as_member(url, keys.set_id, keys.member, keys.signing, relay_key, entropy)
+    async with _reading(connection, url, keys, progress, entropy, now) as rescue:
+        yield rescue
+
+
+async def find_places(kit: RecoveryKit, url: str, numbers: Iterable[int], *, relay_key: bytes | None = None,
+                      entropy: Entropy = SYSTEM_ENTROPY) -> list[KitKeys]:
+    """The sets at a relay that recovery keys of these numbers are members of now (SPEC 13.10)."""
+    visit = await Connection.as_visitor(url, relay_key, entropy)
+    try:
+        found: list[KitKeys] = []
+        for number in numbers:
+            found += await visit.run(find_keys(kit, number, visit.session.binding))
+        return found
+    finally:
+        await visit.aclose()
+
+
+@asynccontextmanager
+async def _reading(connection: Connection, url: str, keys: KitKeys, progress: Progress, entropy: Entropy,
+                   now: Callable[[], int]) -> AsyncIterator[Rescue]:
     store = ProfileStore.memory()
+    rescue: Rescue | None = None
     try:
         assert connection.head is not None
         link = make_link(connection.head, progress, entropy, now)
         replica = await connection.run(read_as_kit(store.book(0), link, keys))
         if replica.chain.relay_key != connection.relay_key:
             raise HandshakeFailed("the book belongs to another relay than the one at this address")
-        yield Rescue(url, keys, replica, connection, link)
+        rescue = Rescue(url, keys, replica, connection, link)
+        yield rescue
     finally:
         await connection.aclose()
+        if rescue is not None:
+            rescue.close()
         store.close()
