@@ -16,7 +16,8 @@
      │   ├─ RightMissing         a member did what its role does not allow
      │   ├─ EntryInvalid         an envelope or entry has no effect
      │   ├─ SnapshotInvalid      a manifest, run or chunk is not what the record names
-     │   └─ SlotInvalid          an announcement or heartbeat is refused
+     │   ├─ SlotInvalid          an announcement or heartbeat is refused
+     │   └─ EvidenceInvalid      a file of evidence that proves nothing
      ├─ Detection            somebody lies: the device's own data is untouched
      │   ├─ RollbackDetected  ForkDetected  WithheldDetected  RelayRestored
      │   └─ SnapshotMismatch  CloneDetected  StaleView
@@ -129,10 +130,22 @@ class SlotInvalid(ObjectError):
     """An announcement or heartbeat that members and relay refuse."""
 
 
+class EvidenceInvalid(ObjectError):
+    """A file of evidence that proves nothing."""
+
+
 class Detection(E2esyncError):
     """Somebody lies. The device's data and unsent edits are untouched by it."""
 
     default_hint = "nothing on this device was changed; see `e2esync status`"
+
+    def __init__(self, message: str, hint: str = "", *, about: str = "", counter: int = 0,
+                 evidence: bytes = b"") -> None:
+        """`about` and `counter` say what it is about: the same again is the same finding. `evidence`: SPEC 10.8."""
+        super().__init__(message, hint)
+        self.about = about
+        self.counter = counter
+        self.evidence = evidence
 
 
 class RollbackDetected(Detection):
@@ -158,7 +171,7 @@ class SnapshotMismatch(Detection):
 class CloneDetected(Detection):
     """Somebody else writes under this device's index: the profile was copied or restored."""
 
-    default_hint = "this profile has stopped writing; pair this device again"
+    default_hint = "this profile has stopped writing; `e2esync rejoin` brings it back, with everything in it"
 
 
 class StaleView(Detection):

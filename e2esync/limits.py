@@ -85,6 +85,14 @@ SET_BYTES_MAX: Final = 4 << 30
 # Heartbeats (SPEC 10.7).
 HEARTBEAT_INTERVAL: Final = 15 * 60_000
 
+# What a client finds out, and what it does then (SPEC 10.8, 14.6 to 14.9).
+EVIDENCE_MAX: Final = 4 << 20
+EVIDENCE_FILES: Final = 64
+WRITE_BACK_DELAY: Final = 600_000
+GUARD_CONTACTS: Final = 10
+GUARD_SHARE: Final = 5
+GUARD_PERIOD: Final = 86_400_000
+
 # Pairing (SPEC 12).
 MAILBOX_ID: Final = 8
 MAILBOX_TTL: Final = 300_000

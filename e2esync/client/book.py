@@ -6,6 +6,7 @@ Everything here works offline. Edits are shown at once and wait in the outbox fo
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ Candidates = list["Candidate"]
 Words = list[str]
 UNVERIFIED = ("this book was restored with the kit, and the relay alone says that it is the newest: compare the words "
               "with another device, then run `e2esync status --confirm` (FreshnessUnverified)")
-
+STOPPED = "writing is stopped ({}): `e2esync rejoin` brings this device back, with everything that is in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Device:
     """Since when epochs are sealed to its present key, ms."""
     entered: bool
     """Whether it was heard in the open epoch: it has acknowledged the newest change of members and keys."""
+    in_step: bool
+    """Whether its last heartbeat says that it has just what this device has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,18 +340,20 @@ class Book:
         """The devices of the book, by member index."""
         from e2esync.access.fingerprint import device_fingerprint
         from e2esync.replica.aging import key_ages
-        from e2esync.replica.announcing import acknowledged
+        from e2esync.replica.announcing import acknowledged, in_step
 
         replica = self.replica
         names, ages = self._names(), key_ages(replica)
         heard = {slot.member: slot.heard for slot in self.store.slots()}
         entered = {**acknowledged(self.store), replica.member: replica.position.epoch}
+        equal = in_step(replica)
         return [
             Device(
                 index, member.person, member.role.name.lower(), _device_name(names, index), index == replica.member,
                 device_fingerprint(replica.set_id, member.verify_key), member.added, heard.get(index, 0),
                 replica.chain.numbers[index], ages[index].added.time, ages[index].signing.time,
                 ages[index].sealing.time, entered.get(index, -1) >= replica.position.epoch,
+                index in equal and heard.get(index, 0) > 0,
             )
             for index, member in sorted(replica.chain.members.items()) if member.is_device
         ]
@@ -368,9 +373,9 @@ class Book:
             set_id=replica.set_id, device=self.device_name, epoch=replica.position.epoch,
             position=replica.position.seq, contacts=len(rows), unsent=len(store.pending()) + waiting,
             last_sync=decode(synced) if synced else 0, relay_url=self.relay_url, devices=self.devices(),
-            notices=[*([f"writing is stopped: {replica.frozen}"] if replica.frozen else []),
+            notices=[*([STOPPED.format(replica.frozen)] if replica.frozen else []),
                      *([UNVERIFIED] if store.get("unverified") is not None else []),
-                     *self._kit_uses(), *(decode(notices) if notices else [])],
+                     *self._kit_uses(), *(decode(notices) if notices else []), *self._findings()],
             conflicts=sum(1 for state in states if state and (shown := view(state)) and shown.conflicts),
             forgetting=list(self.not_forgotten().values()), phrase=self.phrase(),
         )
@@ -395,6 +400,16 @@ class Book:
 
         state, names = forgetting(self.replica), self._names()
         return {member: _device_name(names, member) for member in sorted(state.ready | state.silent)} if state else {}
+    def _findings(self) -> Words:
+        """What was detected and is not over, in plain sentences, with the names of the devices."""
+        from e2esync.replica.findings import findings
+
+        names = self._names()
+        return [
+            re.sub(r"\bmember (\d+)", lambda found: _device_name(names, int(found[1])), finding.message)
+            + f" ({finding.code}" + (f"; {finding.hint})" if finding.hint else ")")
+            for finding in findings(self.store) if not finding.healed
+        ]
 
     def _kit_uses(self) -> Words:
         """When the recovery kit has opened an epoch: everybody is to know."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 import trio
@@ -23,7 +23,8 @@ from e2esync.client.entropy import SystemEntropy
 from e2esync.client.profile import Profile
 from e2esync.crypto import Entropy
 from e2esync.epoch.record import parse_record
-from e2esync.errors import Detection, DeviceRemoved, ProfileExists, Refused, Unreachable
+from e2esync.errors import Detection, DeviceRemoved, E2esyncError, ProfileExists, Refused, Unreachable
+from e2esync.limits import HEARTBEAT_INTERVAL
 from e2esync.log.head import Head
 from e2esync.procedures.founding import create
 from e2esync.procedures.opening import announce
@@ -32,11 +33,13 @@ from e2esync.procedures.sending import send
 from e2esync.procedures.steps import Link
 from e2esync.procedures.syncing import be_heard, fetch_media, keep_house
 from e2esync.procedures.syncing import sync as sync_procedure
-from e2esync.replica.announcing import heard_at
+from e2esync.replica.announcing import hear
 from e2esync.replica.core import Replica
+from e2esync.replica.findings import note
 from e2esync.replica.founding import found
 from e2esync.replica.own_object import name_book, name_device
 from e2esync.replica.port import SlotRow
+from e2esync.replica.writeback import write_back
 from e2esync.replica.writing import last_own
 from e2esync.session.messages import Inspect, Inspected, LogPush, RecordPush, SlotPush
 from e2esync.stores.profile import BookInfo
@@ -47,6 +50,8 @@ SYSTEM_ENTROPY = SystemEntropy()
 
 LOCAL_POLL = 0.25
 """Seconds between two looks for edits that another process of this profile has made."""
+FAREWELL = 2.0
+"""Seconds that the last heartbeat may take when this device leaves."""
 RECONNECT_FIRST, RECONNECT_MOST = 1.0, 60.0
 """Seconds before a lost connection is tried again: doubled each time, with jitter."""
 
@@ -99,7 +104,7 @@ async def sync(profile: Profile, book: int = 0, *, progress: Progress = no_progr
             epoch = online.replica.position.epoch
             done = await online.connection.run(sync_procedure(online.replica, online.link))
             _forget_secrets(profile, online.replica, epoch)
-            _keep_notices(online)
+            profile.store.book(book).drop("notices")
             wire = online.connection.transport
             return SyncResult(
                 done.received, done.sent, done.opened, done.media, getattr(wire, "sent", 0),
@@ -129,11 +134,16 @@ async def watch(profile: Profile, book: int = 0, *, on_event: Callable[[str], No
             try:
                 async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
                     epoch = online.replica.position.epoch
+                    online.link.stay = HEARTBEAT_INTERVAL
                     await online.connection.run(sync_procedure(online.replica, online.link))
+                    online.link.notices.clear()
                     _forget_secrets(profile, online.replica, epoch)
                     on_event("connected")
                     delay = RECONNECT_FIRST
-                    await _stay(profile, online, on_event)
+                    try:
+                        await _stay(profile, online, on_event)
+                    finally:
+                        await _take_leave(online)
             except Unreachable:
                 on_event("unreachable")
             except Refused as error:
@@ -232,9 +242,6 @@ def _forget_secrets(profile: Profile, replica: Replica, before: int) -> None:
         profile.store.purge()
 
 
-def _keep_notices(online: Online) -> None:
-    """What was detected and did not stop anything is shown by `status`."""
-    online.replica.store.put("notices", encode([str(notice) for notice in online.link.notices]))
 
 
 async def _stay(profile: Profile, online: Online, on_event: Callable[[str], None]) -> None:
@@ -249,6 +256,7 @@ async def _stay(profile: Profile, online: Online, on_event: Callable[[str], None
         epoch = replica.position.epoch
         if push is not None:
             await _take_push(online, push, on_event)
+        write_back(replica, link.now())
         if replica.store.pending() or last_own(replica) != sent:
             if await run(send(replica, link)):
                 on_event("sent")
@@ -256,9 +264,19 @@ async def _stay(profile: Profile, online: Online, on_event: Callable[[str], None
             sent = last_own(replica)
         await run(be_heard(replica, link))
         if link.notices:
-            _keep_notices(online)
+            note(replica, link.notices, link.now())
             link.notices.clear()
         _forget_secrets(profile, replica, epoch)
+
+
+async def _take_leave(online: Online) -> None:
+    """Take the promise of the last heartbeat back, if the line is still good: nobody is to wait for this device."""
+    if online.connection.session.unanswered:
+        return
+    online.link.stay = 0
+    online.replica.store.drop("beat")
+    with trio.CancelScope(deadline=trio.current_time() + FAREWELL, shield=True), suppress(E2esyncError):
+        await online.connection.run(be_heard(online.replica, online.link))
 
 
 async def _take_push(online: Online, push: object, on_event: Callable[[str], None]) -> None:
@@ -287,5 +305,4 @@ async def _take_push(online: Online, push: object, on_event: Callable[[str], Non
     elif isinstance(push, SlotPush):
         known = {row.member: row for row in replica.store.slots()}
         before = known.get(push.member, SlotRow(push.member, b"", b"", 0))
-        heard = heard_at(replica, before, push.heartbeat, link.now())
-        replica.store.put_slot(SlotRow(push.member, push.announcement, push.heartbeat, heard))
+        hear(replica, before, push.announcement, push.heartbeat, link.now())

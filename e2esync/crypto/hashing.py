@@ -30,6 +30,7 @@ class Label(Enum):
     TRANSCRIPT = b"e2e transcript"
     FINGERPRINT = b"e2e fingerprint"
     STATE_PHRASE = b"e2e phrase"
+    EVIDENCE = b"e2e evidence"
     # Keyed or salted names inside the encryption.
     CONTACT_ID = b"e2e contact id"
     # Key derivation and commitments.

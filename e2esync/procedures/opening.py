@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from e2esync.epoch.announcement import with_requests
 from e2esync.epoch.record import Change, Flag, Record, Remove
-from e2esync.errors import CloneDetected, Refused, RemoteProtocolError
+from e2esync.errors import CloneDetected, ForkDetected, Refused, RemoteProtocolError
 from e2esync.limits import CUT_AFTER_TRIES
 from e2esync.procedures.reading import begin_again, enter, read_on, take
 from e2esync.procedures.steps import Link, Procedure, accepted, ask, fetch_blob, upload_blobs
 from e2esync.replica.announcing import (
     announcement,
-    heard_at,
+    hear,
     is_announced,
     mark_announced,
     next_number,
@@ -25,6 +25,7 @@ from e2esync.replica.entering import adopt_fold, kept_by_cut
 from e2esync.replica.opening import Opening, merged_runs, prepare
 from e2esync.replica.port import SlotRow
 from e2esync.replica.reading import check_head, keep_head
+from e2esync.replica.sightings import CHAIN
 from e2esync.session.messages import LogPart, Open, Opened, PutSlot, ReadSlots, SlotList, SlotStored
 
 TRIES = 20
@@ -102,7 +103,10 @@ def announce(replica: Replica, link: Link) -> Procedure[None]:
 
 
 def check_not_frozen(replica: Replica) -> None:
-    """Raises CloneDetected on a device that has stopped writing: nothing of it goes out any more."""
+    """Raises CloneDetected or ForkDetected on a device that has stopped writing: nothing of it goes out any more."""
+    if replica.frozen == ForkDetected.code:
+        raise ForkDetected("two records with one number exist, and this device has stopped writing",
+                           "agree which devices are right, then run `e2esync rejoin` on the others", about=CHAIN)
     if replica.frozen:
         raise CloneDetected("this device's profile is in use elsewhere too, or was restored from an old copy")
 
@@ -114,10 +118,7 @@ def read_slots(replica: Replica, link: Link) -> Procedure[dict[int, SlotRow]]:
     with replica.store.transaction():
         for slot in served.slots:
             before = known.get(slot.member, SlotRow(slot.member, b"", b"", 0))
-            now = heard_at(replica, before, slot.heartbeat, link.now())
-            known[slot.member] = SlotRow(slot.member, slot.announcement, slot.heartbeat, now)
-            if known[slot.member] != before:
-                replica.store.put_slot(known[slot.member])
+            known[slot.member] = hear(replica, before, slot.announcement, slot.heartbeat, link.now())
     return known
 
 

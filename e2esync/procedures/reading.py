@@ -32,6 +32,7 @@ from e2esync.replica.entering import (
 )
 from e2esync.replica.port import ContactRow
 from e2esync.replica.reading import Folded, check_head, fold, keep_head, open_slice
+from e2esync.replica.sightings import is_doubted
 from e2esync.replica.snapshots import batch_run, chunk_items, contact_row, named_blobs, run_chunks
 from e2esync.session.messages import BoxAnswer, ChainPart, LogPart, LogPush, PutSlot, Read, ReadBox, ReadChain
 from e2esync.snapshot.manifest import RunRef
@@ -116,8 +117,9 @@ def enter(replica: Replica, link: Link) -> Procedure[int]:
     arriving = replica.key is None
     if not raws and not arriving:
         raise RemoteProtocolError("the relay names an epoch that it does not serve the record of")
-    chain, records = extend(replica, raws)
-    folded = 0 if arriving else (yield from _finish_log(replica, link, records[0]))
+    doubted = is_doubted(replica)
+    chain, records = extend(replica, raws, doubted=doubted)
+    folded = 0 if arriving or doubted else (yield from _finish_log(replica, link, records[0]))
     box = yield from ask(ReadBox(chain.epoch), BoxAnswer)
     secret = open_secret(replica, chain, box.box_list, box.box)
     if secret is None:
@@ -126,9 +128,9 @@ def enter(replica: Replica, link: Link) -> Procedure[int]:
                               "another device has to open an epoch; this one has asked for it")
     manifest = read_manifest(replica, chain, secret, (yield from fetch_blob(chain.head.manifest)))
     entrance = Entrance(chain, records, secret, manifest)
-    if not arriving:
+    if not arriving and not doubted:
         check_dropped(replica, entrance)
-    if arriving or not adopt_fold(replica, entrance):
+    if arriving or doubted or not adopt_fold(replica, entrance):
         yield from adopt(replica, link, entrance)
     link.epoch = max(link.epoch, chain.epoch)
     return folded
@@ -170,7 +172,7 @@ def adopt(replica: Replica, link: Link, entrance: Entrance, ways: tuple[bool, ..
         for number, ref in wanted:
             yield from _fetch_run(replica, link, number, ref, fetched, total)
         try:
-            notice = adopt_snapshot(replica, entrance, fetched, link.now(), whole=whole)
+            notice = adopt_snapshot(replica, entrance, fetched, link.now(), link.entropy, whole=whole)
         except SnapshotInvalid:
             if whole:
                 raise

@@ -41,6 +41,8 @@ class Link:
     """Milliseconds after which this device replaces its keys by itself; 0 for never."""
     rotate_after: int = 0
     """Entries that it signs with one key at most; 0 for any number."""
+    stay: int = 0
+    """For how long this device means to stay connected, in ms: what its heartbeats promise (SPEC 10.7)."""
     notices: list[Detection] = field(default_factory=list)
     """What was detected and did not end the procedure."""
 

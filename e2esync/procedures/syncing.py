@@ -8,7 +8,15 @@ from e2esync.card.digests import media_digest
 from e2esync.crypto import Secret
 from e2esync.epoch.record import Change
 from e2esync.epoch.roles import Role
-from e2esync.errors import DeviceRemoved, E2esyncError, EntryInvalid, Refused
+from e2esync.errors import (
+    Detection,
+    DeviceRemoved,
+    E2esyncError,
+    EntryInvalid,
+    ForkDetected,
+    Refused,
+    RollbackDetected,
+)
 from e2esync.limits import (
     BLOB_PART,
     COMPACT_BYTES,
@@ -20,16 +28,19 @@ from e2esync.limits import (
 )
 from e2esync.log.head import parse_head
 from e2esync.log.heartbeat import seal_heartbeat
+from e2esync.procedures.healing import meet, weigh
 from e2esync.procedures.opening import announce, check_not_frozen, open_epoch, read_slots
-from e2esync.procedures.reading import catch_up
+from e2esync.procedures.reading import catch_up, read_on
 from e2esync.procedures.sending import send
 from e2esync.procedures.steps import Link, Procedure, accepted, fetch_blobs
 from e2esync.replica.aging import rotation_due
-from e2esync.replica.announcing import is_asked
+from e2esync.replica.announcing import is_asked, stale
 from e2esync.replica.core import Replica
+from e2esync.replica.findings import heal, note
 from e2esync.replica.forgetting import note_complete, one_more_due
 from e2esync.replica.opening import rekey
-from e2esync.replica.reading import check_welcome
+from e2esync.replica.sightings import CHAIN, compare_beats, doubt, is_behind
+from e2esync.replica.writeback import write_back
 from e2esync.session.messages import PutSlot, SlotStored
 from e2esync.snapshot.blob import BlobType, open_blob
 from e2esync.wire import decode, decode_values, encode
@@ -46,18 +57,38 @@ class Synced:
 
 
 def sync(replica: Replica, link: Link) -> Procedure[Synced]:
-    """Bring replica and relay to the same state, once."""
-    check_welcome(replica, link.head)
+    """Bring replica and relay to the same state, once. What was detected is kept (SPEC 14.6), whatever the end."""
+    begun = link.now()
+    try:
+        done = yield from _sync(replica, link)
+    except Detection as detection:
+        if isinstance(detection, ForkDetected) and detection.about == CHAIN and not replica.frozen:
+            detection = yield from weigh(replica, detection)
+        elif isinstance(detection, ForkDetected | RollbackDetected):
+            doubt(replica)
+        note(replica, [*link.notices, detection], begun)
+        raise detection from None
+    note(replica, link.notices, begun)
+    if any(isinstance(notice, ForkDetected) and notice.about.startswith("log") for notice in link.notices):
+        doubt(replica)
+    heal(replica, link.notices, begun)
+    return done
+
+
+def _sync(replica: Replica, link: Link) -> Procedure[Synced]:
+    yield from meet(replica, link)
     check_not_frozen(replica)
     received = yield from catch_up(replica, link)
     if replica.member not in replica.chain.members:
         raise DeviceRemoved("this device was removed from the contact set")
+    write_back(replica, link.now())
     yield from announce(replica, link)
     opened = yield from keep_house(replica, link, compact=False)
     sent = yield from send(replica, link)
     opened |= yield from keep_house(replica, link, compact=bool(sent))
     media = yield from fetch_media(replica, link)
     yield from be_heard(replica, link)
+    link.notices += stale(replica, link.now())
     opened |= yield from keep_house(replica, link, compact=False)
     note_complete(replica)
     with replica.store.transaction():
@@ -106,11 +137,12 @@ def be_heard(replica: Replica, link: Link) -> Procedure[None]:
     epoch, time = decode(last) if last else (-1, 0)
     if epoch == replica.position.epoch and link.now() - time < HEARTBEAT_INTERVAL:
         if _unheard(replica) or store.get("forget") is not None:
-            yield from read_slots(replica, link)
+            yield from listen(replica, link)
         return
+    now = link.now()
     beat = seal_heartbeat(
         key, replica.signing_key, replica.set_id, member=replica.member, epoch=replica.position.epoch,
-        time=link.now(), until=link.now(), vector={m: counter for m, (counter, _id) in store.vector().items()},
+        time=now, until=now + link.stay, vector={m: counter for m, (counter, _id) in store.vector().items()},
         head=parse_head(*decode(head)), entropy=link.entropy,
     )
     answers = yield [PutSlot(b"", beat)]
@@ -119,7 +151,16 @@ def be_heard(replica: Replica, link: Link) -> Procedure[None]:
         return
     accepted(answers[0], SlotStored)
     store.put("beat", encode([replica.position.epoch, link.now()]))
+    yield from listen(replica, link)
+
+
+def listen(replica: Replica, link: Link) -> Procedure[None]:
+    """Look at the others' heartbeats, and compare what they have seen with what this device was served (SPEC 14.6)."""
     yield from read_slots(replica, link)
+    if is_behind(replica):
+        # The relay may only have moved on since this device has read.
+        yield from read_on(replica, link)
+    link.notices += compare_beats(replica, link.head.incarnation)
 
 
 def _unheard(replica: Replica) -> bool:

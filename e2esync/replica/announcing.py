@@ -16,13 +16,17 @@ from e2esync.epoch.announcement import (
     with_requests,
 )
 from e2esync.epoch.chain import Chain
-from e2esync.errors import E2esyncError
-from e2esync.limits import SPEC_VERSION
+from e2esync.epoch.shape import u32
+from e2esync.errors import E2esyncError, StaleView
+from e2esync.limits import HEARTBEAT_INTERVAL, SPEC_VERSION
 from e2esync.log.heartbeat import Heartbeat, check_heartbeat, open_heartbeat
 from e2esync.replica.asking import requests_of
 from e2esync.replica.core import SEALING, Replica
-from e2esync.replica.port import ReplicaStore, SlotRow
+from e2esync.replica.port import KeptRow, ReplicaStore, SlotRow
 from e2esync.wire import decode, encode
+
+PROMISE = "promise"
+"""Kind of kept rows: for how long (ms) a member meant to stay when it was last heard."""
 
 
 def sealing_key(replica: Replica, number: int, entropy: Entropy) -> SealingKey:
@@ -91,17 +95,25 @@ def newest_seal_key(chain: Chain, member: int, slots: Mapping[int, SlotRow]) -> 
     return (1, chain.members[member].seal_key) if number == 1 and member in chain.members else None
 
 
-def heard_at(replica: Replica, before: SlotRow, heartbeat: bytes, now: int) -> int:
-    """When the member of a slot was last heard, if its heartbeat is served `now`: by a new and valid one only.
+def hear(replica: Replica, before: SlotRow, announcement: bytes, heartbeat: bytes, now: int) -> SlotRow:
+    """Keep a slot as it is served `now`; a new and valid heartbeat, and nothing else, makes its member heard.
 
     The relay must not make a silent device look alive with bytes that are none, or with an old one. A valid one says
-    too that the member has entered the open epoch, which is remembered (SPEC 14.4).
+    too that the member has entered the open epoch, which is remembered (SPEC 14.4); what it promised is kept beside
+    it, because the slot is emptied when an epoch is opened.
     """
-    beat, last = (_valid_beat(replica, before.member, raw) for raw in (heartbeat, before.heartbeat))
-    if beat is None:
-        return before.heard
-    _acknowledge(replica, before.member)
-    return before.heard if last is not None and beat.time <= last.time else now
+    beat, last = (valid_beat(replica, before.member, raw) for raw in (heartbeat, before.heartbeat))
+    fresh = beat is not None and (last is None or beat.time > last.time)
+    after = SlotRow(before.member, announcement, heartbeat, now if fresh else before.heard)
+    with replica.store.transaction():
+        if beat is not None:
+            _acknowledge(replica, before.member)
+        if after != before:
+            replica.store.put_slot(after)
+        if beat is not None and fresh:
+            promised = encode(max(beat.until - beat.time, 0))
+            replica.store.keep(PROMISE, [KeptRow(u32(before.member), promised, now)])
+    return after
 
 
 def acknowledged(store: ReplicaStore) -> dict[int, int]:
@@ -116,7 +128,27 @@ def _acknowledge(replica: Replica, member: int) -> None:
         replica.store.put("acknowledged", encode(sorted([*({**heard, member: epoch}).items()])))
 
 
-def _valid_beat(replica: Replica, member: int, raw: bytes) -> Heartbeat | None:
+def stale(replica: Replica, now: int) -> list[StaleView]:
+    """The devices that said that they would stay, and were not heard since (SPEC 14.6 step 5)."""
+    found = []
+    for row in replica.store.kept(PROMISE):
+        member, promised = int.from_bytes(row.key), decode(row.value)
+        if member in replica.chain.numbers and promised and now - row.time > promised + HEARTBEAT_INTERVAL:
+            found.append(StaleView(
+                f"member {member} was not heard for {(now - row.time) // 60_000} minutes, and had said that it would "
+                "stay: it lost its connection, or the relay holds it back", about=str(member)))
+    return found
+
+
+def in_step(replica: Replica) -> set[int]:
+    """The members whose last heartbeat says that they have seen just what this device has."""
+    vector = {member: counter for member, (counter, _id) in replica.store.vector().items()}
+    beats = (valid_beat(replica, slot.member, slot.heartbeat) for slot in replica.store.slots())
+    return {beat.member for beat in beats if beat is not None and beat.vector == vector}
+
+
+def valid_beat(replica: Replica, member: int, raw: bytes) -> Heartbeat | None:
+    """The heartbeat in a slot, or None for an empty slot or one that members refuse."""
     key, chain = replica.key, replica.chain
     if not raw or key is None:
         return None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from e2esync.contactset import BatchOp, Op, SetOp, decode_ops, encode_ops, unpack, whole_life
-from e2esync.crypto import Secret, SigningKey
+from e2esync.crypto import Entropy, Secret, SigningKey
 from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.boxes import epoch_key, open_own_box, parse_box_list
 from e2esync.epoch.chain import Chain
@@ -32,7 +32,9 @@ from e2esync.replica.core import EPOCH, SEALING, SIGNING, Position, Replica, wri
 from e2esync.replica.forgetting import entered, forgets
 from e2esync.replica.history import NOBODY, keep
 from e2esync.replica.port import DIRTY, ContactRow, OutboxRow, ReplicaStore, RunRow
+from e2esync.replica.sightings import CHAIN
 from e2esync.replica.snapshots import digest, run_row, settle, write_settled
+from e2esync.replica.writeback import keep_aside
 from e2esync.replica.writing import OwnBatches, current_context, last_own, lay_over, shown_state
 from e2esync.snapshot.blob import check_blob_id, open_manifest
 from e2esync.snapshot.manifest import Manifest, RunRef, check_manifest, parse_manifest
@@ -50,22 +52,24 @@ class Entrance:
     manifest: Manifest | None
 
 
-def extend(replica: Replica, raws: tuple[bytes, ...]) -> tuple[Chain, tuple[Record, ...]]:
+def extend(replica: Replica, raws: tuple[bytes, ...], *, doubted: bool = False,
+           ) -> tuple[Chain, tuple[Record, ...]]:
     """SPEC 14.2 steps 1 and 2: the chain extended by records from this replica's epoch + 1 on.
 
-    Raises ForkDetected where the records are of another branch, DeviceRemoved where this device is out.
+    With `doubted` this replica's own log is known to be another than the one that was closed. Raises ForkDetected
+    where the records are of another branch, DeviceRemoved where this device is out.
     """
     chain = replica.chain
     records = []
     for raw in raws:
         record = parse_record(raw)
         if record.epoch == chain.epoch + 1 and record.prev != chain.head.hash:
-            raise ForkDetected(f"epoch {record.epoch} follows a record that this device has never seen")
+            raise ForkDetected(f"epoch {record.epoch} follows a record that this device has never seen", about=CHAIN)
         chain = chain.extend(record)
         records.append(record)
     if replica.member not in chain.members:
         raise DeviceRemoved("this device was removed from the contact set", "another device can pair it again")
-    if records:
+    if records and not doubted:
         _check_closing(replica, records[0])
     return chain, tuple(records)
 
@@ -155,12 +159,12 @@ def missing_runs(replica: Replica, manifest: Manifest, *, whole: bool) -> list[t
     return [(number, ref) for number, ref in reversed(numbered) if ref.index_id not in known]
 
 
-def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, ContactRow], now: int, *, whole: bool,
-                   ) -> SnapshotMismatch | None:
+def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, ContactRow], now: int, entropy: Entropy,
+                   *, whole: bool) -> SnapshotMismatch | None:
     """SPEC 14.2 step 5, second half: enter with the fetched runs, overlaid, over those this state was made of.
 
     Raises SnapshotInvalid, having changed nothing, if the result has not the manifest's digest. Returns the notice
-    if this device's complete fold of the same log was another one.
+    if this device's complete fold of the same log was another one; the difference is kept to be written back.
     """
     store, manifest = replica.store, entrance.manifest
     differs = len(entrance.records) == 1 and closed_at(replica, entrance.records[0])
@@ -169,6 +173,7 @@ def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, Co
         refs = manifest.runs if manifest else ()
         kept = [] if whole else _common(store.runs(), refs)
         before = _shown_before(replica, entrance, fetched)
+        own = _settled_states(store, {run.number for run in kept}, fetched, manifest) if differs else {}
         shown = _replace_state(store, {run.number for run in kept}, fetched)
         missing = missing_runs(replica, manifest, whole=whole) if manifest else []
         store.put_runs([*kept, *(run_row(number, ref) for number, ref in reversed(missing))])
@@ -179,8 +184,13 @@ def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, Co
         _move(replica, entrance, lives)
         after = ((contact, old, shown_state(store, contact) or b"") for contact, old in before.items())
         keep(store, NOBODY, now, after)
+        opener = entrance.chain.head.opener
+        kept_aside = keep_aside(replica, own, now, entropy)
     if differs:
-        return SnapshotMismatch(f"epoch {entrance.chain.epoch} began from another state than this device's fold")
+        return SnapshotMismatch(
+            f"epoch {entrance.chain.epoch}, opened by member {opener}, began from another state than this device had: "
+            f"{kept_aside} contacts differ" + (", which this device will write back" if kept_aside else ""),
+            about=str(entrance.chain.epoch))
     return None
 
 
@@ -195,6 +205,16 @@ def _shown_before(replica: Replica, entrance: Entrance, fetched: dict[bytes, Con
     if not entrance.records or not here or forgets(entrance.records):
         return {}
     return {contact: shown_state(store, contact) or b"" for contact in {*here, *fetched, *store.overlaid()}}
+
+
+def _settled_states(store: ReplicaStore, kept: set[int], fetched: Iterable[bytes], manifest: Manifest | None,
+                    ) -> dict[bytes, bytes]:
+    """Contact → packed state after BOUNDARY of this device's own fold, of all that a snapshot may replace."""
+    states = {row.contact: row.state for row in store.contacts() if row.run not in kept}
+    states.update((contact, row.state if (row := store.contact(contact)) else b"") for contact in fetched)
+    settled = settle(store, manifest.horizon if manifest else 0).changes
+    states.update((contact, state) for contact, state in settled.items() if contact in states)
+    return states
 
 
 def _check_closing(replica: Replica, record: Record) -> None:

@@ -79,6 +79,16 @@ class SlotRow:
     """When the heartbeat came, by this device's clock; 0 for never."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptRow:
+    """Something that is kept aside under a key of its kind: a finding, evidence, what waits for a person."""
+
+    key: bytes
+    value: bytes
+    time: int
+    """ms."""
+
+
 class ReplicaStore(Protocol):
     """One contact set's rows. Every method raises only errors of the tree (ProfileDamaged, DiskFull, ProfileBusy)."""
 
@@ -146,7 +156,10 @@ class ReplicaStore(Protocol):
         ...
 
     # Envelopes of the open epoch, kept to give them back to a restored relay.
-    def add_envelopes(self, first: int, envelopes: Iterable[bytes]) -> None: ...
+    def add_envelopes(self, first: int, envelopes: Iterable[tuple[bytes, bytes]]) -> None:
+        """(envelope, log hash there) from position `first` on."""
+        ...
+    def log_hash(self, seq: int) -> bytes | None: ...
     def envelope(self, seq: int) -> bytes | None: ...
     def envelope_bytes(self) -> int: ...
     def clear_envelopes(self) -> None: ...
@@ -217,3 +230,11 @@ class ReplicaStore(Protocol):
     def forget(self) -> None:
         """Drop all that is kept of what is no contact's any more: history, media, cards that no import could read."""
         ...
+
+    # What is kept aside, by kind and key.
+    def keep(self, kind: str, rows: Iterable[KeptRow]) -> None: ...
+    def kept(self, kind: str) -> list[KeptRow]:
+        """All of a kind, ascending by key."""
+        ...
+    def kept_one(self, kind: str, key: bytes) -> KeptRow | None: ...
+    def unkeep(self, kind: str, keys: Iterable[bytes]) -> None: ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Final
 
 from e2esync.contactset import (
@@ -40,6 +41,16 @@ from e2esync.log.head import Head, ShortHead, from_short, verify_head
 from e2esync.replica.core import Position, Replica, write_position
 from e2esync.replica.history import NOBODY, Change, keep
 from e2esync.replica.port import DIRTY, ContactRow, OutboxRow, ReplicaStore, RunRow
+from e2esync.replica.sightings import (
+    CHAIN,
+    author_forked,
+    check_entry,
+    fork_of,
+    hash_at,
+    kept_head,
+    missing,
+    rollback_of,
+)
 from e2esync.replica.snapshots import batch_run, fetcher, named_blobs, run_chunks, run_items
 from e2esync.replica.writing import all_landed, last_own, lay_over, shown_state
 from e2esync.wire import decode, encode
@@ -75,6 +86,8 @@ class LogSlice:
     end: Position
     head: Head | None
     """The relay's head at `end`, verified; None where it was not given."""
+    hashes: tuple[bytes, ...]
+    """The log hash behind each envelope."""
 
     @property
     def batches(self) -> list[tuple[BatchOp, frozenset[bytes]]]:
@@ -98,21 +111,45 @@ class Folded:
 def check_welcome(replica: Replica, head: Head) -> None:
     """Judge the relay's head against what this device has seen (SPEC 14.1); raises the detection."""
     position = replica.position
-    known = replica.store.get("incarnation")
-    restored = known is not None and known != encode(head.incarnation)
+    at, here = f"{head.epoch}/{head.seq}", f"{position.epoch}/{position.seq}"
+    restored = is_other_life(replica, head)
     if (head.epoch, head.seq) < (position.epoch, position.seq):
-        raise (RelayRestored if restored else RollbackDetected)(
-            f"the relay is at {head.epoch}/{head.seq}, this device has seen {position.epoch}/{position.seq}")
+        if restored:
+            raise RelayRestored(f"the relay came back from a backup: it is at {at}, this device has seen {here}")
+        raise RollbackDetected(f"the relay shows an older state, {at}, than this device has seen, {here}",
+                               evidence=rollback_of(replica.set_id, kept_head(replica), head))
     if head.epoch == position.epoch:
         if head.record_hash != replica.chain.head.hash:
-            raise ForkDetected(f"the relay's record of epoch {head.epoch} is not the one that this device is in")
-        if head.seq == position.seq and head.log_hash != position.log_hash:
             raise (RelayRestored if restored else ForkDetected)(
-                f"the relay's log at {head.epoch}/{head.seq} is not the one that this device has seen")
-    # A relay that came back with all that this device has seen is simply this relay from now on.
+                f"the relay's record of epoch {head.epoch} is not the one that this device is in", about=CHAIN)
+        if head.seq == position.seq and head.log_hash != position.log_hash:
+            if restored:
+                raise RelayRestored(f"the relay came back from a backup: its log at {at} is another one by now")
+            raise ForkDetected(
+                f"the relay's log at {at} is not the one that this device has seen",
+                evidence=_same_place(replica, head))
+    if restored and head.epoch == position.epoch and head.seq > position.seq:
+        # Whether its log holds this device's own is known when it has been read (SPEC 14.7).
+        return
     with replica.store.transaction():
         replica.store.put("incarnation", encode(head.incarnation))
-        keep_head(replica, head)
+        # A head beyond the position is kept when the log up to it has been read: it may be of another one.
+        if (head.epoch, head.seq) == (position.epoch, position.seq):
+            keep_head(replica, head)
+
+
+def is_other_life(replica: Replica, head: Head) -> bool:
+    """Whether the relay's store has been restored from a backup, or made anew, since this device has seen it last."""
+    known = replica.store.get("incarnation")
+    return known is not None and known != encode(head.incarnation)
+
+
+def _same_place(replica: Replica, head: Head) -> bytes:
+    """Evidence of two heads at one position, if the relay's newest was kept there."""
+    mine = kept_head(replica)
+    if mine is None or mine.seq != head.seq:
+        return b""
+    return fork_of(replica.set_id, mine, head, lambda _seq: head.log_hash, lambda _seq: None)
 
 
 def open_slice(replica: Replica, start: int, envelopes: tuple[bytes, ...], head: ShortHead | None,
@@ -124,12 +161,10 @@ def open_slice(replica: Replica, start: int, envelopes: tuple[bytes, ...], head:
     position = replica.position
     if start != position.seq + 1:
         raise RemoteProtocolError(f"the relay sent position {start} where {position.seq + 1} comes next")
-    log_hash = position.log_hash
-    for envelope in envelopes:
-        log_hash = next_log_hash(log_hash, envelope)
-    end = Position(position.epoch, position.seq + len(envelopes), log_hash)
+    hashes = tuple(accumulate(envelopes, next_log_hash, initial=position.log_hash))
+    end = Position(position.epoch, position.seq + len(envelopes), hashes[-1])
     whole = check_head(replica, head, end, incarnation) if head is not None and head.seq == end.seq else None
-    return LogSlice(start, tuple(_open(replica, envelope) for envelope in envelopes), end, whole)
+    return LogSlice(start, tuple(_open(replica, envelope) for envelope in envelopes), end, whole, hashes[1:])
 
 
 def check_head(replica: Replica, head: ShortHead, at: Position, incarnation: int) -> Head:
@@ -154,12 +189,15 @@ def fold(replica: Replica, part: LogSlice, blobs: Mapping[bytes, bytes], now: in
     with store.replay():
         folding = _Folding(replica, blobs)
         without = 0
-        for opened in part.opened:
+        for seq, opened in enumerate(part.opened, part.start):
+            if opened.entry is not None:
+                folding.sight(opened.entry, seq, part)
             if opened.entry is None or not folding.entry(opened.entry, opened.blobs):
                 without += 1
         _landed(replica, part)
         folding.write()
-        store.add_envelopes(part.start, (opened.envelope for opened in part.opened))
+        envelopes = (one.envelope for one in part.opened)
+        store.add_envelopes(part.start, zip(envelopes, part.hashes, strict=True))
         write_position(store, part.end)
         if part.head is not None:
             keep_head(replica, part.head)
@@ -301,6 +339,14 @@ class _Folding:
         """Operations of later versions: (member, counter, operation)."""
         return [(one.author, one.counter, op.raw) for one in self._results for op in one.unknown]
 
+    def sight(self, entry: Entry, seq: int, part: LogSlice) -> None:
+        """Compare what an entry says that it has seen with the log before it (SPEC 14.6)."""
+
+        def log_hash(at: int) -> bytes | None:
+            return part.hashes[at - part.start] if at >= part.start else hash_at(self._replica, at)
+
+        self.detections += check_entry(self._replica, entry, seq, self._set.counter, log_hash)
+
     def entry(self, entry: Entry, blobs: frozenset[bytes]) -> bool:
         """Fold one valid entry, whose envelope names these blobs; False if it had no effect (SPEC 8.4, 10.4)."""
         pending = _pending(entry)
@@ -318,9 +364,11 @@ class _Folding:
             # A batch whose chunks are not what it says has no effect, for everybody alike.
             return False
         if applied.status is Status.FORKED:
-            self.detections.append(ForkDetected(f"member {entry.author} wrote two entries numbered {entry.counter}"))
+            self.detections.append(author_forked(self._replica, entry))
         if applied.status is Status.PARKED:
             self._raw[entry.author, entry.counter] = entry.raw
+            waiting = self._set.counter(entry.author) + 1
+            self.detections.append(missing(entry.author, waiting, f"its change {entry.counter} is here"))
         if applied.results:
             for op in pending.ops:
                 if isinstance(op, BatchOp):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from e2esync.replica.port import OutboxRow, PendingRow
+from e2esync.replica.port import KeptRow, OutboxRow, PendingRow
 from e2esync.stores.database import Database, Row, blob, number, text
 from e2esync.stores.history import History
 from e2esync.stores.index import CardRow, NameIndex
@@ -248,6 +248,31 @@ class BookStore(SharedState):
             f"SELECT uid FROM cards WHERE book = ?1 AND contact IN ({present})", (self._book,))}
         for uid in gone - {""}:
             self._db.run("DELETE FROM quarantine WHERE instr(raw, ?)", (uid.encode(),))
+
+    # What is kept aside.
+
+    def keep(self, kind: str, rows: Iterable[KeptRow]) -> None:
+        self._db.many(
+            "INSERT OR REPLACE INTO kept(book, kind, key, value, time) VALUES(?, ?, ?, ?, ?)",
+            [(self._book, kind, row.key, row.value, row.time) for row in rows],
+        )
+
+    def kept(self, kind: str) -> list[KeptRow]:
+        rows = self._db.all(
+            "SELECT key, value, time FROM kept WHERE book = ? AND kind = ? ORDER BY key", (self._book, kind)
+        )
+        return [KeptRow(blob(key), blob(value), number(time)) for key, value, time in rows]
+
+    def kept_one(self, kind: str, key: bytes) -> KeptRow | None:
+        row = self._db.one(
+            "SELECT key, value, time FROM kept WHERE book = ? AND kind = ? AND key = ?", (self._book, kind, key)
+        )
+        return None if row is None else KeptRow(blob(row[0]), blob(row[1]), number(row[2]))
+
+    def unkeep(self, kind: str, keys: Iterable[bytes]) -> None:
+        self._db.many(
+            "DELETE FROM kept WHERE book = ? AND kind = ? AND key = ?", [(self._book, kind, key) for key in keys]
+        )
 
 
 def _pending(row: Row) -> PendingRow:

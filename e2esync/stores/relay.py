@@ -38,10 +38,11 @@ class RelayStore:
 
     def __init__(
         self, path: str | Path, *, draw: Callable[[int], bytes] = os.urandom, set_bytes_max: int = SET_BYTES_MAX,
+        restored: bool = False,
     ) -> None:
         """Opens the file, and makes it if there is none. Raises ProfileDamaged, ProfileBusy or DiskFull.
 
-        `draw` is where the relay's own key and incarnation come from.
+        `draw` is where the relay's own key and incarnation come from; a `restored` file begins a new incarnation.
         """
         self.path = Path(path)
         self._lock = FileLock(self.path)
@@ -54,7 +55,7 @@ class RelayStore:
             self._writer = self._opened(open_writer(self.path))
             self._reader = self._opened(open_reader(self.path))
             self._checkpointer = self._opened(open_checkpointer(self.path))
-            self._identity = self._load_identity(draw)
+            self._identity = self._load_identity(draw, restored=restored)
         except BaseException as error:
             self.close()
             if isinstance(error, apsw.Error):
@@ -174,13 +175,16 @@ class RelayStore:
                 # A reader is in the way, or the disk is full: the log only grows on, and the next batch tries again.
                 return
 
-    def _load_identity(self, draw: Callable[[int], bytes]) -> Identity:
+    def _load_identity(self, draw: Callable[[int], bytes], *, restored: bool) -> Identity:
         with self._writer:
             stored = dict(self._writer.execute("SELECT name, value FROM meta"))
             if not stored:
                 # 48 bits: two stores of one relay practically never have the same, and it is a wire integer.
                 stored = {"key": draw(32), "incarnation": int.from_bytes(draw(6), "big")}
                 self._writer.executemany("INSERT INTO meta VALUES (?, ?)", list(stored.items()))
+            elif restored:
+                stored["incarnation"] = int.from_bytes(draw(6), "big")
+                self._writer.execute("UPDATE meta SET value = ? WHERE name = 'incarnation'", (stored["incarnation"],))
         key, incarnation = stored.get("key"), stored.get("incarnation")
         if not isinstance(key, bytes) or len(key) != 32 or not isinstance(incarnation, int):
             raise ProfileDamaged(f"{self.path} has lost the relay's key", "restore the file from a backup")

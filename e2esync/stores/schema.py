@@ -53,7 +53,8 @@ CREATE TABLE parked(
   book INTEGER NOT NULL, author INTEGER NOT NULL, counter INTEGER NOT NULL, entry BLOB NOT NULL,
   PRIMARY KEY(book, author, counter)) STRICT;
 CREATE TABLE envelopes(
-  book INTEGER NOT NULL, seq INTEGER NOT NULL, envelope BLOB NOT NULL, PRIMARY KEY(book, seq)) STRICT, WITHOUT ROWID;
+  book INTEGER NOT NULL, seq INTEGER NOT NULL, log_hash BLOB NOT NULL, envelope BLOB NOT NULL,
+  PRIMARY KEY(book, seq)) STRICT, WITHOUT ROWID;
 
 CREATE TABLE pending(
   number INTEGER PRIMARY KEY AUTOINCREMENT, book INTEGER NOT NULL, op BLOB NOT NULL, contact BLOB NOT NULL,
@@ -96,6 +97,9 @@ CREATE TABLE steps(
   number INTEGER PRIMARY KEY AUTOINCREMENT, book INTEGER NOT NULL, name TEXT NOT NULL, author INTEGER NOT NULL,
   time INTEGER NOT NULL, undone INTEGER NOT NULL) STRICT;
 CREATE INDEX steps_time ON steps(book, time);
+CREATE TABLE kept(
+  book INTEGER NOT NULL, kind TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, time INTEGER NOT NULL,
+  PRIMARY KEY(book, kind, key)) STRICT;
 CREATE TABLE history(
   number INTEGER PRIMARY KEY AUTOINCREMENT, book INTEGER NOT NULL, step INTEGER NOT NULL, contact BLOB NOT NULL,
   before BLOB NOT NULL) STRICT;
@@ -108,7 +112,7 @@ VERSION: Final = len(MIGRATIONS)
 
 BOOK_TABLES: Final = (
     "named", "secrets", "records", "contacts", "buckets", "vector", "parked", "envelopes", "pending", "outbox",
-    "outbox_contacts", "uploads", "overlay", "cards", "stale", "runs", "slots", "media", "steps",
+    "outbox_contacts", "uploads", "overlay", "cards", "stale", "runs", "slots", "media", "kept", "steps",
     "history", "books",
 )
 """Every table that carries a book's number: what leaves with a book."""

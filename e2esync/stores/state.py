@@ -205,11 +205,15 @@ class SharedState:
 
     # Envelopes of the open epoch.
 
-    def add_envelopes(self, first: int, envelopes: Iterable[bytes]) -> None:
+    def add_envelopes(self, first: int, envelopes: Iterable[tuple[bytes, bytes]]) -> None:
         self._db.many(
-            "INSERT OR REPLACE INTO envelopes(book, seq, envelope) VALUES(?, ?, ?)",
-            ((self._book, seq, envelope) for seq, envelope in enumerate(envelopes, first)),
+            "INSERT OR REPLACE INTO envelopes(book, seq, log_hash, envelope) VALUES(?, ?, ?, ?)",
+            ((self._book, seq, there, envelope) for seq, (envelope, there) in enumerate(envelopes, first)),
         )
+
+    def log_hash(self, seq: int) -> bytes | None:
+        row = self._db.one("SELECT log_hash FROM envelopes WHERE book = ? AND seq = ?", (self._book, seq))
+        return None if row is None else blob(row[0])
 
     def envelope(self, seq: int) -> bytes | None:
         row = self._db.one("SELECT envelope FROM envelopes WHERE book = ? AND seq = ?", (self._book, seq))

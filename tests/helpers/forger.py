@@ -31,10 +31,12 @@ class Forger:
               vector: dict[int, int] | None = None, author: int | None = None) -> Entry:
         """The next entry, or one with another counter, predecessor, version vector or author."""
         counter = self.counter + 1 if counter is None else counter
+        position = self.replica.position
         entry = sign_entry(
             self.replica.signing_key, self.replica.set_id, counter=counter,
             author=self.replica.member if author is None else author,
-            prev=self.prev if prev is None else prev, vector=vector or {}, seen_head=(0, 0, ZERO),
+            prev=self.prev if prev is None else prev, vector=vector or {},
+            seen_head=(position.epoch, position.seq, position.log_hash),
             ops=ops if isinstance(ops, bytes) else encode_ops(ops), entropy=self.net.entropy,
         )
         if counter == self.counter + 1:

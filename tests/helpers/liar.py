@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from e2esync.procedures.syncing import Synced, sync
 from e2esync.session.codec import decode_message, encode_message
 from e2esync.session.messages import Message, Side
+from e2esync.stores.relay import RelayStore
 from tests.helpers.network import Device, Line, Network, Who
 
 Spoil = Callable[[Message], Message | None]
@@ -24,6 +27,25 @@ class LyingLine(Line):
         message = self._spoil(decode_message(frame, Side.RELAY))
         if message is not None:
             super()._take(encode_message(message))
+
+
+def copy_of(net: Network, path: Path, *, restored: bool = False) -> RelayStore:
+    """The relay as it is now, once more, under the same key: a private branch for somebody, or a backup.
+
+    A restored one begins a new incarnation (SPEC 10.2).
+    """
+    net.relay._writer.execute("VACUUM INTO ?", (str(path),))
+    return RelayStore(path, draw=lambda size: net.entropy.draw("relay", size), restored=restored)
+
+
+@contextmanager
+def served_by(net: Network, relay: RelayStore) -> Iterator[None]:
+    """Every line of the network leads to this relay."""
+    honest, net.relay = net.relay, relay
+    try:
+        yield
+    finally:
+        net.relay = honest
 
 
 def lying_sync(device: Device, spoil: Spoil) -> Synced:

@@ -8,7 +8,7 @@ from e2esync.epoch.announcement import AskSeal, parse_announcement
 from e2esync.replica.announcing import (
     announcement,
     ask_seal,
-    heard_at,
+    hear,
     is_announced,
     mark_announced,
     newest_seal_key,
@@ -105,9 +105,9 @@ def test_only_a_new_and_valid_heartbeat_is_heard(net: Network) -> None:
     assert old != new
     member = laptop.replica.member
     before = SlotRow(member, b"", old, 7)
-    assert heard_at(phone.replica, before, new, 99) == 99
-    assert heard_at(phone.replica, before, old, 99) == 7
-    assert heard_at(phone.replica, before, b"", 99) == 7
-    assert heard_at(phone.replica, before, new[:-1] + b"x", 99) == 7
-    assert heard_at(phone.replica, replace(before, heartbeat=new), old, 99) == 7
-    assert heard_at(phone.replica, replace(before, member=phone.replica.member), new, 99) == 7
+    assert hear(phone.replica, before, b"", new, 99).heard == 99
+    assert hear(phone.replica, before, b"", old, 99).heard == 7
+    assert hear(phone.replica, before, b"", b"", 99).heard == 7
+    assert hear(phone.replica, before, b"", new[:-1] + b"x", 99).heard == 7
+    assert hear(phone.replica, replace(before, heartbeat=new), b"", old, 99).heard == 7
+    assert hear(phone.replica, replace(before, member=phone.replica.member), b"", new, 99).heard == 7

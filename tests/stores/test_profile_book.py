@@ -52,7 +52,7 @@ def fill(book: BookStore) -> None:
     book.put_bucket(1, b"digest")
     book.put_vector(1, 2, b"id")
     book.put_parked([(1, 2, b"entry")])
-    book.add_envelopes(1, [b"envelope"])
+    book.add_envelopes(1, [(b"envelope", b"hash")])
     book.add_pending(b"op", cid(1), b"context")
     book.add_outbox(OutboxRow(1, b"entry", b"", 0), [cid(1)])
     book.add_upload(b"blob id", b"blob", 1)
@@ -219,7 +219,8 @@ def test_parked_entries_are_replaced_as_a_whole(book: BookStore) -> None:
 
 
 def test_envelopes(book: BookStore) -> None:
-    book.add_envelopes(5, iter([b"five", b"six"]))
+    book.add_envelopes(5, iter([(b"five", b"h5"), (b"six", b"h6")]))
+    assert (book.log_hash(5), book.log_hash(6), book.log_hash(7)) == (b"h5", b"h6", None)
     assert (book.envelope(4), book.envelope(5), book.envelope(6), book.envelope(7)) == (None, b"five", b"six", None)
     book.clear_envelopes()
     assert book.envelope(5) is None

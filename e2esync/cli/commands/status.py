@@ -10,7 +10,7 @@ from ..exits import CONFLICTS, OK
 from ..times import ago
 
 if TYPE_CHECKING:
-    from e2esync.client.book import Status
+    from e2esync.client.book import Device, Status
 
 ABOUT = """\
 Reads this device's own copy only; it asks nobody. It never says that a device is in step which it has not heard."""
@@ -58,7 +58,7 @@ def _lines(name: str, status: Status, now: int) -> list[str]:
         f"last sync  {ago(status.last_sync, now)}",
         f"devices    {len(others)} other{'s' if len(others) != 1 else ''}, {heard} heard from",
     ]
-    lines += [f"           {device.name or '(no name)'}: {ago(device.last_heard, now)}" for device in others]
+    lines += [f"           {device.name or '(no name)'}: {_heard(device, now)}" for device in others]
     if status.conflicts:
         lines.append(f"conflicts  {status.conflicts}; see `e2esync conflicts`")
     if status.forgetting:
@@ -66,6 +66,13 @@ def _lines(name: str, status: Status, now: int) -> list[str]:
                      "or `e2esync forget --without DEVICE`")
     lines.append(f"words      {' '.join(status.phrase)}   the same on every device that is in step")
     return lines + [f"notice     {notice}" for notice in status.notices]
+
+
+def _heard(device: Device, now: int) -> str:
+    """When a device was heard, and whether it had the same then. Of one that was not heard nobody knows."""
+    if not device.last_heard:
+        return "never heard: nobody can say whether it is in step"
+    return f"heard {ago(device.last_heard, now)}" + (", in step then" if device.in_step else "")
 
 
 def _count(number: int, word: str) -> str:
