@@ -26,6 +26,13 @@ def add_kit_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kit-file", metavar="FILE", help="the file that holds the kit; - reads stdin")
 
 
+def has_profile(context: Context) -> bool:
+    """Whether there is a profile in the folder that the options name."""
+    from e2esync.client.profile import DATABASE
+
+    return (context.home / DATABASE).exists()
+
+
 def read_kit(context: Context, path: str | None) -> KitFile:
     """The kit of a file, or the words that a person types. Raises BadCode, FileProblem, or UsageError with nobody."""
     from e2esync.access.kit import parse_kit_file

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .context import Context
+from .kitinput import has_profile
 from .sheet import Sheet, kit_code
 
 if TYPE_CHECKING:
@@ -33,13 +34,12 @@ def share_sheet(context: Context, kit: KitFile, words: Sequence[str], number: in
 def _where(context: Context, kit: KitFile) -> tuple[str, str, str]:
     """(relay's address, its key in hex, the book's short id), as far as they are known."""
     from e2esync.access.kit import key_number, short_set_id
-    from e2esync.client.profile import DATABASE
     from e2esync.epoch.record import set_id_of
 
     relay = kit.relay_url or ""
     key = kit.relay_key.hex() if kit.relay_key else ""
     book = kit.set_short or short_set_id(set_id_of(kit.kit.signing_key(0).verify_key))
-    if not (relay and key) and (context.home / DATABASE).exists() and context.book().exists():
+    if not (relay and key) and has_profile(context) and context.book().exists():
         here = context.book()
         if key_number(kit.kit, here.replica.chain.root.verify_key) is not None:
             relay, key, book = relay or here.relay_url, here.replica.chain.relay_key.hex(), short_set_id(here.set_id)

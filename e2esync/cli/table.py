@@ -59,7 +59,7 @@ COMMANDS: Final = (
     Command("revoke", "commands.revoke", _DEVICES, "shut a lost or sold device out"),
     Command("rotate", "commands.rotate", _DEVICES, "renew the book's secret and this device's keys"),
     Command("forget", "commands.forget", _DEVICES, "delete for good what was deleted so far"),
-    Command("kit", "commands.kit", _DEVICES, "the recovery kit: check it, print it, split it"),
+    Command("kit", "commands.kit", _DEVICES, "the recovery kit: check, print, split, replace it"),
     Command("passphrase", "commands.passphrase", _DEVICES, "change how this device protects its copy"),
     Command("config", "commands.config", _TOOLS, "settings of this profile"),
     Command("relay", "commands.relay", _TOOLS, "run a relay"),

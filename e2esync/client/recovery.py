@@ -34,7 +34,7 @@ from e2esync.stores.profile import BookInfo, ProfileStore
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A book as it was at a time (ms), as long as the rescue that read it is open."""
+    """A book as it was at a time (ms), in memory."""
 
     at: int
     epoch: int
@@ -55,7 +55,6 @@ class Rescue:
         self._keys = keys
         self._connection = connection
         self._link = link
-        self._stores: list[ProfileStore] = []
 
     @property
     def name(self) -> str:
@@ -68,6 +67,12 @@ class Rescue:
         devices = (member for _index, member in sorted(self.replica.chain.members.items()) if member.is_device)
         return {member.index: names.get(member.index) or f"device {member.index}" for member in devices}
 
+    def everybody(self) -> dict[int, str]:
+        """Every device that the book ever had: member index and name."""
+        names, everybody = device_names(self.replica), self.replica.chain.all_members.values()
+        return {member.index: names.get(member.index) or f"device {member.index}"
+                for member in everybody if member.is_device}
+
     async def retained(self) -> list[Retained]:
         """The epochs that the relay can still give back, newest first."""
         return await self._connection.run(list_retained(self.replica.store.records()))
@@ -75,7 +80,6 @@ class Rescue:
     async def past(self, at: int) -> Past:
         """The book as it was at this time (ms). Raises NotFound where the relay keeps nothing of it any more."""
         store = ProfileStore.memory()
-        self._stores.append(store)
         raws = self.replica.store.records()
         replica = await self._connection.run(read_past(store.book(0), self._link, self._keys, raws, at))
         return Past(at, replica.position.epoch, store.book(0))
@@ -120,11 +124,6 @@ class Rescue:
     async def give_way(self, signing: SigningKey, sealing: SealingKey) -> None:
         """Have another kit's keys take the place of these (SPEC 9.4 step 5)."""
         await self._connection.run(succeed(self.replica, self._link, signing, sealing))
-
-    def close(self) -> None:
-        """Forget what was read with the kit."""
-        for store in self._stores:
-            store.close()
 
 
 @asynccontextmanager
@@ -177,17 +176,13 @@ async def find_places(kit: RecoveryKit, url: str, numbers: Iterable[int], *, rel
 async def _reading(connection: Connection, url: str, keys: KitKeys, progress: Progress, entropy: Entropy,
                    now: Callable[[], int]) -> AsyncIterator[Rescue]:
     store = ProfileStore.memory()
-    rescue: Rescue | None = None
     try:
         assert connection.head is not None
         link = make_link(connection.head, progress, entropy, now)
         replica = await connection.run(read_as_kit(store.book(0), link, keys))
         if replica.chain.relay_key != connection.relay_key:
             raise HandshakeFailed("the book belongs to another relay than the one at this address")
-        rescue = Rescue(url, keys, replica, connection, link)
-        yield rescue
+        yield Rescue(url, keys, replica, connection, link)
     finally:
         await connection.aclose()
-        if rescue is not None:
-            rescue.close()
         store.close()

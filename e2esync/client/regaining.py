@@ -11,14 +11,15 @@ from dataclasses import dataclass
 
 from e2esync.access.kit import RecoveryKit
 from e2esync.client.profile import Profile
-from e2esync.client.recovery import find_places, open_place
-from e2esync.client.sync import SYSTEM_ENTROPY, Progress, no_progress, now_ms, relay_url
+from e2esync.client.recovery import Past, find_places, open_place
+from e2esync.client.sync import SYSTEM_ENTROPY, Progress, no_progress, now_ms, relay_url, sync
 from e2esync.crypto import Entropy
 from e2esync.errors import E2esyncError
 from e2esync.limits import KIT_HALVES
 from e2esync.procedures.recovering import KitKeys
 from e2esync.replica.core import Replica
 from e2esync.replica.home import read_home
+from e2esync.replica.putting_back import put_back
 from e2esync.replica.together import register, waiting_out
 
 
@@ -58,6 +59,18 @@ async def regain_sets(profile: Profile, kit: RecoveryKit, device_name: str, *, p
         if wanted.set_id not in here:
             regained.append(await _regain(profile, home, wanted, device_name, progress, entropy, now))
     return regained
+
+
+async def put_back_here(profile: Profile, past: Past, *, entropy: Entropy = SYSTEM_ENTROPY,
+                        now: Callable[[], int] = now_ms) -> tuple[int, int, int]:
+    """Put the home set back as it was, as edits of this device, and send them.
+
+    Returns how many contacts came back, were changed back, and went.
+    """
+    await sync(profile, entropy=entropy, now=now)
+    done = put_back(Replica(profile.store.book(0)), past.store, now())
+    await sync(profile, entropy=entropy, now=now)
+    return done
 
 
 async def _wanted(profile: Profile, home: Replica, kit: RecoveryKit, entropy: Entropy) -> list[_Wanted]:

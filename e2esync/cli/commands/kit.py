@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from e2esync.errors import BadCode
 
 from ..context import Context
-from ..exits import OK, WRONG_SECRET, UsageError
+from ..exits import OK, PARTLY, WRONG_SECRET, UsageError
 from ..files import check_target, make_folder, read_input, write_private
 from ..kitcheck import ask_back, show_kit
-from ..kitinput import add_kit_option, kit_text, read_kit
+from ..kitinput import add_kit_option, has_profile, kit_text, read_kit
 from ..kitpage import kit_sheet, share_sheet
 from ..parser import subcommands
 from ..prompts import ask, can_ask
@@ -30,7 +30,8 @@ EXAMPLES = """\
   e2esync kit check
   e2esync kit sheet --kit-file kit.txt -o kit.html
   e2esync kit split 2-of-3 --kit-file kit.txt -o shares
-  e2esync kit join shares/share-1.txt shares/share-3.txt -o kit.txt"""
+  e2esync kit join shares/share-1.txt shares/share-3.txt -o kit.txt
+  e2esync kit replace --old-kit kit.txt --sheet new-kit.html"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     split.add_argument("scheme", metavar="M-of-N", help="2-of-3: three shares, any two give the kit back")
     add_kit_option(split)
     split.add_argument("-o", "--output", metavar="DIR", required=True, help="a folder for the shares: text and page")
+    replace = add("replace", "put a new kit in the place of this one, in every book")
+    old = replace.add_mutually_exclusive_group()
+    old.add_argument("--old-kit", metavar="FILE", help="the kit that gives way; - reads stdin; default: it is typed")
+    old.add_argument("--lost", action="store_true", help="the old kit is not at hand: replace what can be without it")
+    replace.add_argument("--new-kit", metavar="FILE", help="a kit that was made before: go on with it")
+    add_hand_over_options(replace)
     join = add("join", "put a kit together from its shares")
     join.add_argument("shares", metavar="SHARE", nargs="*", help="files with a share each; without any they are typed")
     join.add_argument("-o", "--output", metavar="FILE", help="write a kit file that only you can read")
@@ -51,10 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context) -> int:
     """The action."""
-    actions = {"check": _check, "sheet": _sheet, "split": _split, "join": _join}
+    actions = {"check": _check, "sheet": _sheet, "split": _split, "join": _join, "replace": _replace}
     action = actions.get(context.args.action)
     if action is None:
-        raise UsageError("what about the kit?", "check, sheet, split or join; see `e2esync kit --help`")
+        raise UsageError("what about the kit?", "check, sheet, split, join or replace; see `e2esync kit --help`")
     return action(context)
 
 
@@ -86,9 +93,7 @@ def _check(context: Context) -> int:
 
 def _known_books(context: Context) -> list[tuple[str, Any]]:
     """(name, chain) of the books of the profile; none without a profile."""
-    from e2esync.client.profile import DATABASE
-
-    if not (context.home / DATABASE).exists():
+    if not has_profile(context):
         return []
     from e2esync.client.book import Book
 
@@ -193,8 +198,45 @@ def _typed_shares() -> Sequence[str]:
     return shares
 
 
-def hand_over(context: Context, kit: KitFile, set_id: bytes) -> None:
-    """Give a new kit to its owner: page, file, JSON or terminal, as the options say."""
+def _replace(context: Context) -> int:
+    from e2esync.access.kit import KitFile, RecoveryKit
+    from e2esync.client.entropy import SystemEntropy
+    from e2esync.client.kits import replace_kit
+
+    from ..net import run as run_trio
+
+    args, out = context.args, context.out
+    profile, book = context.profile(), context.book()
+    old = None if args.lost else read_kit(context, args.old_kit).kit
+    if args.new_kit is not None:
+        new = read_kit(context, args.new_kit).kit
+    else:
+        check_hand_over(context)
+        new = RecoveryKit.generate(SystemEntropy())
+        # In its owner's hands before it counts: the other way round a crash would leave a book without a kit.
+        hand_over(context, KitFile(new, book.relay_url, book.replica.chain.relay_key, None), book.set_id, result=False)
+    done = run_trio(lambda: replace_kit(profile, old, new))
+    fields: dict[str, Any] = {} if args.new_kit or args.kit_file or args.sheet else {"kit": new.words()}
+    out.result(books=[{"book": each.book, "name": each.name, "done": each.done, "root": each.root,
+                       "problem": each.problem} for each in done], **fields)
+    for each in done:
+        if each.done:
+            out.note(f"{each.name}: the new kit is in its place. Destroy the old one.")
+        else:
+            out.warn(f"{each.name}: not replaced ({each.problem}).")
+    if any(each.root and not each.done for each in done) and old is None:
+        out.warn("The root of a book gives way to nobody but itself. Without the old kit the way out is",
+                 "`e2esync rehome`: it moves the book to a new set with the new kit.")
+    elif not all(each.done for each in done):
+        out.note("Run the same again later, with --new-kit and the new kit's file.")
+    return OK if all(each.done for each in done) else PARTLY
+
+
+def hand_over(context: Context, kit: KitFile, set_id: bytes, *, result: bool = True) -> None:
+    """Give a new kit to its owner: page, file, JSON or terminal, as the options say.
+
+    Without `result` the one JSON object is left to the caller, with the words in it if they went nowhere else.
+    """
     from e2esync.access.kit import render_kit_file
 
     args, out, words = context.args, context.out, kit.kit.words()
@@ -208,7 +250,8 @@ def hand_over(context: Context, kit: KitFile, set_id: bytes) -> None:
         out.note(f"The recovery kit is in {args.kit_file}. Print it, and keep it off your devices.")
     written = {"kit_file": args.kit_file, "sheet": args.sheet}
     fields: dict[str, Any] = {name: path for name, path in written.items() if path is not None}
-    out.result(set_id=set_id, relay=relay, **(fields or {"kit": words}))
+    if result:
+        out.result(set_id=set_id, relay=relay, **(fields or {"kit": words}))
     if not out.json and args.kit_file is None and (args.sheet is None or can_ask()):
         show_kit(words, out)
         ask_back(words, out)
