@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.network import Network
+from tests.helpers.postgres import Server
 
 
 @pytest.fixture
@@ -16,3 +17,11 @@ def net(tmp_path: Path) -> Iterator[Network]:
     network = Network(tmp_path)
     yield network
     network.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A running PostgreSQL server; `postgres.database()` is the URL of a new, empty database on it."""
+    server = Server()
+    yield server
+    server.close()

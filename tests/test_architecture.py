@@ -43,7 +43,9 @@ FORBIDDEN_BELOW = {
 }
 FORBIDDEN_CALLS = {"open", "print", "input", "breakpoint", "eval", "exec"}
 CLOCK = re.compile(r"(?:.*\.)?(?:datetime\.(?:now|utcnow|today)|date\.today)")
-ONLY_IMPORTER = {"msgpack": ("wire.py",), "nacl": ("crypto/",), "cryptography": ("crypto/",)}
+ONLY_IMPORTER = {
+    "msgpack": ("wire.py",), "nacl": ("crypto/",), "cryptography": ("crypto/",), "psycopg": ("stores/postgres",),
+}
 
 MODULE_LINES, FUNCTION_LINES = 500, 50
 SECRET_NAME = re.compile(r"(?:^|_)(?:tag|commitment|commit|secret|token|mac|subkey|checksum|passphrase|seed)(?:$|_)")

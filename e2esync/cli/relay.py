@@ -1,4 +1,4 @@
-"""`e2esync relay serve`: a relay in the foreground, with no configuration.
+"""`e2esync relay`: `serve` runs a relay in the foreground, with no configuration; `check-engine` tries a store.
 
 Prints one line when it listens, then nothing but problems. SIGTERM and SIGINT stop it: everything acknowledged is on
 disk by then, and the exit code is 0. Runnable by itself as `python -m e2esync.cli.relay serve`.
@@ -14,7 +14,7 @@ import signal
 import ssl
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +25,7 @@ from .exits import FileProblem
 if TYPE_CHECKING:
     import trio
 
-    from e2esync.stores.relay import RelayStore
+    from e2esync.stores.relay_engine import Engine
     from e2esync.transports.address import Listener
 
 DEFAULT_LISTEN: Final = "ws://127.0.0.1:8765"
@@ -35,8 +35,15 @@ _FILES_WANTED: Final = 65_536
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `relay`. `--json` is a global option, and belongs to the caller."""
-    parser.add_argument("action", choices=["serve"], help="what to do: serve runs until SIGTERM")
-    parser.add_argument("--db", metavar="FILE", default=DEFAULT_DB, help=f"the relay's database ({DEFAULT_DB})")
+    parser.add_argument(
+        "action", choices=["serve", "check-engine"],
+        help="serve runs until SIGTERM; check-engine proves that a store keeps a relay's rules",
+    )
+    parser.add_argument("places", metavar="URL", nargs="*", help="check-engine: the store to try, which must be empty")
+    parser.add_argument(
+        "--db", metavar="FILE|URL", default=DEFAULT_DB,
+        help=f"the relay's database: a file, or postgresql://… ({DEFAULT_DB})",
+    )
     parser.add_argument(
         "--listen", metavar="ADDRESS", action="append",
         help=f"HOST:PORT, or ws://, wss://, tcp://, tls://HOST:PORT; repeatable; port 0 is any ({DEFAULT_LISTEN})",
@@ -48,9 +55,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serves until a signal comes; 0. Raises what keeps it from starting: Unreachable, ProfileDamaged, ProfileBusy."""
+    if args.action == "check-engine":
+        from .relay_engines import check
+
+        return check(args)
+    if args.places:
+        raise FileProblem("serve takes no URL", "name the database with --db")
+    return _run_server(args)
+
+
+def _run_server(args: argparse.Namespace) -> int:
     import trio
 
-    from e2esync.stores.relay import RelayStore
+    from e2esync.stores.relay_engine import open_engine
 
     as_json = bool(getattr(args, "json", False))
     logging.basicConfig(
@@ -58,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     )
     _raise_file_limit()
     tls = _tls_context(args.tls_cert, args.tls_key)
-    with RelayStore(_database(args.db)) as store:
+    with closing(open_engine(database(args.db))) as store:
         trio.run(_serve, store, args.listen or [DEFAULT_LISTEN], tls, args.log_addresses, as_json)
     return 0
 
@@ -76,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def _serve(
-    store: RelayStore, addresses: Sequence[str], tls: ssl.SSLContext | None, log_addresses: bool, as_json: bool
+    store: Engine, addresses: Sequence[str], tls: ssl.SSLContext | None, log_addresses: bool, as_json: bool
 ) -> None:
     import trio
 
@@ -111,14 +128,18 @@ def _announce(listeners: Sequence[Listener], key: bytes, as_json: bool) -> None:
         print(f"relay on {', '.join(places)}, key {key.hex()}", flush=True)
 
 
-def _database(name: str) -> Path:
-    """The database's path. Raises FileProblem where there can be no file."""
+def database(name: str) -> str:
+    """The database's name. Raises FileProblem where it stands for a file and there can be none."""
+    from e2esync.stores.relay_engine import POSTGRES_SCHEMES
+
+    if name.startswith(POSTGRES_SCHEMES):
+        return name
     path = Path(name)
     if path.is_dir():
         raise FileProblem(f"{path} is a folder", "give --db the name of a file")
     if not path.parent.is_dir():
         raise FileProblem(f"there is no folder {path.parent}", "make it first, or give another --db")
-    return path
+    return name
 
 
 def _tls_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:

@@ -90,4 +90,9 @@ def envelope_hash(envelope: bytes) -> bytes:
 
 def next_log_hash(prev: bytes, envelope: bytes) -> bytes:
     """log_hash(n) from log_hash(n−1) and envelope n. log_hash(0) is the hash of the epoch's record."""
-    return blake2b(Label.LOG, prev, envelope_hash(envelope))
+    return log_hash_after(prev, envelope_hash(envelope))
+
+
+def log_hash_after(prev: bytes, digest: bytes) -> bytes:
+    """log_hash(n) from log_hash(n−1) and the hash of envelope n."""
+    return blake2b(Label.LOG, prev, digest)

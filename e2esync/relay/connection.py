@@ -17,7 +17,7 @@ from e2esync.limits import HANDSHAKE_TIMEOUT, MAILBOX_TTL
 from e2esync.session.codec import encode_message
 from e2esync.session.commands import Change, Command, Consult, Disconnect, StoreCommand, Transmit
 from e2esync.session.kinds import Refusal
-from e2esync.session.messages import Message, RefusalAnswer
+from e2esync.session.messages import MailPush, Message, RefusalAnswer
 from e2esync.session.relay import RelaySession, State
 from e2esync.transports.base import Transport, batch_sender
 
@@ -44,6 +44,7 @@ class Connection:
         self.lagging = False
         self.beats: dict[int, bytes] = {}
         self.mailbox: tuple[bytes, int] | None = None
+        self.mail_seen = -1
         self.gone = False
         self._relay = relay
         self._transport = transport
@@ -112,6 +113,12 @@ class Connection:
         if self._outbox_bytes > _HOPELESS:
             self.drop()
         self._something_to_send.set()
+
+    def tell_mail(self, n: int, message: bytes) -> None:
+        """Queues a message of the other side of the mailbox, once."""
+        if n > self.mail_seen:
+            self.mail_seen = n
+            self.queue(encode_message(MailPush(n, message)))
 
     def complete(self, command: StoreCommand, result: Message, size: int) -> None:
         """The store's result of one of this connection's commands, which came in a frame of `size` bytes."""

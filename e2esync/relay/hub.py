@@ -15,7 +15,7 @@ from e2esync.limits import READ_BATCH
 from e2esync.log.head import ShortHead
 from e2esync.relay.connection import Connection
 from e2esync.session.codec import encode_message
-from e2esync.session.messages import LogPush, MailPush, Opened, RecordPush, SlotPush
+from e2esync.session.messages import LogPush, Opened, RecordPush, SlotPush
 from e2esync.stores.relay_batch import (
     Admitted,
     BatchResult,
@@ -23,6 +23,8 @@ from e2esync.stores.relay_batch import (
     EpochOpened,
     Logged,
     Mailed,
+    Moved,
+    News,
     SideTaken,
     SlotChanged,
 )
@@ -51,6 +53,8 @@ class Hub:
     ) -> None:
         """Tells everybody of a durable batch. `answer[i]` sends the answer to the i-th command's author."""
         touched: dict[bytes, None] = {}
+        for news in result.news:
+            self._heard(news, touched, result)
         for send_answer, author, outcome in zip(answer, authors, result.outcomes, strict=True):
             effect = outcome.effect
             if isinstance(effect, Logged):
@@ -67,6 +71,14 @@ class Hub:
                 self._other(effect, author)
         for set_id in touched:
             self._flush(set_id, result)
+
+    def keys(self) -> list[bytes]:
+        """The sets and mailboxes that somebody is connected for."""
+        return [*self._sets, *self._mailboxes]
+
+    def has(self, key: bytes) -> bool:
+        """Whether somebody is connected for this set or mailbox."""
+        return key in self._sets or key in self._mailboxes
 
     def leave(self, connection: Connection) -> None:
         """A connection has ended."""
@@ -93,6 +105,39 @@ class Hub:
         epoch, seq, head = gathering.newest
         connection.position = (epoch, seq)
         connection.queue(encode_message(LogPush(epoch, seq + 1, (), head)))
+
+    def _heard(self, news: News, touched: dict[bytes, None], result: BatchResult) -> None:
+        """What another process did: as if it had happened here, but that nobody here is answered."""
+        effect, head = news.effect, news.head
+        if isinstance(effect, Logged):
+            touched[effect.set_id] = None
+            gathering = self._sets.get(effect.set_id)
+            if gathering is not None:
+                gathering.fresh.append(effect)
+        elif isinstance(effect, EpochOpened) and head is not None:
+            self._flush(effect.set_id, result)
+            self._opened(effect, head)
+        elif isinstance(effect, Moved) and head is not None:
+            self._flush(effect.set_id, result)
+            self._moved(effect, head)
+        elif isinstance(effect, SlotChanged):
+            self._slot_changed(effect)
+        elif isinstance(effect, Mailed):
+            self._mailed(effect)
+
+    def _moved(self, effect: Moved, head: ShortHead) -> None:
+        gathering = self._sets.get(effect.set_id)
+        if gathering is None:
+            return
+        gathering.newest = (effect.epoch, effect.seq, head)
+        for connection in list(gathering.sessions.values()):
+            epoch, seq = connection.position
+            if epoch != effect.epoch:
+                # Who is a member now, it learns by proving itself again.
+                connection.end()
+                self.leave(connection)
+            elif seq < effect.seq:
+                self.catch_up(connection)
 
     def _logged(self, effect: Logged, author: Connection, result: BatchResult) -> None:
         gathering = self._sets.get(effect.set_id)
@@ -169,9 +214,12 @@ class Hub:
         elif isinstance(effect, SideTaken):
             self._side_taken(effect, author)
         elif isinstance(effect, Mailed):
-            other = self._mailboxes.get(effect.mailbox, {}).get(1 - effect.side)
-            if other is not None:
-                other.queue(encode_message(MailPush(effect.n, effect.message)))
+            self._mailed(effect)
+
+    def _mailed(self, effect: Mailed) -> None:
+        other = self._mailboxes.get(effect.mailbox, {}).get(1 - effect.side)
+        if other is not None:
+            other.tell_mail(effect.n, effect.message)
 
     def _slot_changed(self, effect: SlotChanged) -> None:
         gathering = self._sets.get(effect.set_id)
@@ -203,8 +251,9 @@ class Hub:
         self._leave_mailbox(author)
         author.mailbox = (effect.mailbox, effect.side)
         self._mailboxes.setdefault(effect.mailbox, {})[effect.side] = author
+        author.mail_seen = -1
         for n, message in effect.waiting:
-            author.queue(encode_message(MailPush(n, message)))
+            author.tell_mail(n, message)
 
 
 def _log_frames(fresh: Sequence[Logged], head: ShortHead) -> list[bytes]:

@@ -1,6 +1,6 @@
 """The relay as a trio program: connections in, one store, pushes out (SPEC 13).
 
-    socket ─ transport ─ Connection ─ RelaySession ──commands──► StoreThread (writer, reader) ─ RelayStore
+    socket ─ transport ─ Connection ─ RelaySession ──commands──► StoreThread (writer, reader) ─ Engine
                               ▲                                          │
                               └────────── answers, Hub: pushes ◄─────────┘
 
@@ -32,8 +32,8 @@ from e2esync.session.commands import Admit, Change, Consult
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Append, ClosingPush, Message, Open, Opened, RefusalAnswer
 from e2esync.session.relay import RelaySession
-from e2esync.stores.relay import RelayStore
 from e2esync.stores.relay_batch import Admitted, BatchResult, Outcome
+from e2esync.stores.relay_engine import Engine
 from e2esync.transports.address import Listener
 from e2esync.transports.base import Transport
 
@@ -43,6 +43,7 @@ _STOP_TIMEOUT: Final = 3.0
 _SWEEP_INTERVAL: Final = 600.0
 _CHECKPOINT_INTERVAL: Final = 2.0
 _COME_BACK: Final = 2_000
+_NOTIFIER_WAIT: Final = 0.5
 _CONNECTIONS_MAX: Final = 20_000
 
 
@@ -67,6 +68,13 @@ class _Sweep:
     """Time to drop what is past its retention; the writer does that between batches."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """Other processes changed these sets and mailboxes."""
+
+    keys: tuple[bytes, ...]
+
+
 def system_now() -> int:
     """Milliseconds since 1970, by the system's clock."""
     return time.time_ns() // 1_000_000
@@ -79,7 +87,7 @@ class Relay:
     """What does the store's work."""
 
     def __init__(
-        self, store: RelayStore, *, now: Callable[[], int] = system_now, draw: Callable[[int], bytes] = os.urandom,
+        self, store: Engine, *, now: Callable[[], int] = system_now, draw: Callable[[int], bytes] = os.urandom,
         connections_max: int = _CONNECTIONS_MAX, log_addresses: bool = False,
     ) -> None:
         self.hub = Hub()
@@ -92,9 +100,10 @@ class Relay:
         self._numbers = 0
         self._holds = Holds()
         self._held: dict[bytes, deque[_Job]] = {}
+        self._unheard: set[bytes] = set()
         self.stopping = False
         self._timers: trio.Nursery | None = None
-        self._writer: StoreThread[_Job | _Sweep, BatchResult] = self.worker(self._execute, self._executed)
+        self._writer: StoreThread[_Job | _Sweep | _Heard, BatchResult] = self.worker(self._execute, self._executed)
         self._reader: StoreThread[_ReadJob, list[Message]] = self.worker(self._consult, self._consulted)
 
     @property
@@ -114,6 +123,7 @@ class Relay:
                 async with trio.open_nursery() as nursery:
                     self._timers = nursery
                     nursery.start_soon(self._maintain)
+                    nursery.start_soon(self._follow_others)
                     for listener in listeners:
                         nursery.start_soon(self._listen, listener)
                     task_status.started()
@@ -159,19 +169,27 @@ class Relay:
 
     # In the store's threads.
 
-    def _execute(self, items: Sequence[_Job | _Sweep]) -> BatchResult:
+    def _execute(self, items: Sequence[_Job | _Sweep | _Heard]) -> BatchResult:
         jobs = [item for item in items if isinstance(item, _Job)]
+        heard = {key for item in items if isinstance(item, _Heard) for key in item.keys}
+        result = BatchResult([], {})
         try:
-            if len(jobs) < len(items):
+            if any(isinstance(item, _Sweep) for item in items):
                 self._store.sweep(self._now())
-            return self._store.execute([job.command for job in jobs], self._now())
+            if heard:
+                result = self._store.hear(heard, self._now())
+                heard = set()
+            if jobs:
+                result = result.then(self._store.execute([job.command for job in jobs], self._now()))
+            return result
         except E2esyncError as error:
             # Nothing of the batch has happened; every one of these may simply be sent again.
             logger.error("nothing can be stored: %s (%s)", error.message, error.hint)
         except Exception:
             logger.exception("a bug: a batch of commands failed")
+        self._unheard |= heard
         busy = RefusalAnswer(Refusal.BUSY, "the relay cannot store anything now")
-        return BatchResult([Outcome(busy) for _ in jobs], {})
+        return BatchResult([Outcome(busy) for _ in jobs], result.heads, result.news)
 
     def _consult(self, jobs: Sequence[_ReadJob]) -> list[Message]:
         return [self._consult_one(job.command) for job in jobs]
@@ -187,7 +205,7 @@ class Relay:
 
     # In trio's thread.
 
-    def _executed(self, items: Sequence[_Job | _Sweep], result: BatchResult) -> None:
+    def _executed(self, items: Sequence[_Job | _Sweep | _Heard], result: BatchResult) -> None:
         jobs = [item for item in items if isinstance(item, _Job)]
         answers = [
             partial(self._complete, job, outcome.result)
@@ -279,11 +297,31 @@ class Relay:
                 if self._store.commits != commits:
                     commits = self._store.commits
                     await trio.to_thread.run_sync(self._store.checkpoint)
+                if self._unheard:
+                    unheard, self._unheard = self._unheard, set()
+                    self._heard(frozenset(unheard))
                 if trio.current_time() - swept > _SWEEP_INTERVAL:
                     swept = trio.current_time()
                     self._writer.submit(_Sweep())
             except E2esyncError as error:
                 logger.error("maintenance failed: %s (%s)", error.message, error.hint)
+
+    async def _follow_others(self) -> None:
+        """Passes on to this process's devices what other processes on the same store do."""
+        notifier = self._store.notifier()
+        if notifier is None:
+            return
+        try:
+            while True:
+                keys = await trio.to_thread.run_sync(notifier.wait, _NOTIFIER_WAIT, abandon_on_cancel=False)
+                self._heard(keys)
+        finally:
+            notifier.close()
+
+    def _heard(self, keys: frozenset[bytes] | None) -> None:
+        wanted = tuple(self.hub.keys() if keys is None else filter(self.hub.has, keys))
+        if wanted:
+            self._writer.submit(_Heard(wanted))
 
     async def _drain(self) -> None:
         """Says goodbye, and lets what was begun come to its end (SPEC 13.3 CLOSING)."""

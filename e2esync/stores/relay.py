@@ -123,6 +123,9 @@ class RelayStore:
         except apsw.Error as error:
             raise storage_error(error, self.path) from error
 
+    def notifier(self) -> None:
+        """Nobody else may use this file."""
+
     def close(self) -> None:
         """Closes the file; idempotent."""
         while self._connections:

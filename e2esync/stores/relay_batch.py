@@ -133,6 +133,10 @@ class BatchResult:
     heads: dict[tuple[bytes, int], ShortHead]
     news: Sequence[News] = ()
 
+    def then(self, later: BatchResult) -> BatchResult:
+        """This result, which has no outcomes of its own, and a later one behind it."""
+        return BatchResult(later.outcomes, self.heads | later.heads, [*self.news, *later.news])
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

@@ -17,7 +17,7 @@ from e2esync.epoch.roles import Role
 from e2esync.epoch.roster import Member
 from e2esync.errors import E2esyncError
 from e2esync.limits import BLOB_DEAD_RETENTION
-from e2esync.log.envelope import envelope_hash, next_log_hash
+from e2esync.log.envelope import envelope_hash, log_hash_after
 from e2esync.session import rules
 from e2esync.session.commands import Change
 from e2esync.session.kinds import Refusal
@@ -33,19 +33,17 @@ def append(batch: Batch, change: Change, request: Append) -> Logged | tuple[byte
     """SPEC 13.4. Returns the effect, or (set id, epoch, seq) of the same envelope's earlier append."""
     known = batch.member(change.set_id, change.member)
     view = known.view
-    rules.check_append(view, change.member, request.epoch, request.envelope)
+    digest, after = next_position(view, change.member, request)
     live = request.live
     if live:
         rules.check_blobs_complete(missing_blobs(batch.rows, known.row, live))
-    digest = envelope_hash(request.envelope)
-    seq, log_hash = view.seq + 1, next_log_hash(view.log_hash, request.envelope)
-    full = view.held + len(request.envelope) > batch.quota
+    full = after.held > batch.quota
     if not full:
         # The unique index over hashes finds a repetition in the same statement that would store it.
         stored = batch.rows.run(
             "INSERT INTO envelopes (owner, epoch, seq, member, time, hash, log_hash, envelope) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (known.row, view.epoch, seq, change.member, batch.now, digest, log_hash, request.envelope),
+            (known.row, view.epoch, after.seq, change.member, batch.now, digest, after.log_hash, request.envelope),
         )
     if full or not stored:
         earlier = batch.rows.one(
@@ -58,11 +56,21 @@ def append(batch: Batch, change: Change, request: Append) -> Logged | tuple[byte
         batch.appended(view)
         return view.set_id, view.epoch, earlier[0]
     if live:
-        mark_live(batch, known.row, live, view.epoch, seq)
-    after = replace(view, seq=seq, log_hash=log_hash, held=view.held + len(request.envelope))
+        mark_live(batch, known.row, live, view.epoch, after.seq)
     batch.update(known, after)
     batch.appended(after)
-    return Logged(view.set_id, view.epoch, seq, request.envelope, change.member, change.session)
+    return Logged(view.set_id, view.epoch, after.seq, request.envelope, change.member, change.session)
+
+
+def next_position(view: SetView, member: int, request: Append) -> tuple[bytes, SetView]:
+    """SPEC 13.4 steps 1 to 3: the envelope's hash, and the set as it is once the envelope has the next position."""
+    envelope = request.envelope
+    rules.check_append(view, member, request.epoch, envelope)
+    digest = envelope_hash(envelope)
+    after = replace(
+        view, seq=view.seq + 1, log_hash=log_hash_after(view.log_hash, digest), held=view.held + len(envelope)
+    )
+    return digest, after
 
 
 def open_epoch(batch: Batch, change: Change, request: Open) -> Outcome:

@@ -1,4 +1,4 @@
-"""`e2esync relay serve`: the command's place in the table; `e2esync.cli.relay` does the work."""
+"""`e2esync relay`: the command's place in the table; `e2esync.cli.relay` does the work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ ABOUT = """\
 A relay stores and passes on encrypted changes. It needs no configuration and can read nothing. SIGTERM stops it."""
 EXAMPLES = """\
   e2esync relay serve --db relay.sqlite3 --listen 127.0.0.1:8765
-  then, on a device of yours: e2esync init --relay ws://127.0.0.1:8765"""
+  then, on a device of yours: e2esync init --relay ws://127.0.0.1:8765
+  e2esync relay serve --db postgresql://relay@db.example/relay
+  e2esync relay check-engine postgresql://relay@db.example/empty"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,103 @@
+"""What a relay needs of the engine that stores for it, and the engines that there are.
+
+An engine keeps the rules of SPEC 13.4 to 13.7 and promises: what `execute` has returned is durable; a batch happens
+whole or, if it raises, may simply be sent again; the effects that it returns for one set come in the set's order,
+without a gap. Where several relays share one store, what the others did comes as `news`, before what this batch did.
+`e2esync relay check-engine` proves all of this of an engine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from e2esync.crypto import SigningKey
+from e2esync.errors import Unreachable
+from e2esync.limits import SET_BYTES_MAX
+from e2esync.session.commands import Admit, Change, Consult
+from e2esync.session.messages import Message
+from e2esync.stores.relay_batch import BatchResult
+
+POSTGRES_SCHEMES: Final = ("postgresql://", "postgres://")
+
+
+class Notifier(Protocol):
+    """Tells one relay process what others did. For one thread of its own."""
+
+    def wait(self, timeout: float) -> frozenset[bytes] | None:
+        """The sets and mailboxes that others changed since the last call; empty after `timeout` seconds of silence.
+
+        None if it cannot tell, as after a connection that broke: then everything has to be looked at.
+        """
+
+    def close(self) -> None:
+        """Ends it; idempotent."""
+
+
+class Engine(Protocol):
+    """One relay's data. `execute`, `hear` and `sweep` are for one thread, `read` for one, `checkpoint` for any."""
+
+    @property
+    def key(self) -> SigningKey:
+        """The relay's signing key: it signs heads and proves who answers."""
+        ...
+
+    @property
+    def incarnation(self) -> int:
+        """The number of this store's life (SPEC 10.2)."""
+        ...
+
+    @property
+    def commits(self) -> int:
+        """How many batches were made durable."""
+        ...
+
+    def execute(self, commands: Sequence[Admit | Change], now: int) -> BatchResult:
+        """Decides the commands, each set's in order, and returns once all of it is durable.
+
+        Raises DiskFull, ProfileDamaged or Unreachable; then what became of them is for their senders to ask again.
+        """
+        ...
+
+    def hear(self, keys: Iterable[bytes], now: int) -> BatchResult:
+        """What others did to these sets and mailboxes since this engine last looked at them: news, and nothing else."""
+        ...
+
+    def read(self, consult: Consult, now: int) -> Message:
+        """The answer to a reading request; a RefusalAnswer where there is none to give."""
+        ...
+
+    def sweep(self, now: int) -> int:
+        """Drops what is past its retention (SPEC 11.5, 13.7). Returns how many things went."""
+        ...
+
+    def checkpoint(self) -> None:
+        """Upkeep that may be done at any time beside everything else."""
+
+    def notifier(self) -> Notifier | None:
+        """Who tells what others do to this store; None if nobody else may use it. Raises Unreachable."""
+
+    def close(self) -> None:
+        """Lets go of the store; idempotent."""
+
+
+def open_engine(
+    url: str, *, draw: Callable[[int], bytes] = os.urandom, set_bytes_max: int = SET_BYTES_MAX,
+) -> Engine:
+    """The engine that a name stands for: postgresql://… or the path of a SQLite file, which is made if it is missing.
+
+    Raises ProfileDamaged, ProfileBusy, DiskFull or Unreachable.
+    """
+    if url.startswith(POSTGRES_SCHEMES):
+        try:
+            from e2esync.stores.postgres import PostgresStore
+        except ImportError as error:
+            raise Unreachable(
+                "the driver for PostgreSQL is not installed", "pip install 'e2esync[postgres]'"
+            ) from error
+        return PostgresStore(url, draw=draw, set_bytes_max=set_bytes_max)
+    from e2esync.stores.relay import RelayStore
+
+    return RelayStore(Path(url), draw=draw, set_bytes_max=set_bytes_max)
