@@ -69,8 +69,8 @@ class Connection:
 
     @property
     def busy(self) -> bool:
-        """Whether something is undecided or unsent."""
-        return bool(self._outbox or self.session.unanswered)
+        """Whether something is undecided or unsent: what is being sent counts until it is out."""
+        return bool(self._outbox_bytes or self.session.unanswered)
 
     @property
     def full(self) -> bool:
