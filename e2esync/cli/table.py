@@ -44,6 +44,8 @@ COMMANDS: Final = (
     Command("labels", "commands.labels", _CONTACTS, "labels, groups and categories, which are one thing here"),
     Command("photo", "commands.photo", _CONTACTS, "show, set, export or remove a contact's photo"),
     Command("import", "commands.importing", _CONTACTS, "bring in contacts from a .vcf file or a folder of them"),
+    Command("dedupe", "commands.dedupe", _CONTACTS, "find contacts that may be one person, and merge them"),
+    Command("merge", "commands.merge", _CONTACTS, "make one contact of two"),
     Command("export", "commands.export", _CONTACTS, "write contacts to a file that other programs read"),
     Command("quarantine", "commands.quarantine", _CONTACTS, "cards that an import could not read"),
     Command("history", "commands.history", _PAST, "what was changed, when, and by which device"),

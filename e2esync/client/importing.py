@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from e2esync.card import Layout, ReadCard, VCardFile, changes, display_name, write_as_imported
+from e2esync.card import Layout, ReadCard, VCardFile, changes, display_name, summary, write_as_imported
+from e2esync.card.digests import IdMaker
+from e2esync.card.merging import merge_registers
+from e2esync.client.duplicates import match_new
 from e2esync.contactset import view
 from e2esync.errors import NotFound
 from e2esync.replica.contacts import contact_id, media_blobs
 from e2esync.replica.history import Step
 from e2esync.replica.writing import shown_state, write_batch
+from e2esync.stores.index import CardRow
 from e2esync.wire import Value, decode, encode
 
 if TYPE_CHECKING:
@@ -44,6 +48,10 @@ class ImportPlan:
     new: list[Planned] = field(default_factory=list)
     updated: list[Planned] = field(default_factory=list)
     identical: list[bytes] = field(default_factory=list)
+    duplicates: dict[bytes, CardRow] = field(default_factory=dict)
+    """Of the new: contact → the one in the book that may be the same person (`client.duplicates`)."""
+    skipped: list[bytes] = field(default_factory=list)
+    """New ones that are not wanted, because of those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,7 @@ class ImportResult:
 def plan_import(book: Book, cards: VCardFile | Iterable[ReadCard]) -> ImportPlan:
     """See `Book.plan`."""
     plan = ImportPlan()
+    returning = set[bytes]()
     for card in cards.cards if isinstance(cards, VCardFile) else cards:
         contact = contact_id(book.set_id, card.uid, card.ordinal)
         state = shown_state(book.store, contact)
@@ -71,8 +80,69 @@ def plan_import(book: Book, cards: VCardFile | Iterable[ReadCard]) -> ImportPlan
             continue
         wanted = {digest: data for digest, data in card.media.items() if f"{PLACES}{digest}" not in current}
         target = plan.updated if shown else plan.new
+        if state and not shown:
+            returning.add(contact)
         target.append(Planned(contact, display_name(card.registers), values, wanted))
-    return plan
+    plan.duplicates.update(match_new(book, map(_row, plan.new)))
+    # One that was merged into another contact, and says nothing that is not there, is in the book already.
+    return settle_duplicates(book, plan, lambda item, _row: "merge" if item.contact in returning else "ask", whole=True)
+
+
+def settle_duplicates(book: Book, plan: ImportPlan, decide: Callable[[Planned, CardRow], str], *, whole: bool = False,
+                      ) -> ImportPlan:
+    """The plan once it is decided about each possible duplicate: `skip` it, `merge` it into the other, or `keep` both.
+
+    What a merge would not change counts as identical; with `whole` only such merges are done. `ask` leaves it open.
+    """
+    merged: dict[bytes, Planned] = {}
+    kept: list[Planned] = []
+    left = dict(plan.duplicates)
+    identical, skipped = [*plan.identical], [*plan.skipped]
+    for item in plan.new:
+        row = plan.duplicates.get(item.contact)
+        choice = decide(item, row) if row else "keep"
+        if row and choice == "merge":
+            found = _merged(book, merged.get(row.contact), item, row)
+            if not found.values:
+                identical.append(item.contact)
+            elif whole:
+                choice = "ask"
+            else:
+                merged[row.contact] = found
+        elif choice == "skip":
+            skipped.append(item.contact)
+        if choice in ("keep", "ask"):
+            kept.append(item)
+        if choice != "ask":
+            left.pop(item.contact, None)
+    return ImportPlan(kept, _with_updates(plan.updated, merged), identical, left, skipped)
+
+
+def _merged(book: Book, before: Planned | None, item: Planned, row: CardRow) -> Planned:
+    """What a contact of the book gets from a card, besides what it gets from others already."""
+    mine = {**book.registers(row.contact), **(before.values if before else {})}
+    theirs = {path: value for path, value in item.values.items() if value is not None}
+    values, _left = merge_registers(mine, theirs, IdMaker(book.set_id, str(mine.get("uid", ""))).make)
+    wanted = {digest: data for digest, data in item.media.items()
+              if any(isinstance(value, dict) and value.get("digest") == digest for value in values.values())}
+    earlier = before or Planned(row.contact, row.name, {}, {})
+    return Planned(row.contact, row.name, {**earlier.values, **values}, {**earlier.media, **wanted})
+
+
+def _with_updates(updated: list[Planned], merged: dict[bytes, Planned]) -> list[Planned]:
+    """What the file changes and what its other cards add, one plan for a contact."""
+    found = []
+    for item in updated:
+        more = merged.pop(item.contact, None)
+        found.append(item if more is None else Planned(
+            item.contact, item.name, {**more.values, **item.values}, {**more.media, **item.media}))
+    return [*found, *merged.values()]
+
+
+def _row(item: Planned) -> CardRow:
+    """A new card as a line of the list: what duplicates are found by."""
+    told = summary({path: value for path, value in item.values.items() if value is not None})
+    return CardRow(item.contact, "", told.name, told.sort, told.phones, told.emails, told.org)
 
 
 def keep_layout(book: Book, name: str, layout: Layout) -> None:

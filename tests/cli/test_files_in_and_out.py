@@ -24,7 +24,8 @@ def test_import_twice_and_dry_run(book: Cli, tmp_path: Path) -> None:
     ran = book("import", path, "--dry-run")
     assert (ran.code, "3 cards: 3 new, 0 identical, 0 updated" in ran.err) == (0, True)
     assert book("list", "--json").json["contacts"] == []
-    expected = {"cards": 3, "new": 3, "identical": 0, "updated": 0, "applied": True, "quarantined": []}
+    expected = {"cards": 3, "new": 3, "identical": 0, "updated": 0, "applied": True, "quarantined": [],
+                "duplicates": 0, "skipped": 0}
     assert book("import", path, "--json").json == {"schema": 1, **expected}
     assert book("import", path, "--json").json == {"schema": 1, **expected, "new": 0, "identical": 3}
 

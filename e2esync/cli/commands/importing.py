@@ -11,12 +11,15 @@ from e2esync.errors import BadCard
 from ..context import Context
 from ..exits import OK, PARTLY, FileProblem
 from ..files import read_input
+from ..prompts import ask
+from ..watching import watch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from e2esync.card import Layout, ReadCard, Unreadable, VCardFile
-    from e2esync.client.importing import ImportPlan
+    from e2esync.client.importing import ImportPlan, Planned
+    from e2esync.stores.index import CardRow
 
 ABOUT = """\
 Reads vCard 2.1, 3.0 and 4.0, JSContact, jCard, CSV of Google, Outlook and Thunderbird, and LDIF: one file, a folder of
@@ -27,6 +30,8 @@ address in a card."""
 EXAMPLES = """\
   e2esync import contacts.vcf --dry-run      say what would happen
   e2esync import contacts.vcf --label Imported
+  e2esync import phone.vcf --on-duplicate merge
+  e2esync import ~/sync/phone --watch        whatever a phone's backup puts there
   e2esync import google.csv --from google-csv
   e2esync import ~/addressbook/              every .vcf, .json, .csv and .ldif in a folder"""
 
@@ -41,10 +46,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="form", choices=_FORMATS, default="auto", metavar="FORMAT",
                         help=f"{', '.join(_FORMATS)}; default: auto")
     parser.add_argument("-n", "--dry-run", action="store_true", help="say what would happen and change nothing")
+    parser.add_argument("--on-duplicate", choices=("ask", "skip", "merge", "keep"), default="keep",
+                        help="a new card that may be somebody who is there (same number or address, fitting name): "
+                             "ask, leave it out, merge it in, or keep both (default; see `e2esync dedupe`)")
+    parser.add_argument("--watch", action="store_true",
+                        help="stay, and import what changes in the folder, until Ctrl-C")
     parser.add_argument("--label", metavar="NAME", help="put this label on every contact of the file")
 
 
 def run(context: Context) -> int:
+    """Import once, or whenever something changes."""
+    if context.args.watch:
+        return watch_folder(context, context.args.source, lambda: import_once(context))
+    return import_once(context)
+
+
+def import_once(context: Context) -> int:
     """Read, plan, apply."""
     args, out = context.args, context.out
     book = context.book()
@@ -52,7 +69,7 @@ def run(context: Context) -> int:
     if args.label:
         for card in cards:
             card.registers[f"keywords/{args.label}"] = True
-    plan = book.plan(cards)
+    plan = settle(context, book.plan(cards))
     out.note(plan_line(plan, len(cards) + len(refused), len(refused)))
     if not args.dry_run:
         book.apply(plan, f"import {os.path.basename(os.path.normpath(args.source))}")
@@ -63,7 +80,8 @@ def run(context: Context) -> int:
             out.note("`e2esync sync` sends them to your other devices")
     out.note(*refusal_lines(refused, dry_run=args.dry_run))
     out.result(cards=len(cards) + len(refused), new=len(plan.new), identical=len(plan.identical),
-               updated=len(plan.updated), applied=not args.dry_run,
+               updated=len(plan.updated), applied=not args.dry_run, duplicates=len(plan.duplicates),
+               skipped=len(plan.skipped),
                quarantined=[{"source": source, "line": item.line, "reason": item.reason} for source, item in refused])
     return PARTLY if refused else OK
 
@@ -71,9 +89,33 @@ def run(context: Context) -> int:
 def plan_line(plan: ImportPlan, total: int, refused: int) -> str:
     """`1,204 cards: 1,150 new, 40 identical, 9 updated, 5 unreadable -> quarantine`."""
     parts = [f"{len(plan.new):,} new", f"{len(plan.identical):,} identical", f"{len(plan.updated):,} updated"]
+    if plan.duplicates:
+        parts.append(f"{len(plan.duplicates):,} possible duplicates (`e2esync dedupe`)")
+    if plan.skipped:
+        parts.append(f"{len(plan.skipped):,} skipped")
     if refused:
         parts.append(f"{refused:,} unreadable -> quarantine")
     return f"{total:,} card{'' if total == 1 else 's'}: {', '.join(parts)}"
+
+
+def settle(context: Context, plan: ImportPlan) -> ImportPlan:
+    """The plan once each possible duplicate is decided as the options, or the person, say."""
+    from e2esync.client.importing import settle_duplicates
+
+    choice = context.args.on_duplicate
+    if choice == "keep" or not plan.duplicates:
+        return plan
+    return settle_duplicates(context.book(), plan, _ask if choice == "ask" else lambda _item, _row: str(choice))
+
+
+def _ask(item: Planned, row: CardRow) -> str:
+    """What a person says of one possible duplicate; nothing else than the three words is an answer."""
+    words = {"s": "skip", "m": "merge", "k": "keep"}
+    while True:
+        answer = ask(f"{item.name} may be {row.name}, who is there: [s]kip, [m]erge or [k]eep both?",
+                     why="say --on-duplicate skip, merge or keep").casefold()
+        if answer[:1] in words and words[answer[0]].startswith(answer):
+            return words[answer[0]]
 
 
 def refusal_lines(refused: Sequence[tuple[str, Unreadable]], *, dry_run: bool) -> list[str]:
