@@ -147,6 +147,8 @@ def _add_param(head: Head, key: str, value: str) -> None:
         head.encoding = {"QUOTED-PRINTABLE": "Q", "BASE64": "B", "B": "B"}.get(value.upper(), head.encoding)
     elif key == "CHARSET":
         head.charset = value
+    elif key == "ALTID":
+        head.altid = value
     elif key == "PROP-ID":
         head.prop_id = value
     elif key == "PREF" and value.isascii() and value.isdigit() and 1 <= int(value[:4]) <= 100:

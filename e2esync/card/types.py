@@ -40,7 +40,7 @@ class Head:
     encoding: str = ""
     charset: str = ""
     pref: int | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    altid: str = ""
     prop_id: str = ""
     traits: int = 0
     memo: dict[Any, Any] = field(default_factory=dict)

@@ -46,6 +46,16 @@ DATES = st.sampled_from(
 )
 
 
+ALTERNATIVES = (
+    ";ALTID=1", ";ALTID=1;LANGUAGE=fr", ";ALTID=1;LANGUAGE=ja;PHONETIC=script;SCRIPT=Kana", ";ALTID=1;PHONETIC=ipa",
+    ';JSCOMPS=";1;0"', ';JSCOMPS="s,-;0;s,x;1"', ";PROP-ID=p1", ";SORT-AS=a,b", ";LANGUAGE=de",
+)
+ROWS = tuple(f"vnd.android.cursor.item/{row}" for row in (
+    "nickname;Bo;1;;;", "contact_event;1985-04-12;1;;", "contact_event;--04-15;0;Boat day;", "relation;Al;14;;",
+    "relation;Al;0;muse;;;", "odd;1;2",
+))
+
+
 @st.composite
 def content_lines(draw: st.DrawFn, version: str, number: int) -> list[str]:
     """One property, with its label line where it has one."""
@@ -69,6 +79,19 @@ def content_lines(draw: st.DrawFn, version: str, number: int) -> list[str]:
                 "GEO",
                 "X-ABDATE",
                 "LABEL",
+                "X-SOCIALPROFILE",
+                "X-PHONETIC-LAST-NAME",
+                "X-PHONETIC-FIRST-NAME",
+                "X-ANDROID-CUSTOM",
+                "SORT-STRING",
+                "RELATED",
+                "ROLE",
+                "PHOTO",
+                "GRAMGENDER",
+                "PRONOUNS",
+                "X-CUSTOM",
+                "FN",
+                "N",
             )
         )
     )
@@ -81,6 +104,8 @@ def content_lines(draw: st.DrawFn, version: str, number: int) -> list[str]:
         params = f";type={','.join(types)}" if types else ""
     if draw(st.integers(0, 5)) == 0:
         params += ";X-SLOT=7"
+    if version == "4.0" and draw(st.integers(0, 2)) == 0:
+        params += draw(st.sampled_from(ALTERNATIVES))
     word = (
         st.builds(lambda text: text.replace(";", "\\;").replace("\n", " "), WORDS)
         if version == "2.1"
@@ -91,6 +116,9 @@ def content_lines(draw: st.DrawFn, version: str, number: int) -> list[str]:
         "BDAY": DATES,
         "X-ABDATE": DATES,
         "GEO": st.just("1.5;2"),
+        "X-ANDROID-CUSTOM": st.sampled_from(ROWS),
+        "PHOTO": st.sampled_from(("data:image/png;base64,iVBORw0KGgo=", "https://photos.example/a,b", "")),
+        "N": st.builds(";".join, st.lists(word, min_size=1, max_size=7)),
         "ADR": st.builds(";".join, st.lists(word, min_size=7, max_size=7)),
         "ORG": st.builds(";".join, st.lists(word, min_size=1, max_size=3)),
         "CATEGORIES": st.builds(",".join, st.lists(word, min_size=1, max_size=3)),

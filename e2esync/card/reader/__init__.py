@@ -16,6 +16,7 @@ from ..text import clean, decode, plain, unquote_printable
 from ..types import V21, V30, VERSIONS, Line
 from . import entries, media, names, single
 from .builder import Card
+from .localized import own_lines, read_alternative
 
 Handler = Callable[[Card, Line], "str | None"]
 
@@ -65,6 +66,7 @@ HANDLERS: Final[dict[str, Handler]] = {
 _FREE: Final = frozenset(("VERSION", "REV", "BEGIN", "END"))
 _UNSTABLE: Final = frozenset((*_FREE, "PRODID", "UID", "PHOTO", "LOGO", "SOUND"))
 LABEL: Final = "X-ABLABEL"
+_ONCE: Final = frozenset(("FN", "N", "BDAY", "ANNIVERSARY", "DEATHDATE"))
 
 
 def card_version(lines: list[Line | None]) -> str:
@@ -81,13 +83,15 @@ def card_version(lines: list[Line | None]) -> str:
 
 def read_card(lines: list[Line | None], version: str, salt: bytes) -> tuple[Card, list[str | None]]:
     """The card of these lines (None: no content line) and, for each line, the register that owns it, or None."""
-    uid, labels = "", False
+    uid, labels, alternatives = "", False, False
     for line in lines:
         if line is not None:
             if line.head.name == "UID":
                 uid = uid or _uid(line)
             elif line.head.name == LABEL:
                 labels = True
+            if line.head.altid:
+                alternatives = True
     if not uid:
         uid = derive_uid(salt, [_normal(line) for line in lines if line and line.head.name not in _UNSTABLE])
     card = Card(version, uid, salt, IdMaker(salt, uid))
@@ -95,14 +99,25 @@ def read_card(lines: list[Line | None], version: str, salt: bytes) -> tuple[Card
         _find_labels(card, lines)
     owners: list[str | None] = []
     grouped: dict[str, str] = {}
-    for line in lines:
+    own = own_lines(lines) if alternatives else {}
+    later: list[int] = []
+    for index, line in enumerate(lines):
         if line is None or line.head.name == LABEL:
+            owners.append(None)
+            continue
+        if alternatives and line.head.altid and own[line.head.name, line.head.altid] != index:
+            later.append(index)
             owners.append(None)
             continue
         owner = _read_line(card, line)
         owners.append(owner)
         if labels and owner and line.head.group and card.labelled.get(line.head.group.lower()) == "":
             card.labelled[line.head.group.lower()] = grouped[line.head.group.lower()] = owner
+    for index in later:
+        line = lines[index]
+        if line is not None:
+            main = owners[own[line.head.name, line.head.altid]]
+            owners[index] = read_alternative(card, line, main) or _read_line(card, line, kept=True)
     if labels:
         _own_labels(card, lines, owners, grouped)
     names.finish_name(card)
@@ -110,10 +125,12 @@ def read_card(lines: list[Line | None], version: str, salt: bytes) -> tuple[Card
     return card, owners
 
 
-def _read_line(card: Card, line: Line) -> str | None:
+def _read_line(card: Card, line: Line, *, kept: bool = False) -> str | None:
+    """The register that owns a line; with ``kept`` a property that the card has already, which is kept whole if it
+    can be there only once."""
     if line.head.name in _FREE:
         return None
-    handler = HANDLERS.get(line.head.name)
+    handler = None if kept and line.head.name in _ONCE else HANDLERS.get(line.head.name)
     owner = handler(card, line) if handler is not None else None
     if owner is None:
         if line.head.group:

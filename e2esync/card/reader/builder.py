@@ -15,7 +15,7 @@ from ..types import V21, V40, Entry, Head, Line, Registers
 from ..values import is_id
 
 NUL = "\0"
-_HANDLED = frozenset(("TYPE", "PREF", "ENCODING", "CHARSET", "PROP-ID"))
+_HANDLED = frozenset(("TYPE", "PREF", "ENCODING", "CHARSET", "PROP-ID", "JSCOMPS"))
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..android import parse_row
 from ..dates import parse_date
+from ..jscomps import ordered
 from ..phone import normalize_email, normalize_phone
 from ..tables import (
     ADDRESS_CONTEXTS,
@@ -45,20 +46,24 @@ def read_email(card: Card, line: Line) -> str | None:
 def read_address(card: Card, line: Line) -> str | None:
     """ADR: the parts as components, a LABEL parameter as the full text."""
     parts = card.components(line)
-    components = [
-        {"kind": kind, "value": value}
-        for kind, part in zip(ADDRESS_KINDS, parts, strict=False)
-        if part
-        for value in card.items(part)
-        if value
-    ]
     if any(parts[len(ADDRESS_KINDS) :]):
         return None
     entry = card.members(line, ADDRESS_CONTEXTS)
-    if components:
-        entry["components"] = components
+    entry |= address_parts(card, line, parts)
     _take(entry, {"label": "full", "cc": "countryCode", "geo": "coordinates", "tz": "timeZone"})
     return card.add("addresses", "\0".join(parts).casefold(), entry, line)
+
+
+def address_parts(card: Card, line: Line, parts: list[str]) -> Entry:
+    """What the parts of an ADR say: components, ordered where it has a JSCOMPS; nothing where all is empty."""
+    lists = [card.items(part) if part else [] for part in parts]
+    if (order := line.head.param("JSCOMPS")) and (found := ordered(order, lists, ADDRESS_KINDS)) is not None:
+        return found
+    components = [
+        {"kind": kind, "value": value}
+        for kind, values in zip(ADDRESS_KINDS, lists, strict=False) for value in values if value
+    ]
+    return {"components": components} if components else {}
 
 
 def _take(entry: Entry, names: dict[str, str]) -> None:
@@ -109,7 +114,17 @@ def read_note(card: Card, line: Line) -> str | None:
     text = card.text(line)
     if not text:
         return None
-    return card.add("notes", text, {**card.members(line), "note": text}, line)
+    entry = {**card.members(line), "note": text}
+    author: Entry = {}
+    written = parse_date(line.head.param("CREATED") or "") or {}
+    if "utc" in written:
+        _take(entry, {"created": "created"})
+        entry["created"] = written["utc"]
+    for param, member in (("author", "uri"), ("author-name", "name")):
+        _take(entry, {param: param})
+        if param in entry:
+            author[member] = entry.pop(param)
+    return card.add("notes", text, entry | ({"author": author} if author else {}), line)
 
 
 def read_anniversary(card: Card, line: Line) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..jscomps import ordered
 from ..tables import NAME_KINDS, PHONETIC_KINDS, PHONETIC_NAMES
 from ..types import Entry, Line
 from .builder import Card
@@ -12,8 +13,11 @@ _NAME_PARAMS = ("sort-as", "value")
 def read_full(card: Card, line: Line) -> str | None:
     """FN: the name as it is shown; a derived one (RFC 9554) or a second one is not the person's."""
     params = card.members(line).get("vCardParams", {})
-    if "full" in card.name or "altid" in params or params.get("derived", "").upper() == "TRUE":
-        return None if "full" in card.name or "altid" in params else _own(card)
+    if "full" in card.name:
+        return None
+    _keep_alternative(card, params)
+    if str(params.get("derived", "")).upper() == "TRUE":
+        return _own(card)
     text = card.text(line)
     if text:
         card.name["full"] = text
@@ -23,23 +27,38 @@ def read_full(card: Card, line: Line) -> str | None:
 def read_components(card: Card, line: Line) -> str | None:
     """N: the parts of the name, each a list."""
     params = card.members(line).get("vCardParams", {})
-    if "components" in card.name or "altid" in params:
+    if "components" in card.name:
         return None
-    parts = card.components(line)
-    components = [
-        {"kind": kind, "value": value}
-        for kind, part in zip(NAME_KINDS, parts, strict=False)
-        if part
-        for value in card.items(part)
-        if value
-    ]
-    if any(parts[len(NAME_KINDS) :]):
+    found = name_parts(card, line)
+    if found is None:
         return None
-    card.name["components"] = components
+    _keep_alternative(card, params)
+    card.name |= found
     if sort_as := line.head.param("SORT-AS"):
         keys = zip(("surname", "given"), sort_as.split(","), strict=False)
         card.name["sortAs"] = {kind: value for kind, value in keys if value}
     return _own(card)
+
+
+def name_parts(card: Card, line: Line) -> Entry | None:
+    """What a N says: its components, in the order of JSCOMPS where it has one; None with more parts than there are."""
+    parts = card.components(line)
+    if any(parts[len(NAME_KINDS) :]):
+        return None
+    lists = [card.items(part) if part else [] for part in parts]
+    if (order := line.head.param("JSCOMPS")) and (found := ordered(order, lists, NAME_KINDS)) is not None:
+        return found
+    return {"components": [
+        {"kind": kind, "value": value}
+        for kind, values in zip(NAME_KINDS, lists, strict=False) for value in values if value
+    ]}
+
+
+def _keep_alternative(card: Card, params: Entry) -> None:
+    """Keep by which ALTID and in which language the name is the one of several."""
+    for key in ("altid", "language"):
+        if key in params:
+            card.name.setdefault("vCardParams", {})[key] = params[key]
 
 
 def read_sort_string(card: Card, line: Line) -> str | None:
@@ -75,7 +94,7 @@ def finish_name(card: Card) -> None:
                 break
         else:
             name.setdefault("vCardParams", {})[PHONETIC_NAMES[kind].lower()] = text
-    if card.phonetics:
+    if card.phonetics and "phoneticScript" not in name:
         name["phoneticScript"] = phonetic_script("".join(card.phonetics.values()))
 
 

@@ -13,7 +13,7 @@ from ..digests import encode_json
 from ..paths import split_path
 from ..registers import IMPLIED, KNOWN_PROPERTIES
 from ..types import ORIGIN, V40, Entry, Value
-from . import entries, media, names, single
+from . import entries, localized, media, names, single
 from .target import Target
 
 Writer = Callable[[Target, str, Entry], "list[str] | None"]
@@ -27,6 +27,7 @@ ENTRIES: Final[dict[str, Writer]] = {
     "directories": entries.write_link,
     "emails": entries.write_email,
     "links": entries.write_link,
+    "localizations": localized.write_localization,
     "media": media.write_media,
     "nicknames": names.write_nickname,
     "notes": entries.write_note,

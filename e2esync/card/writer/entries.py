@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..dates import format_date
+from ..jscomps import jscomps
 from ..tables import ADDRESS_INDEX, ADDRESS_KINDS, LEVEL_WORDS, LINK_NAMES, PERSONAL_NAMES, RELATIONS, SERVICES
 from ..text import escape, escape21, plain
 from ..types import V21, V40, VENDOR, Entry
@@ -36,14 +37,8 @@ def write_address(target: Target, _path: str, entry: Entry) -> list[str]:
         return _geo(target, entry, str(coordinates))
     if len(entry) == 0:
         return [target.parts("ADR", [], [[] for _ in range(_COMMON)])]
-    parts: list[list[str]] = [[] for _ in ADDRESS_KINDS]
-    for component in components:
-        index = ADDRESS_INDEX.get(component.get("kind"))
-        if index is not None:
-            parts[index].append(str(component.get("value", "")))
-    while len(parts) > _COMMON and not parts[-1]:
-        parts.pop()
-    params = target.params(entry)
+    parts, order = address_parts(target, entry)
+    params = target.params(entry) + order
     for member, name in (("full", "LABEL"), ("countryCode", "CC"), ("coordinates", "GEO"), ("timeZone", "TZ")):
         if member in entry and (target.version != V21 or member != "full"):
             params.append((name, str(entry[member])))
@@ -51,6 +46,22 @@ def write_address(target: Target, _path: str, entry: Entry) -> list[str]:
     if "full" in entry and target.version == V21:
         lines.append(target.text("LABEL", target.params(entry), str(entry["full"])))
     return lines
+
+
+def address_parts(target: Target, entry: Entry) -> tuple[list[list[str]], Params]:
+    """The parts of ADR in their places, and the parameter that tells their order where the address has one."""
+    parts: list[list[str]] = [[] for _ in ADDRESS_KINDS]
+    places: list[tuple[int, int] | None] = []
+    for component in entry.get("components") or []:
+        index = ADDRESS_INDEX.get(component.get("kind"))
+        places.append(None if index is None else (index, len(parts[index])))
+        if index is not None:
+            parts[index].append(str(component.get("value", "")))
+    while len(parts) > _COMMON and not parts[-1]:
+        parts.pop()
+    if entry.get("isOrdered") and entry.get("components") and target.version != V21:
+        return parts, [("JSCOMPS", jscomps(entry, places))]
+    return parts, []
 
 
 def _geo(target: Target, entry: Entry, coordinates: str) -> list[str]:
@@ -102,6 +113,12 @@ def _uri(target: Target, name: str, params: Params, uri: str, group: str) -> str
 def write_note(target: Target, _path: str, entry: Entry) -> list[str]:
     """NOTE."""
     params = target.params(entry)
+    author = entry.get("author")
+    if target.version != V21 and isinstance(author, dict):
+        params += [(key, str(author[name])) for key, name in (("AUTHOR", "uri"), ("AUTHOR-NAME", "name"))
+                   if name in author]
+    if target.version != V21 and "created" in entry:
+        params.append(("CREATED", str(entry["created"]).replace("-", "").replace(":", "")))
     return target.labelled(entry, lambda group: target.text("NOTE", params, str(entry.get("note", "")), group))
 
 

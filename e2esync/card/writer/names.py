@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ..display import name_from_components
+from ..jscomps import jscomps
 from ..tables import NAME_KINDS, PHONETIC_NAMES
 from ..types import V21, V40, Entry, Value
 from .target import Params, Target
 
 _COMMON = 5
+_SPOKEN = (("PHONETIC", "phoneticSystem"), ("SCRIPT", "phoneticScript"))
 
 
 def write_name(target: Target, name: Value) -> list[str] | None:
@@ -17,28 +19,55 @@ def write_name(target: Target, name: Value) -> list[str] | None:
     version = target.version
     full, components = name.get("full"), name.get("components")
     lines: list[str] = []
+    alternative = _alternative(target, name)
     if full is not None:
-        lines.append(target.text("FN", [], str(full)))
+        lines.append(target.text("FN", alternative, str(full)))
     elif version != V21 and (derived := name_from_components(name)):
         lines.append(target.text("FN", [("DERIVED", "TRUE")] if version == V40 else [], derived))
     if components is not None or version != V40:
-        line = _components(target, name, components or [])
+        line = write_components(target, name, components or [], alternative)
         lines.insert(0 if target.style.name_first else len(lines), line)
     sort_as = name.get("sortAs")
     if version != V40 and isinstance(sort_as, dict) and sort_as.get("surname"):
         lines.append(target.text("SORT-STRING", [], str(sort_as["surname"])))
+    if _speaks(target, name):
+        spoken = [{"kind": part.get("kind"), "value": part.get("phonetic", "")} for part in components or []]
+        params = [*alternative, *((key, str(name[member])) for key, member in _SPOKEN if name.get(member))]
+        return [*lines, write_components(target, {}, spoken, params)]
     return lines + _phonetics(target, name)
 
 
-def _components(target: Target, name: Entry, components: list[Entry]) -> str:
+def _speaks(target: Target, name: Entry) -> bool:
+    """Whether the pronunciation goes out as a N of its own, which 4.0 alone has."""
+    return target.version == V40 and bool(name.get("phoneticSystem"))
+
+
+def _alternative(target: Target, name: Entry) -> Params:
+    """ALTID and LANGUAGE of a name that is one of several."""
+    known = name.get("vCardParams")
+    params = [(key.upper(), str(known[key])) for key in ("altid", "language") if key in known] if known else []
+    if _speaks(target, name) and not any(key == "ALTID" for key, _ in params):
+        params.insert(0, ("ALTID", "name"))
+    return params
+
+
+def write_components(target: Target, name: Entry, components: list[Entry], params: Params) -> str:
+    """N with its parts in their places, and their order where the name has one."""
     parts: list[list[str]] = [[] for _ in NAME_KINDS]
+    places: list[tuple[int, int] | None] = []
     for component in components:
         kind = component.get("kind")
         if kind in NAME_KINDS:
-            parts[NAME_KINDS.index(kind)].append(str(component.get("value", "")))
+            index = NAME_KINDS.index(kind)
+            places.append((index, len(parts[index])))
+            parts[index].append(str(component.get("value", "")))
+        else:
+            places.append(None)
     while len(parts) > _COMMON and not parts[-1]:
         parts.pop()
-    params: Params = []
+    params = list(params)
+    if name.get("isOrdered") and target.version != V21:
+        params.append(("JSCOMPS", jscomps(name, places)))
     sort_as = name.get("sortAs")
     if target.version == V40 and isinstance(sort_as, dict):
         keys = [str(sort_as.get(kind, "")) for kind in ("surname", "given")]
