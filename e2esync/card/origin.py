@@ -148,8 +148,11 @@ def _explicit(line: FileLine, given: list[str], eol: str) -> list[Value]:
     op: list[Value] = [] if line.slot is None else [line.slot]
     if line.media is not None:
         op.append(line.media)
+    elif line.raw in given and line.raw[:4] != "item":
+        op.append(given.index(line.raw))
     else:
-        op.append(given.index(line.raw) if line.raw in given else to_bytes(line.raw))
+        # The writer numbers its groups: beside a raw line it may write another number after an edit elsewhere.
+        op.append(to_bytes(line.raw))
     if line.eol != eol:
         op.append(to_bytes(line.eol))
     return op

@@ -196,3 +196,11 @@ def test_a_clean_card_has_a_small_origin() -> None:
     assert type(style) is int
     assert len(base) == 4 * 8
     assert "origin" not in assemble(card.registers)
+
+
+def test_a_label_stays_with_its_number_when_another_one_goes() -> None:
+    card = one("FN:a", "UID:a", "item1.TEL;TYPE=HOME:1", "item1.X-ABLabel:Boat", "item2.TEL;type=WORK:2",
+               "item2.X-ABLabel:Hut")
+    gone = next(path for path in card.registers if path.startswith("phones/") and card.registers[path]["number"] == "1")
+    del card.registers[gone]
+    assert lines_of(card.registers)[-2:] == ["item2.TEL;type=WORK:2", "item2.X-ABLabel:Hut"]

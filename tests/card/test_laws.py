@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,8 +60,14 @@ def test_deleting_one_register_leaves_the_others_as_they_were(data: bytes, choic
     gone = choice.draw(st.sampled_from(paths))
     rest = {path: value for path, value in card.registers.items() if path != gone}
     (back,) = read(write_vcards([rest], version=None, media=card.media.get)).cards
-    count = lambda registers: sorted(path.partition("/")[0] for path in registers)  # noqa: E731
-    assert count(back.registers) == count(rest)
+    assert kinds(back.registers) == kinds(rest)
+
+
+def kinds(registers: dict[str, Any]) -> list[str]:
+    """The properties of registers. A second one of what a card has once waits in vCardProps for the first to go."""
+    waiting = ("relatedTo", "speakToAs", "localizations", "anniversaries")
+    names = (path.partition("/")[0] for path in registers)
+    return sorted("vCardProps" if name in waiting else name for name in names)
 
 
 @FEW

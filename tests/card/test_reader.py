@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .helpers import one, read, values, vcard
+from .helpers import lines_of, one, read, values, vcard
 
 
 @pytest.mark.parametrize(
@@ -200,3 +200,11 @@ def test_jsprop_brings_back_what_vcard_cannot_say() -> None:
         "FN:x", "JSPROP;JSPTR=a:[1e999]", 'JSPROP;JSPTR=b:"\\\\ud800"', "JSPROP;JSPTR=uid:1", version="4.0"
     )
     assert len(values(refused, "vCardProps")) == 3
+
+
+@pytest.mark.parametrize("line", ["CATEGORIES:Crew", "X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:b", "X-SPOUSE:Bo"])
+def test_what_is_said_twice_goes_at_once(line: str) -> None:
+    card = one("FN:a", "UID:a", line, line)
+    (path,) = (path for path in card.registers if path.startswith(("keywords/", "members/", "relatedTo/")))
+    del card.registers[path]
+    assert line not in lines_of(card.registers)

@@ -111,13 +111,16 @@ def read_card(lines: list[Line | None], version: str, salt: bytes) -> tuple[Card
             continue
         owner = _read_line(card, line)
         owners.append(owner)
-        if labels and owner and line.head.group and card.labelled.get(line.head.group.lower()) == "":
-            card.labelled[line.head.group.lower()] = grouped[line.head.group.lower()] = owner
+        if labels and line.head.group:
+            _claim_label(card, line.head.group.lower(), owner, grouped)
     for index in later:
         line = lines[index]
         if line is not None:
             main = owners[own[line.head.name, line.head.altid]]
-            owners[index] = read_alternative(card, line, main) or _read_line(card, line, kept=True)
+            owner = read_alternative(card, line, main) or _read_line(card, line, kept=True)
+            owners[index] = owner
+            if labels and line.head.group:
+                _claim_label(card, line.head.group.lower(), owner, grouped)
     if labels:
         _own_labels(card, lines, owners, grouped)
     names.finish_name(card)
@@ -156,6 +159,12 @@ def _find_labels(card: Card, lines: list[Line | None]) -> None:
             text = card.text(line)
             if text:
                 card.labels.setdefault(line.head.group.lower(), text)
+
+
+def _claim_label(card: Card, group: str, owner: str | None, grouped: dict[str, str]) -> None:
+    """Note whose label the group's is, if reading the line has just taken it."""
+    if owner and card.labelled.get(group) == "":
+        card.labelled[group] = grouped[group] = owner
 
 
 def _own_labels(

@@ -159,7 +159,7 @@ def read_related(card: Card, line: Line) -> str | None:
     """RELATED, X-ABRELATEDNAMES and the like: whom, and what they are to the person."""
     text = card.text(line)
     path = f"relatedTo/{text}"
-    if not text or path in card.registers:
+    if not text:
         return None
     entry = card.members(line)
     entry.pop("contexts", None)
@@ -176,25 +176,31 @@ def read_related(card: Card, line: Line) -> str | None:
         kinds.append(RELATION_PROPERTIES[line.head.name])
     elif entry.get("label") in RELATIONS:
         kinds.append(RELATIONS[entry["label"]])
-    card.registers[path] = {**entry, "relation": dict.fromkeys(kinds, True)}
-    return path
+    value = {**entry, "relation": dict.fromkeys(kinds, True)}
+    return path if card.registers.setdefault(path, value) == value else None
 
 
 def read_categories(card: Card, line: Line) -> str | None:
-    """CATEGORIES: one register for each keyword."""
-    first: str | None = None
+    """CATEGORIES: one register for each keyword.
+
+    The line belongs to its first new keyword; one that says nothing new to what it repeats, so that it goes with it.
+    """
+    first = known = None
     # Every export of 2.1 writes a list here too, though that version knows no lists.
     for name in map(unescape, split(card.decoded(line), ",")):
-        if name and f"keywords/{name}" not in card.registers:
-            card.registers[f"keywords/{name}"] = True
-            first = first or f"keywords/{name}"
-    return first
+        path = f"keywords/{name}"
+        if name and path not in card.registers:
+            card.registers[path] = True
+            first = first or path
+        elif name:
+            known = known or path
+    return first or known
 
 
 def read_member(card: Card, line: Line) -> str | None:
     """MEMBER and X-ADDRESSBOOKSERVER-MEMBER: the uid of a member of this group."""
     text = card.text(line).strip()
-    if not text or f"members/{text}" in card.registers or line.head.params or line.head.group:
+    if not text or line.head.params or line.head.group:
         return None
     card.registers[f"members/{text}"] = True
     return f"members/{text}"
