@@ -3,7 +3,7 @@
 The public API, by what it is for:
 
     Profile, Plain, Passphrase, KeyFile, Keyring     the local folder and how it is protected
-    Book, ImportPlan, Status, Device                 contacts in and out, offline
+    Book, ImportPlan, Status, Device, Event          contacts in and out, offline; what changed
     create_set, sync, watch, inspect, pair, join     the relay (trio)
     open_kit, revoke, rotate                         a lost device, a lost phone, a copied one (trio)
     RecoveryKit, SystemEntropy                       the kit, and where randomness comes from
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from e2esync.card import assemble, flatten, read_vcards, write_vcards
     from e2esync.client.book import Book, Device, Status
     from e2esync.client.entropy import SystemEntropy
+    from e2esync.client.events import Event
     from e2esync.client.importing import ImportPlan
     from e2esync.client.members import revoke, rotate
     from e2esync.client.pairing import join, pair
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 __version__: Final = "0.1.0"
 
 __all__ = [
-    "Book", "Device", "E2esyncError", "ImportPlan", "KeyFile", "Keyring", "Passphrase", "Plain", "Profile",
+    "Book", "Device", "E2esyncError", "Event", "ImportPlan", "KeyFile", "Keyring", "Passphrase", "Plain", "Profile",
     "RecoveryKit", "Status", "SystemEntropy", "__version__", "assemble", "create_set", "flatten", "inspect", "join",
     "open_kit", "pair", "read_vcards", "revoke", "rotate", "sync", "watch", "write_vcards",
 ]
@@ -47,6 +48,7 @@ _HOMES: Final = {
     "card": ("assemble", "flatten", "read_vcards", "write_vcards"),
     "client.book": ("Book", "Device", "Status"),
     "client.entropy": ("SystemEntropy",),
+    "client.events": ("Event",),
     "client.importing": ("ImportPlan",),
     "client.members": ("revoke", "rotate"),
     "client.pairing": ("join", "pair"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from e2esync.card import Layout, ReadCard, VCardFile
+    from e2esync.client.events import Event
     from e2esync.client.history import Reversal
     from e2esync.client.importing import ImportPlan, ImportResult
     from e2esync.contactset import Candidate
@@ -33,6 +34,7 @@ Rows = list[CardRow]
 Devices = list["Device"]
 Candidates = list["Candidate"]
 Words = list[str]
+Events = list["Event"]
 UNVERIFIED = ("this book was restored with the kit, and the relay alone says that it is the newest: compare the words "
               "with another device, then run `e2esync status --confirm` (FreshnessUnverified)")
 STOPPED = "writing is stopped ({}): `e2esync rejoin` brings this device back, with everything that is in it"
@@ -182,6 +184,23 @@ class Book:
         state = shown_state(self.store, contact)
         shown = view(state) if state else None
         return shown.conflicts if shown else {}
+
+    def resolve(self, contact: bytes, path: str, keep: int) -> None:
+        """Settle a conflict: `keep` is 0 for the value shown, 1 for the first of `conflicts`, and so on.
+
+        Raises NotFound where there is no such conflict or value.
+        """
+        with self._named("resolve"):
+            others = self.conflicts(contact).get(path)
+            if others is None or not 0 <= keep <= len(others):
+                raise NotFound(f"there is no value {keep} at {path}", "`e2esync conflicts show` shows what there is")
+            self.write(contact, {path: others[keep - 1].value if keep else self.registers(contact)[path]})
+
+    def events(self, after: int = 0) -> Events:
+        """What has changed in what the book shows, by whomever, since the event of this number; oldest first."""
+        from e2esync.client.events import events
+
+        return events(self, after)
 
     def media(self, digest: str) -> bytes | None:
         """The bytes of a photo by the digest in its register; None while they are not on this device."""

@@ -92,6 +92,10 @@ class History:
         """Every change of a contact, oldest first."""
         return self._changes(_CHANGE + "AND contact = ? ORDER BY number", (self._book, contact))
 
+    def after(self, wanted: int) -> list[ChangeRow]:
+        """Every change with a higher number, oldest first."""
+        return self._changes(_CHANGE + "AND number > ? ORDER BY number", (self._book, wanted))
+
     def later(self, time: int) -> list[ChangeRow]:
         """Every change after a time (ms), newest first."""
         return self._changes(_LATER, (self._book, time))
