@@ -8,13 +8,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import trio
 
-from e2esync.conformance import syncing
+from e2esync.conformance import syncing, withstanding
 from e2esync.conformance.devices import Devices
+from e2esync.conformance.hostile import hostile_relay
 from e2esync.conformance.process import PATIENCE, Testee, TesteeCrashed, TesteeError, TesteeHung
 from e2esync.conformance.protocol import Case, Judged, Level, Verdict, judge, vector_cases
 from e2esync.conformance.stage import Scenario, Stage, play, reference_side, testee_side
@@ -23,7 +24,7 @@ from e2esync.stores.relay import RelayStore
 from e2esync.transports.address import listen
 
 Progress = Callable[[int, int], None]
-SCENARIOS: tuple[Scenario, ...] = (*syncing.SCENARIOS,)
+SCENARIOS: tuple[Scenario, ...] = (*syncing.SCENARIOS, *withstanding.SCENARIOS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,12 @@ async def run(command: Sequence[str], *, levels: frozenset[Level] = frozenset(Le
             async with _reference() as (relay, devices):
                 for scenario in scenarios:
                     label = f"{scenario.id}-{len(results)}"
-                    add(await play(scenario, Stage(relay, testee_side(testee), reference_side(devices), label)))
+                    stage = Stage(relay, testee_side(testee), reference_side(devices), label)
+                    if scenario.level is Level.WITHSTAND:
+                        async with hostile_relay(label) as (url, hostile):
+                            add(await play(scenario, replace(stage, relay=url, hostile=hostile)))
+                    else:
+                        add(await play(scenario, stage))
     finally:
         await testee.aclose()
     passed = {each.id for each in results if each.verdict is Verdict.PASS}

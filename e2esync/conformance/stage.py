@@ -15,6 +15,7 @@ from e2esync.conformance.devices import Devices
 from e2esync.conformance.process import Testee, TesteeCrashed, TesteeError, TesteeHung
 from e2esync.conformance.protocol import Judged, Level, Verdict
 from e2esync.errors import E2esyncError
+from e2esync.testing import HostileRelay
 
 Output = dict[str, Any]
 Ask = Callable[..., Awaitable[Output]]
@@ -90,6 +91,14 @@ class Stage:
     partner: Side
     label: str
     """Makes the names of this scenario's devices its own."""
+    hostile: HostileRelay | None = None
+    """What is behind the URL in level L5."""
+
+    @property
+    def liar(self) -> HostileRelay:
+        """The relay of a scenario of L5."""
+        assert self.hostile is not None
+        return self.hostile
 
     @property
     def seed(self) -> str:

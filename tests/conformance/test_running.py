@@ -28,6 +28,21 @@ async def test_this_implementation_syncs_with_itself() -> None:
     assert len(report.results) >= 16
 
 
+async def test_this_implementation_withstands_a_relay_that_lies() -> None:
+    report = await run(OWN, levels=frozenset({Level.WITHSTAND}), validate=True)
+    assert [(each.id, each.reason) for each in report.failures] == []
+    assert len(report.results) >= 17
+
+
+@pytest.mark.parametrize(("check", "only"), [
+    ("replica.reading:check_welcome", "withstand::rollback"),
+    ("procedures.founding:_told_chain", "withstand::pairing-without-the-record"),
+])
+async def test_a_device_that_believes_everything_fails(check: str, only: str) -> None:
+    report = await run([*SABOTEUR, check], only=only)
+    assert [each.verdict for each in report.results] == [Verdict.FAIL]
+
+
 @pytest.mark.parametrize(("check", "only"), [
     ("crypto.signing:check_verify_key", "crypto::check_verify_key"),
     ("epoch.boxes:check_commit", "epochs::open_own_box"),
