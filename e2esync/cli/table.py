@@ -62,6 +62,7 @@ COMMANDS: Final = (
     Command("rotate", "commands.rotate", _DEVICES, "renew the book's secret and this device's keys"),
     Command("forget", "commands.forget", _DEVICES, "delete for good what was deleted so far"),
     Command("kit", "commands.kit", _DEVICES, "the recovery kit: check, print, split, replace it"),
+    Command("rehome", "commands.rehome", _DEVICES, "the kit is lost: move the book to a new set with a new kit"),
     Command("passphrase", "commands.passphrase", _DEVICES, "change how this device protects its copy"),
     Command("config", "commands.config", _TOOLS, "settings of this profile"),
     Command("relay", "commands.relay", _TOOLS, "run a relay"),

@@ -394,7 +394,7 @@ class Book:
             last_sync=decode(synced) if synced else 0, relay_url=self.relay_url, devices=self.devices(),
             notices=[*([STOPPED.format(replica.frozen)] if replica.frozen else []),
                      *([UNVERIFIED] if store.get("unverified") is not None else []),
-                     *self._kit_uses(), *(decode(notices) if notices else []), *self._findings()],
+                     *self._moves(), *self._kit_uses(), *(decode(notices) if notices else []), *self._findings()],
             conflicts=sum(1 for state in states if state and (shown := view(state)) and shown.conflicts),
             forgetting=list(self.not_forgotten().values()), phrase=self.phrase(),
         )
@@ -429,6 +429,13 @@ class Book:
             + f" ({finding.code}" + (f"; {finding.hint})" if finding.hint else ")")
             for finding in findings(self.store) if not finding.healed
         ]
+
+    def _moves(self) -> Words:
+        """That another device has moved the book: a person is to confirm it here."""
+        from e2esync.replica.moving import move_notice
+
+        notice = move_notice(self.replica)
+        return [] if notice is None else [notice]
 
     def _kit_uses(self) -> Words:
         """When the recovery kit has opened an epoch: everybody is to know."""

@@ -18,6 +18,7 @@ from e2esync.limits import CHANGES_MAX, KEY
 from e2esync.replica.core import SEALING, SIGNING, Replica
 from e2esync.replica.founding import seat_of
 from e2esync.replica.home import FurtherSet, Home, Seat, ask, list_set, read_home, seat
+from e2esync.replica.moving import read_notice
 from e2esync.replica.own_object import book_name, device_names, name_device
 from e2esync.replica.port import ReplicaStore
 
@@ -84,6 +85,9 @@ def waiting_in(home: Replica, listed: Home, replica: Replica) -> dict[int, Add]:
 def waiting_out(home: Replica, listed: Home, replica: Replica) -> dict[int, int]:
     """SPEC 14.5 step 4: home member that is none any more → its member in this set, which still is one."""
     members, me = replica.chain.members, replica.chain.members.get(replica.member)
+    if read_notice(home) is not None:
+        # Who has followed a move has left this home set, and is lost to nobody.
+        return {}
     return {
         gone: taken.member for (set_id, gone), taken in listed.seats.items()
         if set_id == replica.set_id and gone not in home.chain.members and taken.member in members and me is not None

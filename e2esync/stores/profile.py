@@ -130,6 +130,14 @@ class ProfileStore:
                 self._db.run(f"DELETE FROM {table} WHERE book = ?", (number,))
         self._books.pop(number, None)
 
+    def renumber_book(self, number: int, to: int) -> None:
+        """Give a book the number of another one, which is removed with everything in it. `purge` then takes it out."""
+        with self.transaction():
+            self.delete_book(to)
+            for table in BOOK_TABLES:
+                self._db.run(f"UPDATE {table} SET book = ? WHERE book = ?", (to, number))
+        self._books.pop(number, None)
+
     # Settings.
 
     def setting(self, name: str) -> bytes | None:

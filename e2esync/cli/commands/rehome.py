@@ -1,0 +1,104 @@
+"""`e2esync rehome` and `e2esync rehome --confirm CODE`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from ..context import Context
+from ..exits import UsageError
+from ..files import read_first_line
+from ..prompts import can_ask, confirm
+from .init import check_address
+from .join import show_words
+from .kit import add_hand_over_options, check_hand_over, hand_over
+from .pair import NO_VERIFY_WARNING
+
+if TYPE_CHECKING:
+    from e2esync.replica.core import Replica
+
+ABOUT = """\
+Is the recovery kit lost, or in other hands? It outranks every device, so nothing but itself can take it out of the
+book. This moves the book: a new set with a new kit, with all contacts and photos, and a word in the old one. Then, for
+each other device: `e2esync pair` here, and rehome --confirm CODE there, so that a person says yes on each. What was
+written there meanwhile comes along. The old set stays at the relay with what it held until then, for whoever finds the
+old kit; nothing written from now on goes there."""
+EXAMPLES = """\
+  e2esync rehome --sheet new-kit.html
+  e2esync rehome --relay wss://other.example --kit-file kit.txt --yes
+  e2esync rehome --confirm CODE                          on each other device"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The new kit, another relay, or the code of a device that has moved."""
+    parser.add_argument("--confirm", metavar="CODE", help="follow a move, with the code of `pair` on a device that has")
+    parser.add_argument("--relay", metavar="URL", help="move to another relay too; with --confirm: where the code is")
+    parser.add_argument("--no-verify", action="store_true",
+                        help="go with a `pair --no-verify`: no words are compared. For tests only")
+    add_hand_over_options(parser)
+
+
+def run(context: Context) -> int:
+    """Move, or follow."""
+    args = context.args
+    if args.relay is not None:
+        check_address(args.relay)
+    return _follow(context) if args.confirm is not None else _move(context)
+
+
+def _move(context: Context) -> int:
+    from e2esync.access.kit import KitFile, RecoveryKit
+    from e2esync.client.entropy import SystemEntropy
+    from e2esync.client.moving import finish_move, rehome
+
+    from ..net import run as run_trio
+
+    args, out = context.args, context.out
+    profile, book = context.profile(), context.book()
+    if finish_move(profile):
+        out.result(set_id=profile.store.books()[0].set_id, finished=True)
+        out.note("The move that was broken off is finished. The other devices: `e2esync pair` here, then",
+                 "`e2esync rehome --confirm CODE` there.")
+        return 0
+    if not args.yes:
+        if not can_ask():
+            raise UsageError("rehome asks before it moves the book, and there is no terminal", "give --yes")
+        if not confirm("Move the book to a new set with a new recovery kit? Each other device has to confirm it."):
+            out.note("Nothing was changed.")
+            return 1
+    check_hand_over(context)
+    kit = RecoveryKit.generate(SystemEntropy())
+    relay = args.relay or book.relay_url
+
+    def ready(replica: Replica) -> None:
+        hand_over(context, KitFile(kit, relay, replica.chain.relay_key, None), replica.set_id, result=False)
+
+    done = run_trio(lambda: rehome(profile, kit, relay=args.relay, ready=ready))
+    written = args.kit_file is not None or args.sheet is not None
+    out.result(set_id=done.set_id, relay=relay, contacts=done.contacts, others=list(done.others),
+               **({} if written else {"kit": kit.words()}))
+    out.note(f"The book has moved, with {done.contacts:,} contacts.",
+             "The old kit opens nothing that is written from now on.")
+    if done.others:
+        out.note(f"Next, for {', '.join(done.others)}: `e2esync pair` here, and `e2esync rehome --confirm CODE` there.")
+    return 0
+
+
+def _follow(context: Context) -> int:
+    from e2esync.access.code import parse_code
+    from e2esync.client.moving import follow_move
+
+    from ..net import run as run_trio
+
+    args, out = context.args, context.out
+    text = read_first_line("-") if args.confirm == "-" else args.confirm.strip()
+    parse_code(text)
+    if args.no_verify:
+        out.warn(NO_VERIFY_WARNING)
+    profile = context.profile()
+    late = run_trio(lambda: follow_move(profile, text, relay=args.relay,
+                                        show_words=lambda words: show_words(context, words)))
+    out.result(contacts=late)
+    out.note("This device is in the new set now, and has left the old one.",
+             *([f"{late:,} contacts that were changed here meanwhile came along."] if late else []))
+    return 0

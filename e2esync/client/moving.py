@@ -1,0 +1,194 @@
+"""Moving a book to a new set with a new kit, with trio (SPEC 12.9): what to do when the kit is lost.
+
+    await rehome(profile, kit)                        on one device: new set, contacts along, a word in the old set
+    await follow_move(profile, code, name, …)         on each other one, with a pairing code of the first
+
+The old set's root is a kit that somebody may have found, and nobody but that kit can remove it: so the set is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from e2esync.access.kit import RecoveryKit
+from e2esync.client.book import Book
+from e2esync.client.importing import Planned, carry_out
+from e2esync.client.pairing import join
+from e2esync.client.profile import Profile
+from e2esync.client.sync import SYSTEM_ENTROPY, create_set, go_online, no_progress, now_ms, relay_url, sync
+from e2esync.contactset import changes
+from e2esync.crypto import Entropy
+from e2esync.epoch.announcement import AskLeave
+from e2esync.epoch.record import parse_record
+from e2esync.errors import E2esyncError, NotFound, PairingAborted, ProfileExists
+from e2esync.limits import KIT_HALVES
+from e2esync.procedures.opening import announce
+from e2esync.replica.asking import ask_for
+from e2esync.replica.core import Replica
+from e2esync.replica.home import keep_halves
+from e2esync.replica.moving import Notice, late_writes, moved, moved_contacts, moved_id, read_notice, write_notice
+from e2esync.replica.own_object import book_name, own_registers, write_own
+
+_CARRIED = ("settings", "sets")
+"""What of the set's own object goes along: settings, and the list of further sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehomed:
+    """What a move did."""
+
+    set_id: bytes
+    contacts: int
+    others: tuple[str, ...]
+    """Names of the devices on which a person has to confirm it."""
+
+
+def _nobody(_replica: Replica) -> None:
+    """The kit is in its owner's hands already."""
+
+
+async def rehome(profile: Profile, kit: RecoveryKit, *, relay: str | None = None,
+                 ready: Callable[[Replica], None] = _nobody, entropy: Entropy = SYSTEM_ENTROPY,
+                 now: Callable[[], int] = now_ms) -> Rehomed:
+    """Move the home set to a new set whose root is `kit`, at `relay` or where it is; this device is its first.
+
+    `ready` is called with the new set when it is whole, and before anybody is told: to give the kit to its owner.
+    Raises ProfileExists where it was moved already by another device: that move is followed instead. What fails
+    before the old set is told leaves the profile as it was.
+    """
+    await sync(profile, entropy=entropy, now=now)
+    old = Book(profile, 0, entropy=entropy, now=now)
+    if read_notice(old.replica) is not None:
+        raise ProfileExists("another device has moved this book already", "`e2esync rehome --confirm CODE` follows it")
+    number, name = _free_number(profile), old.device_name
+    url = relay or relay_url(profile, 0)
+    try:
+        await create_set(profile, url, name, kit, book_name=book_name(old.replica) or "Contacts", book=number,
+                         entropy=entropy, now=now)
+        new = Book(profile, number, entropy=entropy, now=now)
+        taken = _take_along(old, new, kit, now)
+        await sync(profile, number, entropy=entropy, now=now)
+        ready(new.replica)
+        await _tell(profile, old, new, url, entropy, now)
+    except BaseException:
+        profile.store.delete_book(number)
+        raise
+    me = old.replica.member
+    others = tuple(sorted(device.name for device in old.devices() if device.member != me))
+    set_id = new.set_id
+    await _leave(profile, entropy, now)
+    profile.store.renumber_book(number, 0)
+    profile.store.purge()
+    return Rehomed(set_id, taken, others)
+
+
+def finish_move(profile: Profile) -> bool:
+    """Go on with a move that this device was killed in, after it had told the others; whether there was one."""
+    store = profile.store
+    notice = read_notice(Replica(store.book(0)))
+    numbers = [info.number for info in store.books() if notice is not None and info.set_id == notice.set_id]
+    if not numbers or store.book(numbers[0]).get("identity") is None:
+        return False
+    store.renumber_book(numbers[0], 0)
+    store.purge()
+    return True
+
+
+async def follow_move(profile: Profile, code: str, *, show_words: Callable[[tuple[str, ...]], None],
+                      relay: str | None = None, entropy: Entropy = SYSTEM_ENTROPY,
+                      now: Callable[[], int] = now_ms) -> int:
+    """Follow a move that another device has made, with a pairing code of a device that is in the new set.
+
+    What was written here since, sent or not, goes along; returns how many contacts that were. Raises NotFound where
+    nobody has moved the book, and PairingAborted for a code that leads elsewhere.
+    """
+    with suppress(E2esyncError):
+        # Perhaps the relay is gone for good: what this device has is enough.
+        await sync(profile, entropy=entropy, now=now)
+    old = Book(profile, 0, entropy=entropy, now=now)
+    notice = read_notice(old.replica)
+    if notice is None:
+        raise NotFound("nobody has moved this book", "sync first; to add this device to another book: `e2esync join`")
+    number = _free_number(profile)
+    try:
+        replica = await join(profile, code, old.device_name, show_words=show_words, relay=relay, book=number,
+                             entropy=entropy, now=now)
+        if replica.set_id != notice.set_id or parse_record(replica.store.records()[0]).hash != notice.record_hash:
+            raise PairingAborted("the code leads to another book than the one that this book was moved to")
+        new = Book(profile, number, entropy=entropy, now=now)
+        late = _bring_late(old, new, notice)
+        await sync(profile, number, entropy=entropy, now=now)
+    except BaseException:
+        profile.store.delete_book(number)
+        raise
+    await _leave(profile, entropy, now)
+    profile.store.renumber_book(number, 0)
+    profile.store.purge()
+    return late
+
+
+def _free_number(profile: Profile) -> int:
+    return max((info.number for info in profile.store.books()), default=0) + 1
+
+
+def _take_along(old: Book, new: Book, kit: RecoveryKit, now: Callable[[], int]) -> int:
+    """The contacts with their photos, settings, the list of further sets, and the new kit's halves."""
+    planned = [Planned(each.contact, "", each.registers, each.media)
+               for each in moved_contacts(old.store, old.set_id, new.set_id)]
+    with new.profile.store.transaction():
+        carry_out(new, planned)
+        own = {path: value for path, value in own_registers(old.replica).items()
+               if path.partition("/")[0] in _CARRIED}
+        if own:
+            write_own(new.replica, own, now())
+        keep_halves(new.replica, {number: kit.half(number) for number in range(KIT_HALVES)}, now())
+    return len(planned)
+
+
+async def _tell(profile: Profile, old: Book, new: Book, url: str, entropy: Entropy, now: Callable[[], int]) -> None:
+    """Say in the old set where the book is now. What was folded there by now has gone along."""
+    replica, key = old.replica, new.replica.chain.relay_key
+    vector = {member: counter for member, (counter, _id) in replica.store.vector().items()}
+    record = parse_record(new.store.records()[0]).hash
+    notice = Notice(new.set_id, url, key, record, replica.member, replica.position.epoch, vector)
+    write_notice(replica, notice, now())
+    await sync(profile, entropy=entropy, now=now)
+
+
+async def _leave(profile: Profile, entropy: Entropy, now: Callable[[], int]) -> None:
+    """Ask the devices that are still in the old set to remove this one; that they can be asked is not needed."""
+    replica = Replica(profile.store.book(0))
+    ask_for(replica, AskLeave(replica.chain.epoch))
+    with suppress(E2esyncError), profile.sync_lock():
+        async with go_online(profile, 0, progress=no_progress, entropy=entropy, now=now) as online:
+            await online.connection.run(announce(online.replica, online.link))
+
+
+def _bring_late(old: Book, new: Book, notice: Notice) -> int:
+    """Write in the new set what was written in the old one after the move; returns how many contacts that were."""
+    count = 0
+    with new.profile.store.transaction():
+        for late in late_writes(old.store, notice):
+            contact = moved_id(late.contact, late.registers, old.set_id, new.set_id)
+            here = _registers(new, contact)
+            if late.gone:
+                count += new.remove([contact]) if here else 0
+                continue
+            there = moved(late.contact, late.registers, old.set_id, new.set_id, old.store.media)
+            wanted = {path: value for path, value in there.registers.items() if not here or path in late.paths}
+            lost = {path: None for path in late.paths if here and path in here and path not in there.registers}
+            edits = changes({path: here[path] for path in wanted if path in here}, wanted) | lost
+            if edits:
+                carry_out(new, [Planned(contact, "", edits, there.media)])
+                count += 1
+    return count
+
+
+def _registers(book: Book, contact: bytes) -> dict[str, object]:
+    try:
+        return dict(book.registers(contact))
+    except NotFound:
+        return {}
+

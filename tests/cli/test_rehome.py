@@ -1,0 +1,62 @@
+"""`rehome`: the kit is lost; the book moves, and each other device follows with a code."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .driving import environment, program
+from .test_end_to_end import Device, Devices, Relay
+
+
+@pytest.fixture(scope="module")
+def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+    running = Relay(tmp_path_factory.mktemp("relay"))
+    yield running
+    assert running.stop() == 0
+
+
+def test_the_whole_move(relay: Relay, tmp_path: Path) -> None:
+    devices = Devices(tmp_path, relay.url)
+    first, second = devices.first, devices.second
+    kit = tmp_path / "new-kit.txt"
+    first.run("rehome", code=2)
+    before = first.json("status")["set_id"]
+    done = first.json("rehome", "--yes", "--kit-file", str(kit))
+    assert (done["contacts"], done["others"]) == (3, ["Laptop"])
+    assert "kit" not in done
+    assert stat.S_IMODE(kit.stat().st_mode) == 0o600
+    assert first.names() == ["Ada", "Bea", "山田"]
+    assert first.json("status")["set_id"] == done["set_id"] != before
+    assert first.json("kit", "check", "--kit-file", str(kit))["books"][0]["role"] == "root"
+    first.json("kit", "check", "--kit-file", str(devices.kit), code=12)
+
+    second.json("sync")
+    assert any("has moved to a new set, says Old phone" in notice for notice in second.json("status")["notices"])
+    sponsor = subprocess.Popen(
+        program("--home", str(first.home), "pair", "--json", "--no-verify"),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True,
+    )
+    assert sponsor.stdout is not None
+    code = json.loads(sponsor.stdout.readline())["code"]
+    second.run("new", "--name", "Cleo")
+    assert json.loads(second.run("rehome", "--confirm", "-", "--no-verify", "--json", stdin=code.encode()))[
+        "contacts"] >= 0
+    _out, err = sponsor.communicate(timeout=60)
+    assert sponsor.returncode == 0, err
+    first.json("sync")
+    assert first.names() == second.names() == ["Ada", "Bea", "Cleo", "山田"]
+    assert second.json("status")["set_id"] == done["set_id"]
+
+    rescued = Device(tmp_path / "rescued")
+    assert rescued.json("recover", "--kit-file", str(kit), "--keep-all", "--plain")["contacts"] == 4
+
+
+def test_without_a_move_there_is_nothing_to_confirm(relay: Relay, tmp_path: Path) -> None:
+    devices = Devices(tmp_path, relay.url)
+    devices.second.run("rehome", "--confirm", "nonsense", code=12)
