@@ -21,7 +21,7 @@ from .vcard import VCardFile, read_vcards
 
 FORMATS: Final = ("vcard", "jcard", "jscontact", "google-csv", "outlook-csv", "ldif")
 _HEAD: Final = 65536
-_VCARD: Final = re.compile(r"(?:\A|[\r\n])BEGIN[ \t]*:[ \t]*VCARD", re.I)
+_VCARD: Final = re.compile(r"BEGIN[ \t]*:[ \t]*VCARD", re.I)
 _LDIF: Final = re.compile(r"(?:version:[ \t]*1|dn::?[ \t]*\S)", re.I)
 _JCARD: Final = re.compile(r'\[\s*(?:\[\s*)?"vcard"')
 
@@ -38,9 +38,10 @@ def detect(data: bytes) -> str:
         return "jscontact"
     if text[:1] == "[":
         return "jcard" if _JCARD.match(text) else "jscontact"
-    if _VCARD.search(text):
-        return "vcard"
+    # The first line decides: further down, what looks like a card may be a value.
     first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
+    if _VCARD.match(first):
+        return "vcard"
     if _LDIF.match(first):
         return "ldif"
     rows = parse_csv(first + "\n", delimiter_of(first))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -226,3 +227,37 @@ def test_quarantine_is_read_again(book: Cli, tmp_path: Path) -> None:
     assert (ran.code, ran.json["read"], ran.json["new"], ran.json["left"]) == (3, 1, 1, 1)
     assert book("show", "Bea").code == 0
     assert [item["source"] for item in book("quarantine", "--json").json["quarantined"]] == ["bad.vcf"]
+
+
+_watched: list[str] | None = None
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if _watched is not None and (event == "open" or event.startswith("socket.")):
+        _watched.append(f"{event} {arguments!r}")
+
+
+def test_no_address_in_a_card_is_ever_fetched(book: Cli, tmp_path: Path) -> None:
+    """Attack A53: a photo's address would tell its owner who has imported the card, and from where."""
+    global _watched
+    canary = tmp_path / "canary.jpg"
+    canary.write_bytes(b"\xff\xd8\xff")
+    uris = [f"{scheme}{where}" for scheme in ("http://", "https://", "ftp://", "gopher://", "ldap://", "//", "")
+            for where in ("127.0.0.1:9/a.jpg", "localhost/canary.jpg")] + [f"file://{canary}", str(canary)]
+    lines = "".join(f"{name};VALUE=uri:{uri}\r\n" for uri in uris for name in ("PHOTO", "LOGO", "SOUND", "KEY", "URL"))
+    path = tmp_path / "a.vcf"
+    path.write_text(CARD.format("a", "Ada").replace("END", f"{lines}END"), newline="")
+    (tmp_path / "b.csv").write_text(f"Given Name,Photo,Labels\r\nBea,file://{canary},\r\n")
+    (tmp_path / "c.ldif").write_text(f"dn: cn=C\ncn: C\njpegPhoto:< file://{canary}\n")
+    sys.addaudithook(_watch)
+    _watched = []
+    try:
+        assert book("import", str(tmp_path)).code == 0
+        for arguments in (["show", "Ada"], ["list"], ["export"], ["export", "--for", "apple"],
+                          ["export", "--format", "csv"], ["export", "--format", "jcard"]):
+            assert book(*arguments).code == 0
+        seen = _watched
+    finally:
+        _watched = None
+    assert [each for each in seen if "canary" in each or each.startswith("socket.")] == []
+    assert any("a.vcf" in each for each in seen)

@@ -1,7 +1,7 @@
 """CSV as text: records and fields, guarded against formulas on the way out.
 
 Invariants: linear in the input; nothing raises; a quote that is never closed costs its own line and no other. Values
-that a spreadsheet would take for a formula (attack A63) go out with an apostrophe before them, and come in without it;
+that a spreadsheet would take for a formula (attack A52) go out with an apostrophe before them, and come in without it;
 a plain phone number, which can do no harm, is left alone because programs match on it.
 """
 
@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-_FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
-_GUARDED: Final = re.compile(r"'+[=+\-@\t\r]")
+_FORMULA: Final = re.compile(r"'*(?:[\t\r\n]|\s*[=+\-@＝＋－＠])")
 _PHONE: Final = re.compile(r"\+[0-9 ()./-]{1,40}", re.A)
 _DAY: Final = re.compile(r"--\d\d-\d\d", re.A)
 _END: Final = re.compile("[\r\n]")
@@ -101,11 +100,13 @@ def _field(text: str) -> str:
 
 def guard(text: str) -> str:
     """A value that no spreadsheet computes."""
-    if _FORMULA.match(text) and not _PHONE.fullmatch(text) and not _DAY.fullmatch(text):
-        return "'" + text
-    return text
+    return "'" + text if _is_formula(text) else text
 
 
 def unguard(text: str) -> str:
     """The inverse of ``guard``."""
-    return text[1:] if _GUARDED.match(text) else text
+    return text[1:] if text[:1] == "'" and _is_formula(text[1:]) else text
+
+
+def _is_formula(text: str) -> bool:
+    return _FORMULA.match(text) is not None and not _PHONE.fullmatch(text) and not _DAY.fullmatch(text)

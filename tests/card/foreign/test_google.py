@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from e2esync.card import assemble, check_card, detect, read_file
+from e2esync.card import assemble, changes, check_card, detect, read_file
 from e2esync.card.foreign import read_google, write_google
 from e2esync.card.foreign.csvtext import format_csv
 
@@ -133,3 +133,9 @@ def test_charsets(encoding: str) -> None:
     assert detect(data) == "google-csv"
     (card,) = read_google(data, salt=SALT).cards
     assert "keywords/Café" in card.registers
+
+
+def test_the_same_row_again_undoes_no_edit() -> None:
+    (card,) = read_google(file(OLD), salt=SALT).cards
+    edited = {**card.registers, "name": {"full": "Ada King"}}
+    assert changes(edited, read_google(file(OLD), salt=SALT).cards[0].registers) == {}
