@@ -23,7 +23,15 @@ from e2esync.client.entropy import SystemEntropy
 from e2esync.client.profile import Profile
 from e2esync.crypto import Entropy
 from e2esync.epoch.record import parse_record
-from e2esync.errors import Detection, DeviceRemoved, E2esyncError, ProfileExists, Refused, Unreachable
+from e2esync.errors import (
+    Detection,
+    DeviceRemoved,
+    E2esyncError,
+    ProfileExists,
+    Refused,
+    RelayRestored,
+    Unreachable,
+)
 from e2esync.limits import HEARTBEAT_INTERVAL
 from e2esync.log.head import Head
 from e2esync.procedures.founding import create
@@ -99,17 +107,54 @@ async def sync(profile: Profile, book: int = 0, *, progress: Progress = no_progr
 
     Raises ProfileBusy if another process is at it, Unreachable, DeviceRemoved, or a Detection.
     """
+    said: list[Detection] = []
     with profile.sync_lock(), _remembered(profile, book):
-        async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
-            epoch = online.replica.position.epoch
-            done = await online.connection.run(sync_procedure(online.replica, online.link))
-            _forget_secrets(profile, online.replica, epoch)
-            profile.store.book(book).drop("notices")
-            wire = online.connection.transport
-            return SyncResult(
-                done.received, done.sent, done.opened, done.media, getattr(wire, "sent", 0),
-                getattr(wire, "received", 0), tuple(online.link.notices),
-            )
+        while True:
+            try:
+                result, moved = await _sync_once(profile, book, progress, entropy, now, said)
+            except (RelayRestored, DeviceRemoved) as error:
+                if said or not await _given_back(profile, book, error, entropy, now):
+                    raise
+                said.append(error if isinstance(error, Detection) else RelayRestored(
+                    "the relay came back from a backup and did not know this device any more"))
+                continue
+            if not moved or not _follow(profile, book):
+                return result
+
+
+async def _sync_once(profile: Profile, book: int, progress: Progress, entropy: Entropy, now: Callable[[], int],
+                     said: list[Detection]) -> tuple[SyncResult, bool]:
+    """One sync with the relay that the book is at; and whether it is at another one by now."""
+    async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
+        epoch = online.replica.position.epoch
+        done = await online.connection.run(sync_procedure(online.replica, online.link))
+        _forget_secrets(profile, online.replica, epoch)
+        profile.store.book(book).drop("notices")
+        wire = online.connection.transport
+        return SyncResult(
+            done.received, done.sent, done.opened, done.media, getattr(wire, "sent", 0),
+            getattr(wire, "received", 0), (*said, *online.link.notices),
+        ), online.replica.chain.relay_key != online.connection.relay_key
+
+
+async def _given_back(profile: Profile, book: int, error: E2esyncError, entropy: Entropy, now: Callable[[], int],
+                      ) -> bool:
+    """Whether the relay had lost something, which it has again by now (SPEC 14.10)."""
+    from e2esync.client.relocating import reseed
+
+    if isinstance(error, DeviceRemoved) and Replica(profile.store.book(book)).member not in Replica(
+            profile.store.book(book)).chain.members:
+        return False
+    try:
+        return await reseed(profile, book, entropy=entropy, now=now)
+    except (Refused, Detection):
+        return False
+
+
+def _follow(profile: Profile, book: int) -> bool:
+    from e2esync.client.relocating import follow
+
+    return follow(profile, book)
 
 
 @contextmanager

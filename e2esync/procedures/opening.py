@@ -33,12 +33,14 @@ TRIES = 20
 
 
 def open_epoch(replica: Replica, link: Link, wish: Callable[[Replica], tuple[Change, ...] | None],
-               flags: Flag = Flag.NONE, cut_after: int = CUT_AFTER_TRIES) -> Procedure[Record | None]:
+               flags: Flag = Flag.NONE, cut_after: int = CUT_AFTER_TRIES, relay: bytes = b"",
+               ) -> Procedure[Record | None]:
     """Open the next epoch with the changes that `wish` gives for the replica as it then is.
 
     `wish` is asked again after every lost race; None means that nothing is left to wish for, and nothing is opened.
     After `cut_after` lost races the log is closed before what members that are to be removed have written last.
-    Returns the record, or None. Raises RightMissing, ChainInvalid or Refused, and CloneDetected on a frozen device.
+    `relay` is the key of another relay, to which the record moves the set. Returns the record, or None. Raises
+    RightMissing, ChainInvalid or Refused, and CloneDetected on a frozen device.
     """
     check_not_frozen(replica)
     for tries in range(TRIES):
@@ -48,14 +50,14 @@ def open_epoch(replica: Replica, link: Link, wish: Callable[[Replica], tuple[Cha
             return None
         if tries >= cut_after:
             yield from _cut(replica, link, changes)
-        opening = yield from _prepare(replica, link, changes, flags)
+        opening = yield from _prepare(replica, link, changes, flags, relay)
         yield from upload_blobs(link, opening.blobs)
         answers = yield [Open(
             opening.record.raw, opening.box_list, opening.boxes, opening.announcement,
             tuple(name for name, _blob in opening.blobs), opening.dead,
         )]
         if not isinstance(answers[0], Refused):
-            _opened(replica, link, opening, accepted(answers[0], Opened))
+            opened(replica, link, opening, accepted(answers[0], Opened), moving=bool(relay))
             return opening.record
         if answers[0].reason == "EpochClosed":
             link.epoch = replica.position.epoch + 1
@@ -122,7 +124,8 @@ def read_slots(replica: Replica, link: Link) -> Procedure[dict[int, SlotRow]]:
     return known
 
 
-def _prepare(replica: Replica, link: Link, changes: tuple[Change, ...], flags: Flag) -> Procedure[Opening]:
+def _prepare(replica: Replica, link: Link, changes: tuple[Change, ...], flags: Flag, relay: bytes,
+             ) -> Procedure[Opening]:
     slots = yield from read_slots(replica, link)
     indexes = {}
     for run in merged_runs(replica, flags):
@@ -131,12 +134,16 @@ def _prepare(replica: Replica, link: Link, changes: tuple[Change, ...], flags: F
     # SPEC 14.3 step 2: whoever opens next does what the others' announcements ask for.
     asked = [valid for slot in slots.values() if (valid := valid_announcement(replica.chain, slot))]
     wished = with_requests(replica.chain, replica.member, changes, asked)
-    return prepare(replica, wished, slots, indexes, link.now(), link.entropy, flags=flags)
+    return prepare(replica, wished, slots, indexes, link.now(), link.entropy, flags=flags, relay=relay)
 
 
-def _opened(replica: Replica, link: Link, opening: Opening, answer: Opened) -> None:
-    """The opener enters by its own fold: it has just made the snapshot from it."""
+def opened(replica: Replica, link: Link, opening: Opening, answer: Opened, *, moving: bool = False) -> None:
+    """The opener enters by its own fold: it has just made the snapshot from it.
+
+    What a relay signs from which the set is `moving` away counts no more.
+    """
     if not adopt_fold(replica, opening.entrance):
         raise RemoteProtocolError("the epoch that this device opened does not begin from its own state")
     link.epoch = replica.position.epoch
-    keep_head(replica, check_head(replica, answer.head, replica.position, link.head.incarnation))
+    if not moving:
+        keep_head(replica, check_head(replica, answer.head, replica.position, link.head.incarnation))

@@ -59,7 +59,11 @@ def read_on(replica: Replica, link: Link) -> Procedure[int]:
     while True:
         # A device without a key was killed while it joined: it begins with the snapshot, whatever epoch is open.
         if link.epoch > replica.position.epoch or replica.key is None:
+            before = replica.chain.relay_key
             folded += yield from enter(replica, link)
+            if replica.chain.relay_key != before:
+                # The set has moved: what this relay still says of it counts no more (SPEC 14.10).
+                return folded
         part = yield from _read_log(replica)
         if part.envelopes:
             yield from take(replica, link, part)
@@ -128,7 +132,7 @@ def enter(replica: Replica, link: Link) -> Procedure[int]:
                               "another device has to open an epoch; this one has asked for it")
     manifest = read_manifest(replica, chain, secret, (yield from fetch_blob(chain.head.manifest)))
     entrance = Entrance(chain, records, secret, manifest)
-    if not arriving and not doubted:
+    if not arriving and not doubted and not records[0].relay:
         check_dropped(replica, entrance)
     if arriving or doubted or not adopt_fold(replica, entrance):
         yield from adopt(replica, link, entrance)

@@ -78,7 +78,11 @@ def sync(replica: Replica, link: Link) -> Procedure[Synced]:
 def _sync(replica: Replica, link: Link) -> Procedure[Synced]:
     yield from meet(replica, link)
     check_not_frozen(replica)
+    relay_key = replica.chain.relay_key
     received = yield from catch_up(replica, link)
+    if replica.chain.relay_key != relay_key:
+        # The set has moved (SPEC 14.10): everything else is for the relay where it is now.
+        return Synced(received, 0, False, 0)
     if replica.member not in replica.chain.members:
         raise DeviceRemoved("this device was removed from the contact set")
     write_back(replica, link.now())

@@ -104,6 +104,9 @@ def hear(replica: Replica, before: SlotRow, announcement: bytes, heartbeat: byte
     """
     beat, last = (valid_beat(replica, before.member, raw) for raw in (heartbeat, before.heartbeat))
     fresh = beat is not None and (last is None or beat.time > last.time)
+    if _is_older(replica, announcement, before):
+        # A relay that came back from a backup serves what its members have replaced since (SPEC 10.6).
+        announcement = before.announcement
     after = SlotRow(before.member, announcement, heartbeat, now if fresh else before.heard)
     with replica.store.transaction():
         if beat is not None:
@@ -126,6 +129,16 @@ def _acknowledge(replica: Replica, member: int) -> None:
     heard, epoch = acknowledged(replica.store), replica.chain.epoch
     if heard.get(member) != epoch:
         replica.store.put("acknowledged", encode(sorted([*({**heard, member: epoch}).items()])))
+
+
+def _is_older(replica: Replica, announcement: bytes, before: SlotRow) -> bool:
+    """Whether an announcement is one that its member has replaced by the one known, or none."""
+    if announcement == before.announcement:
+        return False
+    known = valid_announcement(replica.chain, before)
+    served = valid_announcement(replica.chain, SlotRow(before.member, announcement, b"", 0))
+    return known is not None and (
+        served is None or (served.number, served.revision) < (known.number, known.revision))
 
 
 def stale(replica: Replica, now: int) -> list[StaleView]:

@@ -61,8 +61,10 @@ def horizon_now(replica: Replica, now: int) -> int:
 
 
 def prepare(replica: Replica, changes: tuple[Change, ...], slots: Mapping[int, SlotRow], indexes: Mapping[bytes, bytes],
-            now: int, entropy: Entropy, *, flags: Flag) -> Opening:
+            now: int, entropy: Entropy, *, flags: Flag, seed: bool = False, relay: bytes = b"") -> Opening:
     """SPEC 14.3 steps 3 to 5, for a replica that is caught up with the head.
+
+    A `seed` (SPEC 14.10) takes no run over: its relay has none. `relay`: the key of another relay to move to.
 
     `slots`: what was served, by member. `indexes`: index blobs of `merged_runs`, by id. Raises RightMissing or
     ChainInvalid if the chain would refuse the changes.
@@ -73,7 +75,7 @@ def prepare(replica: Replica, changes: tuple[Change, ...], slots: Mapping[int, S
         raise LocalProtocolError("a device cannot make the secret that is to shut it out", "let another remove it")
     recipients = _recipients(replica, chain.after(replica.member, changes), slots, entropy)
     secret = Secret(entropy.draw("epoch secret", KEY))
-    merged = merged_runs(replica, flags)
+    merged = replica.store.runs() if seed else merged_runs(replica, flags)
     forget = bool(flags & Flag.FORGET)
     horizon = epoch if forget else horizon_now(replica, now)
     manifest, built = _snapshot(replica, merged, horizon, entropy, forget=forget)
@@ -85,6 +87,7 @@ def prepare(replica: Replica, changes: tuple[Change, ...], slots: Mapping[int, S
         replica.signing_key, replica.set_id, epoch=epoch, prev=chain.head.hash, closes_seq=position.seq,
         closes_hash=position.log_hash, time=now, opener=replica.member, changes=changes, numbers=numbers, flags=flags,
         commit=epoch_commit(replica.set_id, epoch, secret), boxes=list_hash(box_list), manifest=blob_id(sealed),
+        relay=relay,
     )
     return Opening(
         record, box_list, tuple(boxes), _own_announcement(replica, changes, numbers, entropy),

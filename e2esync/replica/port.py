@@ -217,6 +217,9 @@ class ReplicaStore(Protocol):
     def missing_media(self) -> list[tuple[str, bytes]]:
         """(digest, encoded value of its `blobs/<digest>` register) of shown media whose bytes are not here."""
         ...
+    def media_places(self) -> list[tuple[str, bytes, bytes]]:
+        """(digest, contact, encoded place) of all media that shown contacts name."""
+        ...
     def put_media(self, digest: str, content: bytes) -> None: ...
     def begin_step(self, name: str, author: int, time: int) -> int:
         """A new step of the local history (`replica.history`); returns its number."""

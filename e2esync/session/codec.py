@@ -123,6 +123,8 @@ _TABLE: Final[tuple[tuple[int, Side, type[Any], tuple[Kind, ...]], ...]] = (
     (23, _C, m.Have, (_IDS,)),
     (24, _C, m.Ping, ()),
     (25, _C, m.Find, (exactly(VERIFY_KEY), exactly(SIGNATURE))),
+    (26, _C, m.Show, (exactly(HASH), up_to(_HEAD_MAX), exactly(SIGNATURE))),
+    (27, _C, m.Seed, (exactly(HASH), COUNT, list_of(_RECORD, _FRAME_ITEMS))),
     # Answers.
     (30, _R, m.Appended, (COUNT, SHORT_HEAD)),
     (31, _R, m.LogPart, (COUNT, COUNT, _ENVELOPES, SHORT_HEAD_OR_EMPTY)),
@@ -141,6 +143,8 @@ _TABLE: Final[tuple[tuple[int, Side, type[Any], tuple[Kind, ...]], ...]] = (
     (44, _R, m.HaveAnswer, (list_of(_BLOB_OFFSET, _FRAME_ITEMS),)),
     (45, _R, m.Pong, ()),
     (46, _R, m.Found, (_PLACES,)),
+    (47, _R, m.Shown, (COUNT, ranged(0, 1))),
+    (48, _R, m.Seeded, (COUNT,)),
     # Pushes.
     (50, _R, m.LogPush, (COUNT, COUNT, _ENVELOPES, SHORT_HEAD)),
     (51, _R, m.RecordPush, (_RECORD, SHORT_HEAD)),
@@ -154,6 +158,7 @@ ANSWERS: Final[dict[type[Any], type[Any]]] = {
     m.PutBlob: m.BlobStored, m.GetBlob: m.BlobPart, m.PutSlot: m.SlotStored, m.ReadSlots: m.SlotList,
     m.Inspect: m.Inspected, m.Create: m.Created, m.UseMailbox: m.MailboxUsed, m.Mail: m.MailStored,
     m.Have: m.HaveAnswer, m.Ping: m.Pong, m.Find: m.Found,
+    m.Show: m.Shown, m.Seed: m.Seeded,
 }
 """Which answer belongs to which request (SPEC 13.3)."""
 

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 
 from e2esync.session import messages as m
 
-Writing = m.Append | m.Open | m.PutBlob | m.PutSlot | m.Create | m.UseMailbox | m.Mail
+Writing = m.Append | m.Open | m.PutBlob | m.PutSlot | m.Create | m.UseMailbox | m.Mail | m.Show | m.Seed
 """Requests that change the store: one writer decides them, in the order in which they come."""
 
 Reading = m.Read | m.ReadChain | m.ReadBox | m.GetBlob | m.ReadSlots | m.Inspect | m.Have | m.Find
 """Requests that only read it."""
 
-VISITORS = (m.Create, m.UseMailbox, m.Mail, m.Ping, m.Find)
+VISITORS = (m.Create, m.UseMailbox, m.Mail, m.Ping, m.Find, m.Show, m.Seed)
 """The requests of a visitor; all others need a member's session (SPEC 13.3)."""
 
-VISITORS_ONLY = (m.Create, m.UseMailbox, m.Mail, m.Find)
+VISITORS_ONLY = (m.Create, m.UseMailbox, m.Mail, m.Find, m.Show, m.Seed)
 
-WRITING = (m.Append, m.Open, m.PutBlob, m.PutSlot, m.Create, m.UseMailbox, m.Mail)
+WRITING = (m.Append, m.Open, m.PutBlob, m.PutSlot, m.Create, m.UseMailbox, m.Mail, m.Show, m.Seed)
 
 READING = (m.Read, m.ReadChain, m.ReadBox, m.GetBlob, m.ReadSlots, m.Inspect, m.Have, m.Find)
 

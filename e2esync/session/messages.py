@@ -188,6 +188,24 @@ class Find:
     signature: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Show:
+    """SHOW: a head of this set that the relay has signed once, by a visitor: does the relay lack it?"""
+
+    set_id: bytes
+    head: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """SEED: records of a set that the relay lacks, by a visitor, from epoch `start` on."""
+
+    set_id: bytes
+    start: int
+    records: tuple[bytes, ...]
+
+
 # Answers (SPEC 13.3).
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +346,21 @@ class RefusalAnswer:
     data: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The epoch that the relay stands in, and whether the set waits for a seed."""
+
+    epoch: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """The newest epoch of which the relay has the record now."""
+
+    epoch: int
+
+
 # Pushes (SPEC 13.3).
 
 @dataclass(frozen=True, slots=True)
@@ -375,11 +408,11 @@ class ClosingPush:
 
 Request = (
     Append | Read | ReadChain | ReadBox | Open | PutBlob | GetBlob | PutSlot | ReadSlots | Inspect | Create
-    | UseMailbox | Mail | Have | Ping | Find
+    | UseMailbox | Mail | Have | Ping | Find | Show | Seed
 )
 Answer = (
     Appended | LogPart | ChainPart | BoxAnswer | Opened | BlobStored | BlobPart | SlotStored | SlotList | Inspected
-    | Created | MailboxUsed | MailStored | HaveAnswer | Pong | Found
+    | Created | MailboxUsed | MailStored | HaveAnswer | Pong | Found | Shown | Seeded
 )
 Push = LogPush | RecordPush | SlotPush | MailPush | ClosingPush
 Message = Hello | Challenge | Proof | Welcome | Request | Answer | RefusalAnswer | Push

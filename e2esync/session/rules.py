@@ -26,6 +26,7 @@ from e2esync.limits import (
     SLOT_MAX,
 )
 from e2esync.log.envelope import check_envelope_shape
+from e2esync.log.head import Head
 from e2esync.log.heartbeat import check_heartbeat_shape
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Mail, RefusalAnswer, UseMailbox
@@ -66,6 +67,8 @@ class SetView:
     log_hash: bytes
     held: int
     leaving: frozenset[int] = frozenset()
+    waits_for: tuple[int, bytes] | None = None
+    """While the set waits for a seed (SPEC 13.12): epoch and hash of a record that the seed has to hold."""
 
 
 def check_member(view: SetView | None, member: int) -> SetView:
@@ -75,10 +78,36 @@ def check_member(view: SetView | None, member: int) -> SetView:
     return view
 
 
+# Seeds (SPEC 13.12).
+
+def check_not_waiting(view: SetView) -> None:
+    """While a set waits for a seed, nobody writes to a log that is about to be replaced."""
+    if view.waits_for is not None:
+        raise Declined(Refusal.BUSY, "this set was restored from a backup and waits for a device to seed it")
+
+
+def check_here(chain: Chain, relay_key: bytes) -> None:
+    """A set that a record has moved to another relay is written there."""
+    if chain.relay_key != relay_key:
+        raise Declined(Refusal.NOT_ALLOWED, "the set has moved to another relay")
+
+
+def is_lacking(view: SetView, head: Head, record_hash: bytes | None, discarded: bool) -> bool:
+    """Whether a head that this relay has signed names a record that it has not, and has not thrown away for a seed."""
+    return not discarded and (head.epoch > view.epoch or record_hash != head.record_hash)
+
+
+def check_seed_complete(chain_hash: bytes | None, waits_for: tuple[int, bytes]) -> None:
+    """What was shown must be in the chain before it goes on."""
+    if waits_for[1] and chain_hash != waits_for[1]:
+        raise Declined(Refusal.BAD_RECORD, f"the seed does not hold the record of epoch {waits_for[0]} that was shown")
+
+
 # Append (SPEC 13.4).
 
 def check_append(view: SetView, member: int, epoch: int, envelope: bytes) -> None:
     """SPEC 13.4 steps 1 to 3."""
+    check_not_waiting(view)
     if epoch != view.epoch:
         raise Declined(Refusal.EPOCH_CLOSED, f"epoch {epoch} is not open, {view.epoch} is", view.epoch)
     if view.chain.members[member].role not in WRITERS:

@@ -185,6 +185,19 @@ class BookStore(SharedState):
         here = set(self.media_digests())
         return sorted((digest, place) for digest, place in self._media_places().items() if digest not in here)
 
+    def media_places(self) -> list[tuple[str, bytes, bytes]]:
+        """(digest, contact, encoded place) of all media that shown contacts name."""
+        from e2esync.contactset import view
+        from e2esync.wire import encode
+
+        rows = self._db.all(
+            "SELECT contact, coalesce(overlay.state, contacts.state) FROM contacts"
+            " LEFT JOIN overlay USING(book, contact) WHERE contacts.book = ? AND instr(contacts.state, ?)"
+            " ORDER BY contact", (self._book, _BLOBS.encode()))
+        shown = ((blob(contact), view(blob(state)) if state else None) for contact, state in rows)
+        return [(path.removeprefix(_BLOBS), contact, encode(place)) for contact, seen in shown if seen
+                for path, place in seen.registers.items() if path.startswith(_BLOBS)]
+
     def _media_places(self) -> dict[str, bytes]:
         """Digest → encoded place, of all media that a shown contact names."""
         from e2esync.contactset import view

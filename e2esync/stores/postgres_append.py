@@ -120,7 +120,8 @@ def _plan(
         if command.member not in view.chain.members:
             return None
         try:
-            digest, after = next_position(view, command.member, command.request)
+            digest, after = next_position(
+                view, command.member, command.request, batch.identity.key.verify_key)
         except Declined as declined:
             if not fresh:
                 # Known of old: only the row itself may say no.

@@ -21,7 +21,7 @@ _SETTING_UP: Final = 0x65326572
 
 TABLES: Final = {
     "sets": "owner", "records": "owner", "boxes": "owner", "envelopes": "owner", "blobs": "owner", "parts": "owner",
-    "slots": "owner", "openings": "owner", "kits": "verify_key", "mailboxes": "mailbox", "mail": "mailbox",
+    "slots": "owner", "openings": "owner", "seeding": "owner", "kits": "verify_key", "mailboxes": "mailbox", "mail": "mailbox",
 }
 """Every table but `meta`, with the column that says to whom a row belongs."""
 
@@ -63,6 +63,10 @@ CREATE TABLE openings (
 CREATE TABLE kits (
     verify_key BYTEA NOT NULL, set_id BYTEA NOT NULL, member BIGINT NOT NULL, root INTEGER NOT NULL,
     since BIGINT NOT NULL, PRIMARY KEY (verify_key, set_id)
+);
+CREATE TABLE seeding (
+    owner BYTEA NOT NULL, record_hash BYTEA NOT NULL, epoch BIGINT NOT NULL, waits INTEGER NOT NULL,
+    PRIMARY KEY (owner, record_hash)
 );
 CREATE TABLE mailboxes (mailbox BYTEA PRIMARY KEY, born BIGINT NOT NULL, token0 BYTEA, token1 BYTEA);
 CREATE TABLE mail (mailbox BYTEA NOT NULL, n INTEGER NOT NULL, message BYTEA NOT NULL, PRIMARY KEY (mailbox, n));

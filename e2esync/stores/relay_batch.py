@@ -264,7 +264,9 @@ def load(rows: Rows, set_id: bytes, row: SetRow) -> Known:
     """What is known of a set by its rows, verified. Declined with Busy if they do not hold a valid chain."""
     records = rows.all("SELECT record FROM records WHERE owner = ? ORDER BY epoch", (row.key,))
     chain = _verified(set_id, [raw for (raw,) in records])
-    view = SetView(set_id, chain, row.epoch, row.record_hash, row.seq, row.log_hash, row.held)
+    waits = rows.one("SELECT epoch, record_hash FROM seeding WHERE owner = ? AND waits = 1", (row.key,))
+    view = SetView(set_id, chain, row.epoch, row.record_hash, row.seq, row.log_hash, row.held,
+                   waits_for=None if waits is None else (waits[0], waits[1]))
     return Known(row.key, with_leaving(rows, row.key, view), row.version)
 
 

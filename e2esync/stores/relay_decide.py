@@ -12,7 +12,7 @@ from e2esync.session import messages as m
 from e2esync.session.commands import Admit, Change
 from e2esync.session.kinds import Refusal
 from e2esync.session.rules import Declined
-from e2esync.stores import relay_log, relay_slots
+from e2esync.stores import relay_log, relay_seed, relay_slots
 from e2esync.stores.relay_batch import Admitted, Batch, Logged, Outcome
 from e2esync.stores.relay_blobs import put_blob
 
@@ -81,4 +81,8 @@ def _change(batch: Batch, command: Change) -> Decided:
         return relay_log.create_set(batch, request)
     if isinstance(request, m.UseMailbox):
         return relay_slots.use_mailbox(batch, command, request)
+    if isinstance(request, m.Show):
+        return relay_seed.show(batch, request)
+    if isinstance(request, m.Seed):
+        return relay_seed.seed(batch, request)
     return relay_slots.put_mail(batch, command.mailbox, request)

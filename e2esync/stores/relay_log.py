@@ -33,7 +33,7 @@ def append(batch: Batch, change: Change, request: Append) -> Logged | tuple[byte
     """SPEC 13.4. Returns the effect, or (set id, epoch, seq) of the same envelope's earlier append."""
     known = batch.member(change.set_id, change.member)
     view = known.view
-    digest, after = next_position(view, change.member, request)
+    digest, after = next_position(view, change.member, request, batch.identity.key.verify_key)
     live = request.live
     if live:
         rules.check_blobs_complete(missing_blobs(batch.rows, known.row, live))
@@ -62,10 +62,11 @@ def append(batch: Batch, change: Change, request: Append) -> Logged | tuple[byte
     return Logged(view.set_id, view.epoch, after.seq, request.envelope, change.member, change.session)
 
 
-def next_position(view: SetView, member: int, request: Append) -> tuple[bytes, SetView]:
-    """SPEC 13.4 steps 1 to 3: the envelope's hash, and the set as it is once the envelope has the next position."""
+def next_position(view: SetView, member: int, request: Append, relay_key: bytes) -> tuple[bytes, SetView]:
+    """SPEC 13.4 steps 1 to 3, 13.12 steps 3 and 6: the envelope's hash, and the set as it is once the envelope has the next position."""
     envelope = request.envelope
     rules.check_append(view, member, request.epoch, envelope)
+    rules.check_here(view.chain, relay_key)
     digest = envelope_hash(envelope)
     after = replace(
         view, seq=view.seq + 1, log_hash=log_hash_after(view.log_hash, digest), held=view.held + len(envelope)
@@ -77,12 +78,20 @@ def open_epoch(batch: Batch, change: Change, request: Open) -> Outcome:
     """SPEC 13.5."""
     known = batch.member(change.set_id, change.member)
     view = known.view
-    record = _parsed(request.record)
+    record = parsed(request.record)
     if record.hash == view.record_hash and record.opener == change.member:
         return Outcome(_opened(batch, record, view.set_id))
     chain = rules.check_opening(view, change.member, record)
-    hash_there, later = _behind(batch.rows, known, record.closes_seq)
-    rules.check_close(chain, record, hash_there, {author for _, author, _ in later})
+    if view.waits_for is None:
+        rules.check_here(view.chain, batch.identity.key.verify_key)
+        hash_there, later = _behind(batch.rows, known, record.closes_seq)
+        rules.check_close(chain, record, hash_there, {author for _, author, _ in later})
+    else:
+        # SPEC 13.12: the log that this closes is not here; the snapshot has what came of it.
+        rules.check_here(chain, batch.identity.key.verify_key)
+        rules.check_seed_complete(hash_of(batch.rows, known.row, view.waits_for[0]), view.waits_for)
+        batch.rows.run("DELETE FROM seeding WHERE owner = ? AND waits = 1", (known.row,))
+        later = []
     _check_boxes(request.box_list, request.boxes, record, chain)
     rules.check_blobs_complete(missing_blobs(batch.rows, known.row, (record.manifest, *request.live)))
     check_opening_announcement(batch.rows, known.row, chain, request.announcement)
@@ -94,7 +103,7 @@ def open_epoch(batch: Batch, change: Change, request: Open) -> Outcome:
     mark_dead(batch, known.row, request.dead)
     mark_live(batch, known.row, (record.manifest, *request.live), record.epoch, 0)
     _reset_slots(batch, known, record, request.announcement)
-    _place_kits(batch, view.chain.members, chain)
+    place_kits(batch, view.chain.members, chain)
     if record.flags & Flag.FORGET and view.chain.members[change.member].role is Role.ROOT:
         dropped += _forget_past(batch.rows, known.row, record.epoch)
     after = SetView(view.set_id, chain, record.epoch, record.hash, 0, record.hash, view.held - dropped)
@@ -113,7 +122,7 @@ def ended_by(before: Chain, after: Chain) -> frozenset[int]:
 
 def create_set(batch: Batch, request: Create) -> Outcome:
     """CREATE: a set, whose record 0 says everything about it (SPEC 9.1, 13.3)."""
-    record = _parsed(request.record)
+    record = parsed(request.record)
     try:
         set_id = record_set_id(record)
         chain = Chain.begin(record, set_id)
@@ -131,7 +140,7 @@ def create_set(batch: Batch, request: Create) -> Outcome:
     _check_boxes(request.box_list, request.boxes, record, chain)
     row = batch.rows.make_set(set_id, record.hash)
     _store_record(batch, row, record, request.box_list, request.boxes, chain)
-    _place_kits(batch, {}, chain)
+    place_kits(batch, {}, chain)
     view = SetView(set_id, chain, 0, record.hash, 0, record.hash, 0)
     known = Known(row, view)
     for raw in request.announcements:
@@ -140,7 +149,14 @@ def create_set(batch: Batch, request: Create) -> Outcome:
     return Outcome(Created(set_id))
 
 
-def _parsed(raw: bytes) -> Record:
+def hash_of(rows: Rows, owner: Key, epoch: int) -> bytes | None:
+    """The hash of the record of an epoch that the relay holds."""
+    found = rows.one("SELECT record FROM records WHERE owner = ? AND epoch = ?", (owner, epoch))
+    return None if found is None else parse_record(found[0]).hash
+
+
+def parsed(raw: bytes) -> Record:
+    """A record; Declined for one that is malformed."""
     try:
         return parse_record(raw)
     except E2esyncError as error:
@@ -210,7 +226,7 @@ def _store_record(
     )
 
 
-def _place_kits(batch: Batch, before: Mapping[int, Member], after: Chain) -> None:
+def place_kits(batch: Batch, before: Mapping[int, Member], after: Chain) -> None:
     """Where the recovery keys of the set are members now (SPEC 13.10): whose membership the record has changed."""
     batch.rows.many("DELETE FROM kits WHERE verify_key = ? AND set_id = ?", [
         (member.verify_key, after.set_id) for index, member in before.items()

@@ -69,6 +69,11 @@ CREATE TABLE kits (
     verify_key BLOB NOT NULL, set_id BLOB NOT NULL, member INTEGER NOT NULL, root INTEGER NOT NULL,
     since INTEGER NOT NULL, PRIMARY KEY (verify_key, set_id)
 ) WITHOUT ROWID;
+-- Sets that wait for a seed (waits = 1), and records that a seed has replaced (waits = 0).
+CREATE TABLE seeding (
+    owner INTEGER NOT NULL, record_hash BLOB NOT NULL, epoch INTEGER NOT NULL, waits INTEGER NOT NULL,
+    PRIMARY KEY (owner, record_hash)
+);
 CREATE TABLE mailboxes (mailbox BLOB PRIMARY KEY, born INTEGER NOT NULL, token0 BLOB, token1 BLOB);
 CREATE TABLE mail (mailbox BLOB NOT NULL, n INTEGER NOT NULL, message BLOB NOT NULL, PRIMARY KEY (mailbox, n));
 """
