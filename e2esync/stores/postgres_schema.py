@@ -21,7 +21,8 @@ _SETTING_UP: Final = 0x65326572
 
 TABLES: Final = {
     "sets": "owner", "records": "owner", "boxes": "owner", "envelopes": "owner", "blobs": "owner", "parts": "owner",
-    "slots": "owner", "openings": "owner", "seeding": "owner", "kits": "verify_key", "mailboxes": "mailbox", "mail": "mailbox",
+    "slots": "owner", "openings": "owner", "seeding": "owner", "kits": "verify_key",
+    "mailboxes": "mailbox", "mail": "mailbox",
 }
 """Every table but `meta`, with the column that says to whom a row belongs."""
 

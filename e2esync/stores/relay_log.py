@@ -63,7 +63,7 @@ def append(batch: Batch, change: Change, request: Append) -> Logged | tuple[byte
 
 
 def next_position(view: SetView, member: int, request: Append, relay_key: bytes) -> tuple[bytes, SetView]:
-    """SPEC 13.4 steps 1 to 3, 13.12 steps 3 and 6: the envelope's hash, and the set as it is once the envelope has the next position."""
+    """SPEC 13.4 steps 1 to 3, 13.12 steps 3 and 6: the envelope's hash, and the set once it has the next position."""
     envelope = request.envelope
     rules.check_append(view, member, request.epoch, envelope)
     rules.check_here(view.chain, relay_key)
