@@ -75,7 +75,7 @@ def two_entries(set_id: bytes, left: Entry, right: Entry) -> bytes:
 def with_chain(evidence: bytes, records: Sequence[bytes]) -> bytes:
     """The same evidence with the set's chain inside, so that whoever gets the file needs nothing else."""
     version, kind, set_id, _records, items = _parse(evidence)
-    return encode([version, kind, set_id, list(records), items])
+    return encode([version, int(kind), set_id, list(records), items])
 
 
 def verify_evidence(evidence: bytes, records: Sequence[bytes] = ()) -> Proof:
@@ -151,15 +151,8 @@ def _check_two_logs(set_id: bytes, chains: _Chains, first: Value, second: Value,
     """SPEC 10.8, kind 1: the log that `high` names does not lead through `low`."""
     low, high = _read_head(first, set_id, chains), _read_head(second, set_id, chains)
     _check_same_place(low, high)
-    log_hash = shape.octets(below, HASH, "a log hash")
-    if type(hashes) is not list or len(hashes) != high.seq - low.seq:
-        raise EvidenceInvalid("the evidence does not lead from one head to the other")
-    for envelope in hashes:
-        log_hash = blake2b(Label.LOG, log_hash, shape.octets(envelope, HASH, "the hash of an envelope"))
-    if log_hash != high.log_hash:
-        raise EvidenceInvalid("the envelopes between do not lead to the later head")
-    if below == low.log_hash and low.record_hash == high.record_hash:
-        raise EvidenceInvalid("both heads are of one log")
+    _check_leads(shape.octets(below, HASH, "a log hash"), hashes, low, high)
+    _check_not_one_log(below, low, high)
     return Proof(Kind.TWO_LOGS, set_id, low.epoch, low.seq, None, chains.at(low.epoch).relay_key)
 
 
@@ -171,22 +164,42 @@ def _check_same_place(low: Head, high: Head) -> None:
         raise EvidenceInvalid("the heads are not of one epoch, or not in order")
 
 
+def _check_leads(log_hash: bytes, hashes: Value, low: Head, high: Head) -> None:
+    """The hashes of the envelopes between lead from the log hash at `low`'s position to `high`."""
+    if type(hashes) is not list or len(hashes) != high.seq - low.seq:
+        raise EvidenceInvalid("the evidence does not lead from one head to the other")
+    for envelope in hashes:
+        log_hash = blake2b(Label.LOG, log_hash, shape.octets(envelope, HASH, "the hash of an envelope"))
+    if log_hash != high.log_hash:
+        raise EvidenceInvalid("the envelopes between do not lead to the later head")
+
+
+def _check_not_one_log(below: Value, low: Head, high: Head) -> None:
+    """What an honest relay signs: two positions of one log."""
+    if below == low.log_hash and low.record_hash == high.record_hash:
+        raise EvidenceInvalid("both heads are of one log")
+
+
 def _check_rolled_back(set_id: bytes, chains: _Chains, first: Value, second: Value) -> Proof:
     """SPEC 10.8, kind 2: signed later, and lower."""
     earlier, later = _read_head(first, set_id, chains), _read_head(second, set_id, chains)
+    _check_lower(earlier, later)
+    return Proof(Kind.ROLLED_BACK, set_id, later.epoch, later.seq, None, chains.at(later.epoch).relay_key)
+
+
+def _check_lower(earlier: Head, later: Head) -> None:
+    """Of one life of the relay's store, signed later, and lower."""
     if earlier.incarnation != later.incarnation:
         raise EvidenceInvalid("between these heads the relay was restored from a backup, which is no lie")
     if later.time <= earlier.time or (later.epoch, later.seq) >= (earlier.epoch, earlier.seq):
         raise EvidenceInvalid("the later head is not below the earlier one")
-    return Proof(Kind.ROLLED_BACK, set_id, later.epoch, later.seq, None, chains.at(later.epoch).relay_key)
 
 
 def _check_two_records(set_id: bytes, chains: _Chains, first: Value, second: Value) -> Proof:
     """SPEC 10.8, kind 3: both follow one record, and both are valid there."""
     records = [parse_record(shape.any_octets(value, "a record")) for value in (first, second)]
     epoch = records[0].epoch
-    if records[1].epoch != epoch or records[0].raw == records[1].raw or not epoch:
-        raise EvidenceInvalid("the records have not one number, or are one")
+    _check_are_two(epoch, records[1].epoch, records[0].raw == records[1].raw or not epoch)
     before = chains.at(epoch - 1)
     openers = [before.extend(record).all_members[record.opener] for record in records]
     return Proof(Kind.TWO_RECORDS, set_id, epoch, 0, openers[1].index, openers[1].verify_key)
@@ -196,8 +209,7 @@ def _check_two_entries(set_id: bytes, chains: _Chains, first: Value, second: Val
     """SPEC 10.8, kind 4: one author, one counter, one key, two entries."""
     entries = [_read_entry(value) for value in (first, second)]
     (author, counter, seen), other = entries[0][0], entries[1][0]
-    if other[:2] != (author, counter) or entries[0][1:] == entries[1][1:]:
-        raise EvidenceInvalid("the entries have not one author and counter, or are one")
+    _check_are_two((author, counter), other[:2], entries[0][1:] == entries[1][1:])
     for key in _keys_of(chains, author):
         try:
             for _fields, signed, signature in entries:
@@ -206,6 +218,12 @@ def _check_two_entries(set_id: bytes, chains: _Chains, first: Value, second: Val
             continue
         return Proof(Kind.TWO_ENTRIES, set_id, seen, counter, author, key)
     raise EvidenceInvalid(f"member {author} has not signed both entries with one key of the chain")
+
+
+def _check_are_two(place: object, other: object, same: bool) -> None:
+    """Two different things in one place."""
+    if place != other or same:
+        raise EvidenceInvalid("the two have not one number, or are one")
 
 
 def _read_entry(value: Value) -> tuple[tuple[int, int, int], bytes, bytes]:

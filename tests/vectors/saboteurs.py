@@ -22,6 +22,7 @@ from tests.vectors.replaying import cases_of, expected, layers, perform
 VERIFY, PARSE = "epochs::verify", "epochs::parse_record"
 BOX, RELAY_BOXES, SLOT = "epochs::open_own_box", "epochs::check_boxes", "epochs::check_announcement"
 ENTRY, ENVELOPE, HEAD = "envelopes::parse_entry", "envelopes::read_envelope", "envelopes::verify_head"
+PROOF = "envelopes::verify_evidence"
 SHORT, BEAT = "envelopes::short_head", "envelopes::open_heartbeat"
 BLOB, MANIFEST, RUN = "snapshots::open_blob", "snapshots::open_manifest", "snapshots::read_run"
 OPS, STATE, FOLD = "contactset::decode_ops", "contactset::check_state", "contactset::fold"
@@ -163,6 +164,16 @@ LOG = [
     Saboteur("e2esync.log.heartbeat:verify_head", "10.7", (BEAT,), alone=True),
 ]
 
+EVIDENCE = [
+    Saboteur("e2esync.log.evidence:_check_same_place", "10.8", (PROOF,)),
+    Saboteur("e2esync.log.evidence:_check_leads", "10.8", (PROOF,)),
+    Saboteur("e2esync.log.evidence:_check_not_one_log", "10.8", (PROOF,)),
+    Saboteur("e2esync.log.evidence:_check_lower", "10.8", (PROOF,)),
+    Saboteur("e2esync.log.evidence:_check_are_two", "10.8", (PROOF,)),
+    Saboteur("e2esync.log.evidence:verify_head", "10.8", (PROOF,), alone=True),
+    Saboteur("e2esync.log.evidence:verify", "10.8", (PROOF,), alone=True),
+]
+
 SNAPSHOTS = [
     Saboteur("e2esync.snapshot.blob:check_blob_id", "11.1", (BLOB, MANIFEST)),
     Saboteur("e2esync.snapshot.blob:check_blob_id", "11.3", (RUN,)),
@@ -228,7 +239,7 @@ ACCESS = [
     Saboteur("e2esync.epoch.record:check_possession", "9.4 step 4", (VERIFY,), _any_role),
 ]
 
-SABOTEURS = [*EPOCHS, *SHAPES, *LOG, *SNAPSHOTS, *CARDS, *CONTACTS, *SESSION, *ACCESS]
+SABOTEURS = [*EPOCHS, *SHAPES, *LOG, *EVIDENCE, *SNAPSHOTS, *CARDS, *CONTACTS, *SESSION, *ACCESS]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from e2esync.conformance.vectors import entries, heads
+from e2esync.conformance.vectors import entries, evidence, heads
 from e2esync.conformance.vectors.case import Inputs, Layer, Outcome, flipped, hexed
 from e2esync.conformance.vectors.entries import CONTACT, OPS, entry_fields, make_entry, spelled
 from e2esync.conformance.vectors.entropy import NamedEntropy
@@ -79,7 +79,7 @@ _OPERATIONS: Final = {"seal_envelope": _seal_envelope, "read_envelope": _read_en
 
 def layer() -> Layer:
     """All cases of `envelopes.json`."""
-    cases = Layer("envelopes", "10", entries.OPERATIONS | _OPERATIONS | heads.OPERATIONS, _FLAGS)
+    cases = Layer("envelopes", "10", entries.OPERATIONS | _OPERATIONS | heads.OPERATIONS | evidence.OPERATIONS, _FLAGS)
     for number, record in enumerate(world().records):
         cases.give(f"record-{number}", record)
     entries.add_cases(cases)
@@ -90,6 +90,7 @@ def layer() -> Layer:
     _malformed_operations(cases)
     _log_hashes(cases)
     heads.add_cases(cases)
+    evidence.add_cases(cases)
     return cases
 
 
