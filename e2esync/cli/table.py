@@ -53,6 +53,7 @@ COMMANDS: Final = (
     Command("undo", "commands.undo", _PAST, "take the last step back, or any other"),
     Command("restore", "commands.restore", _PAST, "put the book back as it was on Tuesday"),
     Command("trash", "commands.trash", _PAST, "contacts that were deleted, for as long as they are kept"),
+    Command("backup", "commands.backup", _PAST, "write everything to an encrypted file, or bring one back"),
     Command("conflicts", "commands.conflicts", _PAST, "contacts that two devices changed differently"),
     Command("sync", "commands.sync", _SYNC, "send your changes and receive the others'"),
     Command("status", "commands.status", _SYNC, "what is unsent, when it last synced, what needs a look"),

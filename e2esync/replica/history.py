@@ -34,6 +34,8 @@ class Step:
     name: str
     time: int
     number: int = 0
+    quiet: bool = False
+    """Nothing is kept of it: the history of what it brings came along."""
 
 
 def told(packed: bytes) -> Told | None:
@@ -78,6 +80,8 @@ def keep_own(replica: Replica, now: int, changes: Iterable[Change]) -> None:
 
 def keep_in(store: ReplicaStore, step: Step, author: int, changes: Iterable[Change]) -> None:
     """Keep changes in a step, which begins with the first that changes something."""
+    if step.quiet:
+        return
     rows = []
     for contact, before, after in changes:
         kept = difference(before, after) if contact != _OWN_OBJECT else None

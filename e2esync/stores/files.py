@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -20,25 +21,36 @@ _CREATE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLO
 
 def write_private(path: Path, content: bytes) -> None:
     """Make or replace a file of mode 0600. Raises DiskFull or ProfileError."""
+    write_private_parts(path, (content,))
+
+
+def write_private_parts(path: Path, parts: Iterable[bytes]) -> None:
+    """`write_private` of a file in parts, which are made as they are written."""
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         with contextlib.suppress(FileNotFoundError):
             new.unlink()
-        create_private(new, content)
+        _create(new, parts)
         new.rename(path)
         sync_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             new.unlink()
-        raise file_error(error, f"write {path.name}") from error
+        if isinstance(error, OSError):
+            raise file_error(error, f"write {path.name}") from error
+        raise
 
 
 def create_private(path: Path, content: bytes) -> None:
     """Make a file of mode 0600, on the disk when this returns. Raises FileExistsError rather than follow a link."""
+    _create(path, (content,))
+
+
+def _create(path: Path, parts: Iterable[bytes]) -> None:
     descriptor = os.open(path, _CREATE, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
     except OSError:

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from e2esync.crypto.secret import Secret
 from e2esync.replica.port import DIRTY, ContactRow, RunRow, SlotRow
-from e2esync.stores.database import Database, Row, blob, number
+from e2esync.stores.database import Database, Row, blob, number, text
 
 Item = TypeVar("Item")
 
@@ -41,6 +41,12 @@ class SharedState:
     def get(self, name: str) -> bytes | None:
         row = self._db.one("SELECT value FROM named WHERE book = ? AND name = ?", (self._book, name))
         return None if row is None else blob(row[0])
+
+    def named(self, prefix: str) -> list[tuple[str, bytes]]:
+        """(name, value) of the named values whose names begin so."""
+        rows = self._db.all("SELECT name, value FROM named WHERE book = ? AND substr(name, 1, ?) = ? ORDER BY name",
+                            (self._book, len(prefix), prefix))
+        return [(text(name), blob(value)) for name, value in rows]
 
     def put(self, name: str, value: bytes) -> None:
         self._db.run("INSERT OR REPLACE INTO named(book, name, value) VALUES(?, ?, ?)", (self._book, name, value))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from e2esync.errors import RelayRestored, StaleView
 
+from ..backing import back_up_if_due
 from ..context import Context
 from ..exits import OK, UNVERIFIED
 
@@ -52,6 +53,7 @@ def run(context: Context) -> int:
     for notice in result.notices:
         context.out.warn(f"{notice.message}" + (f" ({notice.hint})" if notice.hint else ""))
     context.out.note(summary(result))
+    back_up_if_due(context)
     return UNVERIFIED if is_alarming(result.notices) else OK
 
 
