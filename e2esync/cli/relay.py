@@ -1,4 +1,5 @@
-"""`e2esync relay`: `serve` runs a relay in the foreground, with no configuration; `check-engine` tries a store.
+"""`e2esync relay`: `serve` runs a relay in the foreground, with no configuration; `check-engine` and
+`migrate` are about where it stores.
 
 Prints one line when it listens, then nothing but problems. SIGTERM and SIGINT stop it: everything acknowledged is on
 disk by then, and the exit code is 0. Runnable by itself as `python -m e2esync.cli.relay serve`.
@@ -36,10 +37,12 @@ _FILES_WANTED: Final = 65_536
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `relay`. `--json` is a global option, and belongs to the caller."""
     parser.add_argument(
-        "action", choices=["serve", "check-engine"],
-        help="serve runs until SIGTERM; check-engine proves that a store keeps a relay's rules",
+        "action", choices=["serve", "check-engine", "migrate"],
+        help="serve runs until SIGTERM; check-engine proves that a store keeps a relay's rules; migrate moves a relay",
     )
-    parser.add_argument("places", metavar="URL", nargs="*", help="check-engine: the store to try, which must be empty")
+    parser.add_argument(
+        "places", metavar="URL", nargs="*", help="check-engine: an empty store; migrate: the old store and the new one"
+    )
     parser.add_argument(
         "--db", metavar="FILE|URL", default=DEFAULT_DB,
         help=f"the relay's database: a file, or postgresql://… ({DEFAULT_DB})",
@@ -59,6 +62,10 @@ def run(args: argparse.Namespace) -> int:
         from .relay_engines import check
 
         return check(args)
+    if args.action == "migrate":
+        from .relay_engines import move
+
+        return move(args)
     if args.places:
         raise FileProblem("serve takes no URL", "name the database with --db")
     return _run_server(args)

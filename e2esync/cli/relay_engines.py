@@ -1,13 +1,19 @@
-"""`e2esync relay check-engine URL`: proves that a store keeps a relay's rules, or says which it breaks."""
+"""`e2esync relay check-engine URL` proves that a store keeps a relay's rules; `relay migrate FROM TO` moves a relay."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
+import time
+from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from .exits import FileProblem
 from .relay import database
+
+_LOOK_AGAIN: Final = 0.2
 
 
 def check(args: argparse.Namespace) -> int:
@@ -33,3 +39,29 @@ def check(args: argparse.Namespace) -> int:
     else:
         print(f"{len(verdicts) - failed} of {len(verdicts)} checks hold")
     return 1 if failed else 0
+
+
+def move(args: argparse.Namespace) -> int:
+    """Copies everything to the new store, waits until the relay is stopped, and copies what has changed since."""
+    from e2esync.stores.relay_migrate import migrate, open_depot
+
+    if len(args.places) != 2:
+        raise FileProblem("migrate takes two URLs", "first where the relay's data is, then where it shall be")
+    old, new = (database(place) for place in args.places)
+    if "://" not in old and not Path(old).is_file():
+        raise FileProblem(f"there is no {old}", "name the relay's database, as serve --db does")
+    told: list[int] = []
+
+    def wait(copied: int) -> None:
+        if not told:
+            told.append(copied)
+            print(f"{copied} books are copied; stop the relay, the rest takes a moment", file=sys.stderr, flush=True)
+        time.sleep(_LOOK_AGAIN)
+
+    with closing(open_depot(old)) as source, closing(open_depot(new)) as target:
+        moved = migrate(source, target, wait)
+    if bool(getattr(args, "json", False)):
+        print(json.dumps({"schema": 1, "moved": moved}))
+    else:
+        print(f"{moved} books moved; start the relay with its new --db")
+    return 0

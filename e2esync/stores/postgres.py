@@ -16,6 +16,7 @@ from typing import Any, Final
 import psycopg
 
 from e2esync.crypto import SigningKey
+from e2esync.errors import ProfileBusy
 from e2esync.limits import HASH, SET_BYTES_MAX
 from e2esync.session import messages as m
 from e2esync.session.commands import Admit, Change, Consult
@@ -24,7 +25,7 @@ from e2esync.stores.postgres_append import append_all, is_plain
 from e2esync.stores.postgres_hear import hear_mailbox, hear_sets
 from e2esync.stores.postgres_notifier import CHANNEL, ListenNotifier, PollingNotifier, item, payloads
 from e2esync.stores.postgres_rows import PostgresRows, parse_place, snapshot, translated
-from e2esync.stores.postgres_schema import set_up
+from e2esync.stores.postgres_schema import IN_USE, identity, set_up
 from e2esync.stores.relay_batch import Batch, BatchResult, Mailed, Outcome
 from e2esync.stores.relay_decide import Decided, decide, outcome
 from e2esync.stores.relay_engine import Notifier
@@ -56,7 +57,7 @@ class PostgresStore:
         self._writing: psycopg.Connection[Any] | None = None
         self.commits = 0
         try:
-            self._writing = self._place.connect()
+            self._writing = self._connected()
             with translated():
                 self._identity = set_up(self._writing, draw)
         except BaseException:
@@ -149,6 +150,15 @@ class PostgresStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _connected(self) -> psycopg.Connection[Any]:
+        """A connection that shares the lock of those who use the database."""
+        connection = self._place.connect()
+        with translated():
+            if connection.execute("SELECT pg_try_advisory_lock_shared(%s)", (IN_USE,)).fetchone() != (True,):
+                connection.close()
+                raise ProfileBusy("the relay is being moved to or from this database", "wait until it is done")
+        return connection
+
     def _batch(self, rows: PostgresRows, now: int) -> Batch:
         return Batch(rows, self._views, self._identity, now, self._quota)
 
@@ -198,7 +208,9 @@ class PostgresStore:
         """The connection that writes; a new one after a break. What was known may then be of a commit that was not."""
         try:
             if self._writing is None or self._writing.closed:
-                self._writing = self._place.connect()
+                self._writing = self._connected()
+                with translated():
+                    identity(self._writing)
             with translated():
                 yield self._writing
         except BaseException:

@@ -15,9 +15,12 @@ import psycopg
 from e2esync.crypto import SigningKey
 from e2esync.errors import ProfileDamaged
 from e2esync.stores.relay_batch import Identity
+from e2esync.stores.relay_schema import check_not_moved
 
 SCHEMA_VERSION: Final = 1
 _SETTING_UP: Final = 0x65326572
+IN_USE: Final = 0x65326573
+"""The advisory lock that relays share while they run; `relay migrate` takes it alone."""
 
 TABLES: Final = {
     "sets": "owner", "records": "owner", "boxes": "owner", "envelopes": "owner", "blobs": "owner", "parts": "owner",
@@ -98,6 +101,7 @@ def set_up(connection: psycopg.Connection[Any], draw: Callable[[int], bytes]) ->
 def identity(connection: psycopg.Connection[Any]) -> Identity:
     """The relay's key and incarnation. Raises ProfileDamaged if they are not there, or the schema is a newer one."""
     stored = {name: bytes(value) for name, value in connection.execute("SELECT name, value FROM meta")}
+    check_not_moved("moved" in stored)
     version = int.from_bytes(stored.get("schema", b""), "big")
     if version > SCHEMA_VERSION:
         raise ProfileDamaged(

@@ -26,7 +26,14 @@ from e2esync.session.rules import Declined
 from e2esync.stores.relay_batch import Batch, BatchResult, Identity, Views
 from e2esync.stores.relay_decide import decide, outcome
 from e2esync.stores.relay_rows import SqliteRows
-from e2esync.stores.relay_schema import FileLock, open_checkpointer, open_reader, open_writer, storage_error
+from e2esync.stores.relay_schema import (
+    FileLock,
+    check_not_moved,
+    open_checkpointer,
+    open_reader,
+    open_writer,
+    storage_error,
+)
 from e2esync.stores.relay_sweep import sweep
 
 _WAL_PAGES_MAX: Final = 16_384
@@ -188,6 +195,7 @@ class RelayStore:
             elif restored:
                 stored["incarnation"] = int.from_bytes(draw(6), "big")
                 self._writer.execute("UPDATE meta SET value = ? WHERE name = 'incarnation'", (stored["incarnation"],))
+        check_not_moved("moved" in stored)
         key, incarnation = stored.get("key"), stored.get("incarnation")
         if not isinstance(key, bytes) or len(key) != 32 or not isinstance(incarnation, int):
             raise ProfileDamaged(f"{self.path} has lost the relay's key", "restore the file from a backup")

@@ -99,6 +99,14 @@ def storage_error(error: apsw.Error, path: Path) -> E2esyncError:
     return ProfileDamaged(f"{path} does not work as a relay database: {error}", _RESTORE)
 
 
+def check_not_moved(moved: bool) -> None:
+    """Raises ProfileDamaged on a store that `relay migrate` has emptied of its meaning: devices are elsewhere."""
+    if moved:
+        raise ProfileDamaged(
+            "this relay was moved to another store", "start it there: a second one here would sign another history"
+        )
+
+
 class FileLock:
     """One relay per file: a second one would sign heads of its own over the same log."""
 

@@ -7,6 +7,7 @@ was acknowledged is remembered here, and compared with what the database holds w
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -35,13 +36,13 @@ PATIENCE = 90
 class Relays:
     """Relay processes on one database. `kill` is kill -9; a killed one comes back on its port."""
 
-    def __init__(self, url: str, folder: Path, count: int) -> None:
+    def __init__(self, url: str, folder: Path, count: int, scheme: str = "tcp") -> None:
         self._url = url
         self._log: IO[bytes] = (folder / "relays.log").open("ab")
         self._processes: list[subprocess.Popen[str]] = []
         self.addresses: list[str] = []
         for _ in range(count):
-            process, address = self._run("tcp://127.0.0.1:0")
+            process, address = self._run(f"{scheme}://127.0.0.1:0")
             self._processes.append(process)
             self.addresses.append(address)
 
@@ -53,6 +54,14 @@ class Relays:
     def restart(self, number: int) -> None:
         """Starts a killed one on its old port."""
         self._processes[number], _ = self._run(self.addresses[number])
+
+    def cpu(self) -> float:
+        """Seconds of processor time that they have used so far."""
+        ticks = 0
+        for process in self._processes:
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def close(self) -> None:
         """Ends all of them."""

@@ -1,0 +1,79 @@
+"""The floor of `tests.bench.load`: rows compared and appended in group commits, by the engine alone."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import apsw
+
+_SIZE = 512
+
+
+def sqlite_floor(path: Path, sets: int, flight: int, seconds: float) -> float:
+    """Rows per second: WAL, FULL, one transaction per batch, one compare-and-set and `flight` rows per set."""
+    connection = apsw.Connection(str(path))
+    connection.pragma("journal_mode", "wal")
+    connection.pragma("synchronous", "full")
+    connection.execute("CREATE TABLE sets (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, log_hash BLOB NOT NULL)")
+    connection.execute(
+        "CREATE TABLE log (owner INTEGER, seq INTEGER, hash BLOB, log_hash BLOB, envelope BLOB, "
+        "PRIMARY KEY (owner, seq))"
+    )
+    connection.execute("CREATE UNIQUE INDEX hashes ON log (owner, hash)")
+    connection.executemany("INSERT INTO sets VALUES (?, 0, x'')", [(number,) for number in range(sets)])
+    seqs = [0] * sets
+    done, begun = 0, time.perf_counter()
+    while time.perf_counter() - begun < seconds:
+        connection.execute("BEGIN IMMEDIATE")
+        for number in range(sets):
+            for _ in range(flight):
+                seqs[number] += 1
+                connection.execute(
+                    "INSERT INTO log VALUES (?, ?, ?, ?, ?)",
+                    (number, seqs[number], os.urandom(32), os.urandom(32), bytes(_SIZE)),
+                )
+            connection.execute(
+                "UPDATE sets SET seq = ?, log_hash = ? WHERE id = ? AND seq = ?",
+                (seqs[number], os.urandom(32), number, seqs[number] - flight),
+            )
+        connection.execute("COMMIT")
+        done += sets * flight
+    rate = done / (time.perf_counter() - begun)
+    connection.close()
+    return rate
+
+
+def postgres_floor(url: str, sets: list[bytes], flight: int, seconds: float) -> float:
+    """Rows per second by the engine's own statement for group commit, from one connection, without a relay."""
+    import psycopg
+
+    from e2esync.stores.postgres_append import _STATEMENT
+
+    done = 0
+    with psycopg.connect(url, autocommit=True) as connection:
+        rows = connection.execute("SELECT owner, version, seq FROM sets WHERE owner = ANY(%s)", (sets,)).fetchall()
+        connection.execute("CREATE TEMP TABLE before AS SELECT * FROM sets")
+        begun = time.perf_counter()
+        state = [[bytes(owner), version, seq] for owner, version, seq in rows]
+        while time.perf_counter() - begun < seconds:
+            given, stored = [], []
+            for each in state:
+                owner, version, seq = each
+                for _ in range(flight):
+                    seq += 1
+                    stored.append((owner, 0, seq, 1, 0, os.urandom(32), os.urandom(32), bytes(_SIZE)))
+                given.append((owner, version, seq, os.urandom(32), 0, "item"))
+                each[1:] = [version + 1, seq]
+            columns = [*map(list, zip(*given, strict=True)), *map(list, zip(*stored, strict=True)), "floor"]
+            connection.execute(_STATEMENT, columns, prepare=True, binary=True)
+            done += len(stored)
+        rate = done / (time.perf_counter() - begun)
+        # The relay finds the sets as they were.
+        connection.execute("DELETE FROM envelopes")
+        connection.execute(
+            "UPDATE sets SET seq = b.seq, log_hash = b.log_hash, held = b.held, version = b.version FROM before b "
+            "WHERE sets.owner = b.owner"
+        )
+    return rate
