@@ -10,27 +10,35 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from e2esync.client.sync import go_online
+from e2esync.contactset import decode_ops
 from e2esync.crypto import SigningKey
-from e2esync.epoch.record import Record
+from e2esync.epoch.record import Change, Flag, Record
 from e2esync.errors import E2esyncError
+from e2esync.limits import OPENINGS_INTERVAL
+from e2esync.log.envelope import read_envelope
 from e2esync.log.head import parse_head, sign_head
+from e2esync.procedures.opening import announce, open_epoch, read_slots
+from e2esync.procedures.syncing import sync as sync_procedure
+from e2esync.replica.opening import Opening, prepare
 from e2esync.session import messages as m
-from e2esync.session.messages import Message
+from e2esync.session.messages import Message, Side
 from e2esync.testing import Device, Hook, Network, Wire
 from tests.helpers.forger import Forger
 from tests.helpers.virtual import virtual_time
 from tests.vectors.saboteurs import Saboteur, at_work, first, nothing
 
-__all__ = ["FIRST", "MOMENTS", "ROTATION", "STEADY", "Peer", "Weak", "attack", "defences", "first", "heals", "nothing",
-           "refused", "scene", "show_record", "two"]
+__all__ = ["FIRST", "MOMENTS", "ROTATION", "STEADY", "Peer", "Weak", "attack", "defences", "first", "heals", "ignored",
+           "nothing", "opens", "prepared", "refused", "requests", "scene", "show_record", "two", "verdict"]
 
-FIRST, STEADY, ROTATION = MOMENTS = ("first", "steady", "rotation")
+FIRST, STEADY, ROTATION = "first", "steady", "rotation"
+MOMENTS = (pytest.param(FIRST, marks=pytest.mark.slow), STEADY, pytest.param(ROTATION, marks=pytest.mark.slow))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,8 @@ class Weak:
     instead: Callable[..., Any] = nothing
     late: bool = False
     alone: bool = False
+    also: tuple[str, ...] = ()
+    """Further checks of the same thing."""
 
 
 _missing: list[Weak] = []
@@ -53,7 +63,9 @@ def defences() -> Iterator[None]:
         yield
         return
     weak = _missing[-1]
-    with at_work(Saboteur(f"e2esync.{weak.target}", "", (), weak.instead, weak.alone)):
+    with ExitStack() as gone:
+        for target in (weak.target, *weak.also):
+            gone.enter_context(at_work(Saboteur(f"e2esync.{target}", "", (), weak.instead, weak.alone)))
         yield
 
 
@@ -121,14 +133,19 @@ async def scene(net: Network, moment: str = STEADY) -> tuple[Device, Device]:
     return phone, laptop
 
 
-async def refused(victim: Device, error: type[E2esyncError], *hooks: Hook) -> E2esyncError:
-    """A sync under attack raises exactly this error and leaves everything as it was."""
+async def refused(victim: Device, error: type[E2esyncError], *hooks: Hook, entered: bool = False) -> E2esyncError:
+    """A sync under attack raises exactly this error and leaves everything as it was.
+
+    `entered`: the truth that came before the lie, such as the beginning of an epoch, may have been taken.
+    """
     before = victim.standing()
     with victim.net.relay.lying(*hooks), defences():
         with pytest.raises(error) as raised:
             await victim.sync()
         assert type(raised.value) is error
-    assert victim.standing() == before
+    after = victim.standing()
+    assert (after.shown, after.unsent) == (before.shown, before.unsent)
+    assert entered or after == before
     return raised.value
 
 
@@ -140,6 +157,52 @@ async def heals(net: Network, *devices: Device) -> None:
     assert len({device.digest() for device in everybody}) == 1
     for device in everybody:
         assert device.standing().unsent == []
+
+
+async def ignored(*victims: Device) -> None:
+    """A sync over what an attacker has put into the log: it takes its position, and changes nothing for anybody."""
+    for victim in victims:
+        before = victim.digest(), victim.store.vector(), victim.names()
+        with defences():
+            await victim.sync()
+        assert (victim.digest(), victim.store.vector(), victim.names()) == before
+
+
+def verdict(victim: Device, envelope: bytes) -> str:
+    """The code with which a member judges an envelope that has no effect; empty for one that has (SPEC 10.4)."""
+    replica = victim.replica
+    assert replica.key is not None
+    try:
+        decode_ops(read_envelope(replica.key, replica.chain, envelope).ops)
+    except E2esyncError as error:
+        return error.code
+    return ""
+
+
+async def opens(device: Device, *changes: Change) -> None:
+    """Open an epoch with these changes, as the device's own code does."""
+    device.net.clock.time += OPENINGS_INTERVAL
+    with device.online():
+        async with go_online(device.profile, entropy=device.entropy, now=device.now) as online:
+            replica, link, run = online.replica, online.link, online.connection.run
+            await run(sync_procedure(replica, link))
+            await run(open_epoch(replica, link, lambda _replica: changes))
+            await run(announce(replica, link))
+
+
+async def prepared(device: Device, *changes: Change) -> Opening:
+    """The opening that a device would make: for a peer to spoil before the relay gets it."""
+    with device.online():
+        async with go_online(device.profile, entropy=device.entropy, now=device.now) as online:
+            await online.connection.run(sync_procedure(online.replica, online.link))
+            slots = await online.connection.run(read_slots(online.replica, online.link))
+    return prepare(device.replica, changes, slots, {}, device.now(), device.entropy, flags=Flag.NONE)
+
+
+def requests(net: Network, device: Device, since: int = 0) -> list[tuple[str, int]]:
+    """What the relay can observe of a device: which requests, in which order, of which size."""
+    return [(seen.kind, seen.size) for seen in net.trace[since:]
+            if (seen.device, seen.side) == (device.name, Side.CLIENT)]
 
 
 def show_record(relay_key: SigningKey, set_id: bytes, *records: Record) -> list[Hook]:

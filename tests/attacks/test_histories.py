@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
+from functools import reduce
 
-from e2esync.errors import RollbackDetected
-from e2esync.testing import Network
-from tests.attacks.scene import MOMENTS, Weak, attack, heals, refused, scene
+import pytest
+import trio
+
+from e2esync.client.connection import Connection
+from e2esync.epoch.chain import Chain
+from e2esync.epoch.record import parse_record
+from e2esync.errors import ChainInvalid, DeviceRemoved, ForkDetected, PairingAborted, Refused, RollbackDetected
+from e2esync.replica.core import Replica
+from e2esync.session import messages as m
+from e2esync.testing import Network, mutate
+from tests.attacks.scene import (
+    MOMENTS,
+    ROTATION,
+    Weak,
+    attack,
+    heals,
+    opens,
+    refused,
+    scene,
+    two,
+)
 
 WELCOME = Weak("replica.reading:check_welcome", late=True)
+HEAD = Weak("replica.reading:verify_head", alone=True)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -28,3 +48,199 @@ async def test_a07_snapshot_rollback(net: Network, moment: str) -> None:
     net.relay.show(newest)
     await heals(net)
     assert phone.names() == ["Ada", "Bob", "Carl"]
+
+
+@attack(Weak("replica.reading:check_welcome", also=("replica.reading:verify_head",), late=True))
+async def test_a08_fork_of_the_log(net: Network) -> None:
+    """Two devices are shown two logs, and then the laptop is shown the phone's."""
+    phone, laptop = await two(net)
+    net.relay.fork("Laptop")
+    phone.add("Bob")
+    laptop.add("Carl")
+    await phone.sync()
+    await laptop.sync()
+    phone.add("Bert")
+    await phone.sync()
+    laptop.add("Dora")
+    net.relay.honest()
+    await refused(laptop, ForkDetected)
+    assert laptop.names() == ["Ada", "Carl", "Dora"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS[:2])
+@attack(HEAD)
+async def test_a08_an_envelope_of_another_branch(net: Network, moment: str) -> None:
+    """What the phone wrote on a branch of its own is leaked into the log that the laptop is shown."""
+    phone, laptop = await scene(net, moment)
+    branch = net.relay.fork("Phone")
+    phone.add("Bert")
+    await phone.sync()
+    other = branch.journal[-1].change.request
+    assert isinstance(other, m.Append)
+    leaked = mutate(m.LogPart, lambda part: replace(part, envelopes=(*part.envelopes[:-1], other.envelope)))
+    await refused(laptop, ForkDetected, leaked)
+    assert "Bert" not in laptop.names()
+
+
+def blindly(replica: Replica, raws: tuple[bytes, ...]) -> object:
+    """Take a chain further without looking at which branch it is of."""
+    records = tuple(parse_record(raw) for raw in raws)
+    return reduce(Chain.extend, records, replica.chain), records
+
+
+@attack(Weak("replica.entering:extend", blindly, late=True))
+async def test_a08_two_records_with_one_number(net: Network) -> None:
+    """Each device is shown another epoch 2; then the laptop is shown what follows the phone's."""
+    phone, laptop = await two(net)
+    net.relay.fork("Laptop")
+    await opens(phone)
+    await opens(laptop)
+    await opens(phone)
+    laptop.add("Bob")
+    net.relay.honest()
+    await refused(laptop, ForkDetected)
+    assert laptop.names() == ["Ada", "Bob"]
+
+
+@attack(WELCOME)
+async def test_a10_chain_cut_before_a_revocation(net: Network) -> None:
+    """(a) An old device is shown the chain before the tablet was revoked, or with a record missing in the middle."""
+    phone, laptop = await two(net)
+    tablet = await net.pair(phone, "Tablet")
+    await net.settle()
+    before, newest = net.relay.moment(), net.relay.main
+    await phone.revoke(tablet)
+    await laptop.sync()
+    laptop.add("Bob")
+    net.relay.rollback(before)
+    await refused(laptop, RollbackDetected)
+    net.relay.show(newest)
+    await heals(net, phone, laptop)
+
+
+@attack()
+async def test_a10_chain_with_a_hole(net: Network) -> None:
+    """(a) A record in the middle is cut out."""
+    phone, laptop = await two(net)
+    await phone.rotate()
+    await phone.rotate()
+    laptop.add("Bob")
+    hole = mutate(m.ChainPart, lambda part: m.ChainPart(part.records[1:]) if len(part.records) > 1 else part)
+    await refused(laptop, ChainInvalid, hole)
+    await heals(net)
+
+
+@attack()
+async def test_a10_chain_cut_at_the_beginning_of_a_device(net: Network) -> None:
+    """(b) A pairing device is shown a chain that ends before it. It aborts, and its profile is as it was."""
+    phone, _laptop = await two(net)
+    cut = mutate(m.ChainPart, lambda part: m.ChainPart(part.records[:-1]), device="Tablet")
+    with net.relay.lying(cut), pytest.raises(PairingAborted):
+        await net.pair(phone, "Tablet")
+    assert not net.devices[-1].book.exists()
+    # The control: the same pairing with an honest relay.
+    await net.pair(phone, "Tablet 2")
+    await heals(net, phone, net.devices[-1])
+
+
+@attack()
+async def test_a10_recovery_that_may_be_stale(net: Network) -> None:
+    """(c) A kit cannot know whether what it is shown is the newest: it says so, until a person compares."""
+    phone, _laptop = await two(net)
+    before, newest = net.relay.moment(), net.relay.main
+    phone.add("Bob")
+    await phone.sync()
+    net.relay.rollback(before)
+    stale = await net.recover("Rescued")
+    assert stale.names() == ["Ada"]
+    assert any("FreshnessUnverified" in notice for notice in stale.book.status().notices)
+    assert stale.book.phrase() != phone.book.phrase()
+    stale.book.confirm()
+    assert not any("FreshnessUnverified" in notice for notice in stale.book.status().notices)
+    net.relay.show(newest)
+
+
+@attack(WELCOME)
+async def test_a42_a_relay_that_empties_the_log(net: Network) -> None:
+    """An empty log is not an empty book: nothing is deleted on the relay's word."""
+    phone, laptop = await two(net)
+    phone.note("Ada", "one")
+    await net.settle()
+    laptop.add("Bob")
+    newest, epoch = net.relay.main, laptop.replica.chain.epoch
+    net.relay.withhold(lambda done: isinstance(done.change.request, m.Append) and done.change.request.epoch == epoch)
+    await refused(laptop, RollbackDetected)
+    net.relay.show(newest)
+    await heals(net)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@attack()
+async def test_a42_a_relay_that_knows_nobody(net: Network, moment: str) -> None:
+    """Everything is gone, the set with it. Nobody loses a contact, an edit or a key."""
+    _phone, laptop = await scene(net, moment)
+    newest = net.relay.main
+    net.relay.rollback(0)
+    await refused(laptop, DeviceRemoved)
+    assert laptop.names() == ["Ada", "Bob"]
+    net.relay.show(newest)
+    await heals(net)
+
+
+@attack()
+async def test_a42_empty_slots_and_unsigned_deletes(net: Network) -> None:
+    """No heartbeats, no announcements: nobody is forgotten. And a request without a member's proof is refused."""
+    phone, laptop = await two(net)
+    with net.relay.lying(mutate(m.SlotList, lambda _slots: m.SlotList(()))):
+        await laptop.sync()
+    assert laptop.names() == ["Ada"]
+    assert len(laptop.book.devices()) == 2
+    before = len(net.relay.main.journal)
+    with net.dialing("Stranger"):
+        visit = await Connection.as_visitor(net.url, None, net.entropy)
+        with pytest.raises(Refused) as raised:
+            await visit.request(m.Append(1, b"x" * 512), m.Appended)
+        await visit.aclose()
+    assert raised.value.reason == "NotAllowed"
+    assert len(net.relay.main.journal) == before
+    await heals(net, phone, laptop)
+
+
+@attack()
+async def test_a31_two_openings_at_once(net: Network) -> None:
+    """An honest relay lets one win, and the other's edits are not lost. The loser's set never opens anything."""
+    phone, laptop = await two(net)
+    phone.add("Bob")
+    laptop.add("Carl")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(phone.rotate)
+        nursery.start_soon(laptop.rotate)
+    await heals(net)
+    assert phone.names() == laptop.names() == ["Ada", "Bob", "Carl"]
+    assert phone.replica.chain.epoch == 3
+
+
+@attack(Weak("replica.entering:extend", blindly, late=True))
+async def test_a31_a_relay_that_takes_both(net: Network) -> None:
+    """It answers both openings, and later shows the loser the winner's chain: the loser sees two branches."""
+    phone, laptop = await two(net)
+    phone.add("Bob")
+    laptop.add("Carl")
+    net.relay.fork("Laptop")
+    await opens(phone)
+    await opens(laptop)
+    await opens(phone)
+    net.relay.honest()
+    await refused(laptop, ForkDetected)
+    assert laptop.names() == ["Ada", "Carl"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@attack(HEAD)
+async def test_a09_an_envelope_dropped(net: Network, moment: str) -> None:
+    """Entry k is dropped and k + 1 delivered, under the head of the true log."""
+    _phone, laptop = await scene(net, moment)
+    dropped = mutate(m.LogPart, lambda part: replace(part, envelopes=part.envelopes[1:])
+                     if len(part.envelopes) > 1 else part)
+    await refused(laptop, ForkDetected, dropped, entered=moment == ROTATION)
+    await heals(net)

@@ -1,0 +1,37 @@
+"""SPEC 17.1 and this folder name the same attacks: every id in the table has a test, every test is in the table."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SPEC = (HERE.parents[1] / "SPEC.md").read_text("utf-8")
+SECTION = SPEC[SPEC.index("### 17.1 "):SPEC.index("## 18.")]
+
+
+def in_the_table() -> set[str]:
+    """The ids that claims name."""
+    return {found.lower() for found in re.findall(r"\bA\d\d\b", SECTION)}
+
+
+def in_the_folder() -> set[str]:
+    """The ids that tests bear."""
+    text = "".join(path.read_text("utf-8") for path in sorted(HERE.glob("test_*.py")))
+    return set(re.findall(r"^(?:async )?def test_(a\d\d)_", text, re.MULTILINE))
+
+
+def test_every_attack_that_a_claim_names_has_a_test() -> None:
+    assert in_the_table() - in_the_folder() == set()
+
+
+def test_every_test_stands_behind_a_claim() -> None:
+    assert in_the_folder() - in_the_table() == set()
+
+
+def test_claims_and_limits_are_numbered() -> None:
+    claims = [int(number) for number in re.findall(r"^\| C(\d+) ", SECTION, re.MULTILINE)]
+    limits = [int(number) for number in re.findall(r"\*\*N(\d)\*\*", SECTION)]
+    assert claims == sorted(set(claims))
+    assert max(claims) <= 18
+    assert limits == list(range(1, 10))
