@@ -82,7 +82,7 @@ async def test_a08_an_envelope_of_another_branch(net: Network, moment: str) -> N
     assert "Bert" not in laptop.names()
 
 
-def blindly(replica: Replica, raws: tuple[bytes, ...]) -> object:
+def blindly(replica: Replica, raws: tuple[bytes, ...], **_options: object) -> object:
     """Take a chain further without looking at which branch it is of."""
     records = tuple(parse_record(raw) for raw in raws)
     return reduce(Chain.extend, records, replica.chain), records
