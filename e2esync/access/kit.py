@@ -10,12 +10,12 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from e2esync.access.words import entropy_to_words, word_list, words_to_entropy
+from e2esync.access.words import entropy_of, entropy_to_words, word_number, words_to_entropy
 from e2esync.crypto import Entropy, Label, Secret, SigningKey, blake2b
 from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.record import KitHalf, sign_kit_proof
 from e2esync.errors import BadCode
-from e2esync.limits import KIT_HALVES, KIT_SEED, VERIFY_KEY
+from e2esync.limits import KIT_HALVES, KIT_SEED, VERIFY_KEY, WORD_BITS
 
 _FILE_MAX: Final = 64 << 10
 _WORDS_PER_LINE: Final = 4
@@ -74,29 +74,27 @@ def key_number(kit: RecoveryKit, verify_key: bytes) -> int | None:
 def wrong_words(words: list[str], verify_key: bytes) -> list[int]:
     """The positions (from 1) of the one word, or of the two swapped ones, by which 24 words miss a kit known by a key.
 
-    `verify_key` is that kit's recovery key 0. Empty where more than that is wrong. Tries fifty thousand words:
-    half a second.
+    `verify_key` is that kit's recovery key 0. Empty where more than that is wrong. Of the fifty thousand kits with one
+    word replaced the checksum leaves two hundred; it takes a fifth of a second.
     """
-    places = range(len(words))
+    places, number = range(len(words)), word_number(words)
     for place in places:
-        for known in word_list():
-            if _is_kit([*words[:place], known, *words[place + 1:]], verify_key):
-                return [place + 1]
+        shift = WORD_BITS * (len(words) - 1 - place)
+        rest = number & ~(0x7FF << shift)
+        if any(_is_kit(rest | word << shift, verify_key) for word in range(1 << WORD_BITS)):
+            return [place + 1]
     for left in places:
         for right in places[left + 1:]:
             swapped = list(words)
             swapped[left], swapped[right] = words[right], words[left]
-            if _is_kit(swapped, verify_key):
+            if _is_kit(word_number(swapped), verify_key):
                 return [left + 1, right + 1]
     return []
 
 
-def _is_kit(words: list[str], verify_key: bytes) -> bool:
-    try:
-        kit = RecoveryKit.from_words(" ".join(words))
-    except BadCode:
-        return False
-    return kit.signing_key(0).verify_key == verify_key
+def _is_kit(number: int, verify_key: bytes) -> bool:
+    seed = entropy_of(number)
+    return seed is not None and RecoveryKit(Secret(seed)).signing_key(0).verify_key == verify_key
 
 
 def _u32(number: int) -> bytes:

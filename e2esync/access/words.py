@@ -8,6 +8,7 @@ word by its position only: the word itself may be a piece of a secret.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 
 from e2esync.crypto import equal
@@ -74,18 +75,29 @@ def entropy_to_words(entropy: bytes) -> list[str]:
 
 def words_to_entropy(text: str) -> bytes:
     """The 32 bytes of 24 words. Raises BadCode: a wrong count, an unknown word (by position), a wrong checksum."""
-    known = _positions()
-    number = 0
-    for word in parse_words(text, KIT_WORDS):
-        number = number << WORD_BITS | known[word]
-    spelled = number.to_bytes(KIT_SEED + 1, "big")
-    entropy = spelled[:KIT_SEED]
-    if not equal(spelled[KIT_SEED:], _checksum(entropy)):
+    entropy = entropy_of(word_number(parse_words(text, KIT_WORDS)))
+    if entropy is None:
         raise BadCode(
             "the words are all of the list, but their checksum is wrong",
             "one word was replaced by another, or two were swapped: compare them with the original",
         )
     return entropy
+
+
+def word_number(words: Sequence[str]) -> int:
+    """The bits that words of the list spell, as a number."""
+    known = _positions()
+    number = 0
+    for word in words:
+        number = number << WORD_BITS | known[word]
+    return number
+
+
+def entropy_of(number: int) -> bytes | None:
+    """The 32 bytes of a kit's 264 bits; None where their checksum is wrong."""
+    spelled = number.to_bytes(KIT_SEED + 1, "big")
+    entropy = spelled[:KIT_SEED]
+    return entropy if equal(spelled[KIT_SEED:], _checksum(entropy)) else None
 
 
 def _checksum(entropy: bytes) -> bytes:

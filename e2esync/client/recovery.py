@@ -80,8 +80,7 @@ class Rescue:
     async def past(self, at: int) -> Past:
         """The book as it was at this time (ms). Raises NotFound where the relay keeps nothing of it any more."""
         store = ProfileStore.memory()
-        raws = self.replica.store.records()
-        replica = await self._connection.run(read_past(store.book(0), self._link, self._keys, raws, at))
+        replica = await self._connection.run(read_past(store.book(0), self._link, self._keys, self.replica, at))
         return Past(at, replica.position.epoch, store.book(0))
 
     async def restore(self, profile: Profile, device_name: str, *, remove: Set[int] = frozenset(), book: int = 0,

@@ -21,7 +21,7 @@ from e2esync.log.envelope import next_log_hash
 from e2esync.procedures.reading import adopt_whole, take
 from e2esync.procedures.recovering import KitKeys, check_is_kit
 from e2esync.procedures.steps import PIPELINE, Link, Procedure, accepted, ask, fetch_blob
-from e2esync.replica.core import Replica, begin
+from e2esync.replica.core import Position, Replica, begin
 from e2esync.replica.port import ReplicaStore
 from e2esync.replica.reading import open_slice
 from e2esync.replica.snapshots import batch_run, chunk_items, run_chunks
@@ -70,12 +70,13 @@ def epoch_at(raws: Sequence[bytes], at: int) -> int:
     return found[-1]
 
 
-def read_past(store: ReplicaStore, link: Link, keys: KitKeys, raws: Sequence[bytes], at: int) -> Procedure[Replica]:
-    """The book as it was at this time (ms); its replica stands in `store`.
+def read_past(store: ReplicaStore, link: Link, keys: KitKeys, now: Replica, at: int) -> Procedure[Replica]:
+    """The book as it was at this time (ms); its replica stands in `store`. `now` is the kit's, read to the head.
 
     The log is folded up to the first entry that holds a write later than that, by the clock of whoever wrote it.
     Raises NotFound where the relay keeps nothing of that time any more.
     """
+    raws = now.store.records()
     epoch = epoch_at(raws, at)
     answers = yield [ReadBox(epoch)]
     if isinstance(answers[0], Refused) and answers[0].reason == "NotFound":
@@ -88,29 +89,29 @@ def read_past(store: ReplicaStore, link: Link, keys: KitKeys, raws: Sequence[byt
     with store.transaction():
         replica = begin(store, keys.set_id, keys.member, person, keys.signing, chain, list(raws[: epoch + 1]))
     yield from adopt_whole(replica, link, secret)
-    after = parse_record(raws[epoch + 1]) if epoch + 1 < len(raws) else None
-    envelopes = yield from _whole_log(replica, after)
+    end = now.position
+    if epoch < end.epoch:
+        after = parse_record(raws[epoch + 1])
+        end = Position(epoch, after.closes_seq, after.closes_hash)
+    envelopes = yield from _whole_log(replica, end)
     kept = yield from _until(replica, link, envelopes, at)
     if kept:
         yield from take(replica, link, LogPart(epoch, 1, envelopes[:kept], None))
     return replica
 
 
-def _whole_log(replica: Replica, after: Record | None) -> Procedure[tuple[bytes, ...]]:
-    """The log of the replica's epoch: up to where it was closed, checked against the record; else up to the head."""
-    epoch, envelopes = replica.position.epoch, list[bytes]()
-    while after is None or len(envelopes) < after.closes_seq:
-        part = yield from ask(Read(epoch, len(envelopes) + 1), LogPart)
-        envelopes += part.envelopes
-        if part.head is not None or not part.envelopes:
+def _whole_log(replica: Replica, end: Position) -> Procedure[tuple[bytes, ...]]:
+    """The log of the replica's epoch up to where it was closed, or to where the kit has verified it."""
+    envelopes: list[bytes] = []
+    while len(envelopes) < end.seq:
+        part = yield from ask(Read(end.epoch, len(envelopes) + 1), LogPart)
+        if not part.envelopes:
             break
-    if after is None:
-        # The open epoch: whoever asks has read it to the head before, and verified that.
-        return tuple(envelopes)
-    closed = tuple(envelopes[: after.closes_seq])
-    if reduce(next_log_hash, closed, replica.position.log_hash) != after.closes_hash:
-        raise ForkDetected(f"the log of epoch {epoch} that the relay serves is not the one that was closed")
-    return closed
+        envelopes += part.envelopes
+    whole = tuple(envelopes[: end.seq])
+    if reduce(next_log_hash, whole, replica.position.log_hash) != end.log_hash:
+        raise ForkDetected(f"the log of epoch {end.epoch} that the relay serves is not the one that was written")
+    return whole
 
 
 def _until(replica: Replica, link: Link, envelopes: tuple[bytes, ...], at: int) -> Procedure[int]:

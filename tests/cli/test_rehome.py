@@ -21,6 +21,24 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
     assert running.stop() == 0
 
 
+def test_a_device_by_itself(relay: Relay, tmp_path: Path) -> None:
+    phone, old, new = Device(tmp_path / "phone"), tmp_path / "old.txt", tmp_path / "new.txt"
+    phone.json("init", "--relay", relay.url, "--plain", "--kit-file", str(old))
+    phone.json("new", "--name", "Ada")
+    phone.run("rehome", code=2)
+    phone.run("rehome", "--confirm", "nonsense", code=12)
+    phone.run("rehome", "--yes", "--kit-file", str(old), code=1)
+    done = phone.json("rehome", "--yes", "--kit-file", str(new))
+    assert (done["contacts"], done["others"]) == (1, [])
+    assert "kit" not in done
+    assert stat.S_IMODE(new.stat().st_mode) == 0o600
+    assert phone.json("kit", "check", "--kit-file", str(new))["books"][0]["role"] == "root"
+    phone.json("kit", "check", "--kit-file", str(old), code=12)
+    assert len(phone.json("rehome", "--yes")["kit"]) == 24
+    assert phone.names() == ["Ada"]
+
+
+@pytest.mark.slow
 def test_the_whole_move(relay: Relay, tmp_path: Path) -> None:
     devices = Devices(tmp_path, relay.url)
     first, second = devices.first, devices.second
@@ -56,7 +74,3 @@ def test_the_whole_move(relay: Relay, tmp_path: Path) -> None:
     rescued = Device(tmp_path / "rescued")
     assert rescued.json("recover", "--kit-file", str(kit), "--keep-all", "--plain")["contacts"] == 4
 
-
-def test_without_a_move_there_is_nothing_to_confirm(relay: Relay, tmp_path: Path) -> None:
-    devices = Devices(tmp_path, relay.url)
-    devices.second.run("rehome", "--confirm", "nonsense", code=12)
