@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from .helpers import lines_of
+from e2esync.card import write_vcards
+
+from .helpers import lines_of, one, read, values
 
 
 @pytest.mark.parametrize(
@@ -104,3 +106,33 @@ def test_values_of_wrong_types_never_raise() -> None:
         ):
             for version in ("2.1", "3.0", "4.0"):
                 lines_of({"uid": "u", prop: value}, version)
+
+
+@pytest.mark.parametrize("version", ["2.1", "3.0", "4.0"])
+@pytest.mark.parametrize(("prop", "entry"), [
+    ("phones", {"number": "1", "x.example:y": {"z": [1, None]}}),
+    ("emails", {"address": "a@b.example", "mood": "calm"}),
+    ("titles", {"name": "Chief", "organizationId": "o1"}), ("links", {"uri": "https://a.example", "size": 7}),
+    ("addresses", {"components": [{"kind": "locality", "value": "Town"}], "phoneticScript": "Latn"}),
+    ("onlineServices", {"service": "Mastodon", "uri": "https://a.example/@b", "verified": True}),
+])
+def test_members_that_no_vcard_property_says_survive(version: str, prop: str, entry: dict[str, object]) -> None:
+    registers = {"uid": "a", "name": {"full": "A"}, f"{prop}/e1": entry, "x.example:é;=%2C": 1}
+    text = write_vcards([registers], version=version, media={}.get)
+    (card,) = read(text).cards
+    got = card.registers[f"{prop}/e1"]
+    assert card.registers["x.example:é;=%2C"] == 1
+    assert {name: value for name, value in got.items() if name not in ("vCardParams", "vCardName")} == entry
+    assert write_vcards([card.registers], version=version, media={}.get) == text
+    for other in ("2.1", "3.0", "4.0"):
+        there = write_vcards([card.registers], version=other, media={}.get)
+        (back,) = read(there).cards
+        assert back.registers[f"{prop}/e1"].keys() >= entry.keys()
+        assert write_vcards([back.registers], version=other, media={}.get) == there
+
+
+def test_a_jsprop_never_replaces_what_a_line_says() -> None:
+    card = one("UID:a", "FN:A", "TEL;PROP-ID=p:1", 'JSPROP;JSPTR=phones/p/number:"666"', "JSPROP;JSPTR=phones/q/x:1",
+               'JSPROP;JSPTR=media/p/digest:"00"', version="4.0")
+    assert card.registers["phones/p"] == {"number": "1"}
+    assert len(values(card, "vCardProps")) == 3

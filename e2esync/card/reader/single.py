@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from urllib.parse import unquote
 
 from ...errors import BadCard
 from ..dates import parse_date
 from ..paths import join_path, split_path
-from ..registers import KNOWN_PROPERTIES
-from ..types import Line
+from ..registers import KNOWN_PROPERTIES, MAPS
+from ..types import V21, Line, Value
 from ..values import check_value
 from .builder import Card
 
@@ -85,17 +86,42 @@ def read_gender(card: Card, line: Line) -> str | None:
 def read_jsprop(card: Card, line: Line) -> str | None:
     """JSPROP (RFC 9555): a JSContact member that vCard has no property for, by its JSON pointer."""
     pointer = line.head.param("JSPTR") or ""
+    if card.version == V21:
+        pointer = unquote(pointer)
+    if pointer.count("/") == 2 and pointer.partition("/")[0] in MAPS - {"localizations"}:
+        return _read_member(card, line, pointer)
     prop, key = split_path(pointer)
     path = join_path(prop, key)
     if not prop or path in card.registers or (prop in KNOWN_PROPERTIES and prop != "localizations"):
         return None
+    value = _json(card, line)
+    if value is None:
+        return None
+    card.registers[path] = value
+    return path
+
+
+def _read_member(card: Card, line: Line, pointer: str) -> str | None:
+    """A member of an entry that its own line, with PROP-ID, cannot say. It never replaces what that line says."""
+    path, _, member = pointer.rpartition("/")
+    entry = card.registers.get(path)
+    value = _json(card, line)
+    # Which bytes are a photo's is decided by the bytes alone.
+    inner = ("vCardParams", "digest", "size") if path.startswith(("media/", "cryptoKeys/")) else ("vCardParams",)
+    if not isinstance(entry, dict) or value is None or member in entry or member in inner:
+        return None
+    entry[member] = value
+    return path
+
+
+def _json(card: Card, line: Line) -> Value:
+    """The JSON of a line; None where it is none, or null, which no register holds."""
     try:
         value = json.loads(card.text(line), parse_constant=_refuse)
         check_value(value)
     except (ValueError, RecursionError, BadCard):
         return None
-    card.registers[path] = value
-    return path
+    return value
 
 
 def _refuse(name: str) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import quote
 
 from ..digests import encode_json
 from ..paths import split_path
 from ..registers import IMPLIED, KNOWN_PROPERTIES
-from ..types import ORIGIN, V40, Entry, Value
+from ..types import ORIGIN, V21, V40, VENDOR, Entry, Value
 from . import entries, localized, media, names, single
 from .target import Target
 
@@ -53,6 +54,26 @@ WHOLE: Final[dict[str, Callable[[Target, Value], list[str] | None]]] = {
 }
 """Writers of properties that are one register."""
 
+_ANY: Final = frozenset(("@type", "contexts", "features", "pref", "label", "vCardParams"))
+_MEDIA: Final = _ANY | {"kind", "uri", "mediaType", "digest", "size"}
+SAID: Final[dict[str, frozenset[str]]] = {
+    "addresses": _ANY | {
+        "components", "full", "countryCode", "coordinates", "timeZone", "isOrdered", "defaultSeparator",
+    },
+    "anniversaries": _ANY | {"kind", "date", VENDOR + "label"},
+    "calendars": _ANY | {"kind", "uri"}, "directories": _ANY | {"kind", "uri"}, "links": _ANY | {"kind", "uri"},
+    "schedulingAddresses": _ANY | {"kind", "uri"},
+    "cryptoKeys": _MEDIA, "media": _MEDIA,
+    "emails": _ANY | {"address"}, "phones": _ANY | {"number"}, "nicknames": _ANY | {"name"},
+    "notes": _ANY | {"note", "author", "created"},
+    "onlineServices": _ANY | {"service", "user", "uri", "vCardName"},
+    "organizations": _ANY | {"name", "units", "sortAs"},
+    "personalInfo": _ANY | {"kind", "value", "level", "listAs"},
+    "preferredLanguages": _ANY | {"language"},
+    "titles": _ANY | {"name", "kind"},
+}
+"""What the lines of an entry say; its other members go out as JSPROP beside a line with PROP-ID (RFC 9555 3.2.1)."""
+
 CANONICAL: Final = (
     "prodId", "uid", "kind", "created", "name", "nicknames", "organizations", "titles", "phones", "emails",
     "addresses", "onlineServices", "links", "anniversaries", "relatedTo", "notes", "keywords", "members", "media",
@@ -69,7 +90,7 @@ def write_register(target: Target, path: str, value: Value) -> list[str]:
         if prop in WHOLE:
             lines = WHOLE[prop](target, value)
     elif prop in ENTRIES:
-        lines = ENTRIES[prop](target, path, value) if type(value) is dict else None
+        lines = _entry(target, prop, path, value) if type(value) is dict else None
     elif prop == "keywords":
         return entries.write_keywords(target, key)
     elif prop == "members":
@@ -83,11 +104,30 @@ def write_register(target: Target, path: str, value: Value) -> list[str]:
     return [_jsprop(target, path, value)]
 
 
+def _entry(target: Target, prop: str, path: str, entry: Entry) -> list[str] | None:
+    """The lines of an entry, and one for each member that they do not say."""
+    said = SAID.get(prop)
+    if said is None or entry.keys() <= said:
+        return ENTRIES[prop](target, path, entry)
+    rest = {name: value for name, value in entry.items() if name not in said}
+    params = entry.get("vCardParams")
+    known = dict(params) if isinstance(params, dict) else {}
+    named = {name: value for name, value in entry.items() if name in said}
+    named["vCardParams"] = {**known, "prop-id": path.partition("/")[2]}
+    lines = ENTRIES[prop](target, path, named)
+    if not lines:
+        return lines
+    return lines + [_jsprop(target, f"{path}/{name}", value) for name, value in rest.items() if "/" not in name]
+
+
 def _jsprop(target: Target, path: str, value: Value) -> str:
     prop, key = split_path(path)
     pointer = prop.replace("~", "~0").replace("/", "~1")
     if key is not None:
         pointer += "/" + key
+    if target.version == V21:
+        # A parameter of 2.1 cannot be quoted.
+        pointer = quote(pointer, safe="/~", errors="replace")
     name = "JSPROP" if target.version == V40 else "X-JSPROP"
     return target.text(name, [("JSPTR", pointer)], encode_json(value))
 
