@@ -44,6 +44,7 @@ class Tally:
     pushed: int = 0
     delays: list[float] = field(default_factory=list)
     measuring: bool = False
+    cpu: float = 0.0
 
 
 def found(url: str, count: int) -> tuple[bytes, list[Book]]:
@@ -57,9 +58,9 @@ def found(url: str, count: int) -> tuple[bytes, list[Book]]:
     return books[0].relay_key, books
 
 
-async def load(addresses: list[str], key: bytes, books: list[Book], flight: int, seconds: float) -> Tally:
+async def load(relays: Relays, key: bytes, books: list[Book], flight: int, seconds: float) -> Tally:
     """Everybody appends for so long, after a second to warm up."""
-    tally = Tally()
+    tally, addresses = Tally(), relays.addresses
     async with trio.open_nursery() as nursery:
         for number, book in enumerate(books):
             # The two devices of a set are at two relays where there are two.
@@ -68,9 +69,9 @@ async def load(addresses: list[str], key: bytes, books: list[Book], flight: int,
             await nursery.start(_listener, there, key, book, tally)
             await nursery.start(_writer, here, key, book, flight, tally)
         await trio.sleep(1)
-        tally.measuring = True
+        tally.measuring, tally.cpu = True, -relays.cpu()
         await trio.sleep(seconds)
-        tally.measuring = False
+        tally.measuring, tally.cpu = False, tally.cpu + relays.cpu()
         nursery.cancel_scope.cancel()
     return tally
 
@@ -149,17 +150,14 @@ def measure(url: str, folder: Path, args: argparse.Namespace) -> dict[str, float
     measured = {"fdatasync_ms": fdatasync_time(folder) * 1000, "floor": floor(url, books, args.flight, args.seconds)}
     relays = Relays(url, folder, args.relays, "ws")
     try:
-        before = relays.cpu()
-        full = trio.run(load, relays.addresses, key, books, args.flight, args.seconds)
-        spent = relays.cpu() - before
+        full = trio.run(load, relays, key, books, args.flight, args.seconds)
         _, lone = found(url, 1) if url.startswith("postgresql") else (key, books[:1])
-        one = trio.run(load, relays.addresses, key, lone, 1, args.seconds)
+        one = trio.run(load, relays, key, lone, 1, args.seconds)
     finally:
         relays.close()
     measured |= {
         "appends": full.appended / args.seconds, "pushes": full.pushed / args.seconds,
-        # The warming-up second is in the processor time, and about in proportion.
-        "cpu_us": spent / (full.appended * (args.seconds + 1) / args.seconds) * 1e6,
+        "cpu_us": full.cpu / full.appended * 1e6,
         "ratio": full.appended / args.seconds / measured["floor"],
         "p50_ms": statistics.median(full.delays) * 1000, "one_p50_ms": statistics.median(one.delays) * 1000,
         "one_appends": one.appended / args.seconds,
