@@ -5,6 +5,8 @@ The public API, by what it is for:
     Profile, Plain, Passphrase, KeyFile, Keyring     the local folder and how it is protected
     Book, ImportPlan, Status, Device, Event          contacts in and out, offline; what changed
     create_set, sync, watch, inspect, pair, join     the relay (trio)
+    create_book, share, accept, unshare, leave       further books, and other people in them (trio)
+    sync_all, watch_all                              all books of a profile (trio)
     open_kit, revoke, rotate                         a lost device, a lost phone, a copied one (trio)
     RecoveryKit, SystemEntropy                       the kit, and where randomness comes from
     read_vcards, write_vcards, assemble, flatten     cards: vCard and JSContact
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from e2esync.access.kit import RecoveryKit
     from e2esync.card import assemble, flatten, read_vcards, write_vcards
     from e2esync.client.book import Book, Device, Status
+    from e2esync.client.books import accept, create_book, leave, share, unshare
     from e2esync.client.entropy import SystemEntropy
     from e2esync.client.events import Event
     from e2esync.client.importing import ImportPlan
@@ -33,20 +36,23 @@ if TYPE_CHECKING:
     from e2esync.client.protection import KeyFile, Keyring, Passphrase, Plain
     from e2esync.client.recovery import open_kit
     from e2esync.client.sync import create_set, inspect, sync, watch
+    from e2esync.client.together import sync_all, watch_all
     from e2esync.errors import E2esyncError
 
 __version__: Final = "0.1.0"
 
 __all__ = [
     "Book", "Device", "E2esyncError", "Event", "ImportPlan", "KeyFile", "Keyring", "Passphrase", "Plain", "Profile",
-    "RecoveryKit", "Status", "SystemEntropy", "__version__", "assemble", "create_set", "flatten", "inspect", "join",
-    "open_kit", "pair", "read_vcards", "revoke", "rotate", "sync", "watch", "write_vcards",
+    "RecoveryKit", "Status", "SystemEntropy", "__version__", "accept", "assemble", "create_book", "create_set",
+    "flatten", "inspect", "join", "leave", "open_kit", "pair", "read_vcards", "revoke", "rotate", "share", "sync",
+    "sync_all", "unshare", "watch", "watch_all", "write_vcards",
 ]
 
 _HOMES: Final = {
     "access.kit": ("RecoveryKit",),
     "card": ("assemble", "flatten", "read_vcards", "write_vcards"),
     "client.book": ("Book", "Device", "Status"),
+    "client.books": ("accept", "create_book", "leave", "share", "unshare"),
     "client.entropy": ("SystemEntropy",),
     "client.events": ("Event",),
     "client.importing": ("ImportPlan",),
@@ -56,6 +62,7 @@ _HOMES: Final = {
     "client.protection": ("KeyFile", "Keyring", "Passphrase", "Plain"),
     "client.recovery": ("open_kit",),
     "client.sync": ("create_set", "inspect", "sync", "watch"),
+    "client.together": ("sync_all", "watch_all"),
     "errors": ("E2esyncError",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}

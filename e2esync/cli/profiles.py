@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from e2esync.client.protection import Way
 
 
-def device_name(given: str | None) -> str:
-    """The name of this device: as given, else the computer's. Raises UsageError for one that is no name."""
+def device_name(given: str | None, what: str = "device") -> str:
+    """A name as given, of this device else the computer's. Raises UsageError for one that is no name."""
     name = given if given is not None else platform.node().partition(".")[0] or "device"
     name = name.strip()
     if not name or len(name.encode("utf-8", "replace")) > DEVICE_NAME_MAX:
-        raise UsageError(f"a device's name has 1 to {DEVICE_NAME_MAX} bytes", "choose another name")
+        raise UsageError(f"a {what}'s name has 1 to {DEVICE_NAME_MAX} bytes", "choose another name")
     if any(char < " " or "\x7f" <= char <= "\x9f" for char in name):
-        raise UsageError("a device's name is one line, without control characters", "choose another name")
+        raise UsageError(f"a {what}'s name is one line, without control characters", "choose another name")
     return name
 
 

@@ -24,8 +24,9 @@ class Command(NamedTuple):
         return import_module(f"e2esync.cli.{self.module}")
 
 
-_START, _CONTACTS, _PAST, _SYNC, _DEVICES, _TOOLS = (
-    "Start", "Contacts", "What was before", "Keep in step", "Devices and protection", "Tools")
+_START, _CONTACTS, _PAST, _SYNC, _BOOKS, _DEVICES, _TOOLS = (
+    "Start", "Contacts", "What was before", "Keep in step", "Other books, other people", "Devices and protection",
+    "Tools")
 
 COMMANDS: Final = (
     Command("init", "commands.init", _START, "make a new, empty address book on this device"),
@@ -58,6 +59,13 @@ COMMANDS: Final = (
     Command("sync", "commands.sync", _SYNC, "send your changes and receive the others'"),
     Command("status", "commands.status", _SYNC, "what is unsent, when it last synced, what needs a look"),
     Command("inspect", "commands.inspect", _SYNC, "ask the relay what it holds about this book"),
+    Command("new-book", "commands.newbook", _BOOKS, "make another book, to keep apart or to share"),
+    Command("books", "commands.books", _BOOKS, "the books of this profile"),
+    Command("people", "commands.people", _BOOKS, "who is in a book, with their devices"),
+    Command("share", "commands.share", _BOOKS, "invite somebody into a book"),
+    Command("accept", "commands.accept", _BOOKS, "accept or decline an invitation"),
+    Command("unshare", "commands.unshare", _BOOKS, "shut a person out of a book"),
+    Command("leave", "commands.leave", _BOOKS, "leave a book that somebody shares with you"),
     Command("devices", "commands.devices", _DEVICES, "the devices of this book, and their names"),
     Command("revoke", "commands.revoke", _DEVICES, "shut a lost or sold device out"),
     Command("rotate", "commands.rotate", _DEVICES, "renew the book's secret and this device's keys"),

@@ -47,7 +47,7 @@ async def replace_kit(profile: Profile, old: RecoveryKit | None, new: RecoveryKi
     done = [await _replace(profile, number, old, new, entropy, now) for number in books]
     if any(each.done and each.book == 0 for each in done):
         home = Replica(profile.store.book(0))
-        keep_halves(home, {number: new.half(number) for number in range(KIT_HALVES)}, now())
+        keep_halves(home, {number: new.half(number) for number in range(KIT_HALVES)}, now(), entropy)
         await _step(profile, 0, entropy, now)
     return done
 

@@ -23,11 +23,9 @@ from e2esync.crypto import Entropy
 from e2esync.epoch.announcement import AskLeave
 from e2esync.epoch.record import parse_record
 from e2esync.errors import E2esyncError, NotFound, PairingAborted, ProfileExists
-from e2esync.limits import KIT_HALVES
 from e2esync.procedures.opening import announce
 from e2esync.replica.asking import ask_for
 from e2esync.replica.core import Replica
-from e2esync.replica.home import keep_halves
 from e2esync.replica.moving import Notice, late_writes, moved, moved_contacts, moved_id, read_notice, write_notice
 from e2esync.replica.own_object import book_name, own_registers, write_own
 
@@ -68,7 +66,7 @@ async def rehome(profile: Profile, kit: RecoveryKit, *, relay: str | None = None
         await create_set(profile, url, name, kit, book_name=book_name(old.replica) or "Contacts", book=number,
                          entropy=entropy, now=now)
         new = Book(profile, number, entropy=entropy, now=now)
-        taken = _take_along(old, new, kit, now)
+        taken = _take_along(old, new, now)
         await sync(profile, number, entropy=entropy, now=now)
         ready(new.replica)
         await _tell(profile, old, new, url, entropy, now)
@@ -133,8 +131,8 @@ def _free_number(profile: Profile) -> int:
     return max((info.number for info in profile.store.books()), default=0) + 1
 
 
-def _take_along(old: Book, new: Book, kit: RecoveryKit, now: Callable[[], int]) -> int:
-    """The contacts with their photos, settings, the list of further sets, and the new kit's halves."""
+def _take_along(old: Book, new: Book, now: Callable[[], int]) -> int:
+    """The contacts with their photos, settings, and the list of further sets."""
     planned = [Planned(each.contact, "", each.registers, each.media)
                for each in moved_contacts(old.store, old.set_id, new.set_id)]
     with new.profile.store.transaction():
@@ -143,7 +141,6 @@ def _take_along(old: Book, new: Book, kit: RecoveryKit, now: Callable[[], int]) 
                if path.partition("/")[0] in _CARRIED}
         if own:
             write_own(new.replica, own, now())
-        keep_halves(new.replica, {number: kit.half(number) for number in range(KIT_HALVES)}, now())
     return len(planned)
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import trio
 
-from e2esync.access.code import PairingCode, parse_code
+from e2esync.access.code import PairingCode, Purpose, parse_code
+from e2esync.access.messages import Inviter
 from e2esync.access.pairing import Add as Proposal
-from e2esync.access.pairing import AskWords, Event, Joined, Joiner, Offer, Outgoing, ShowWords, Sponsor
+from e2esync.access.pairing import AskWords, Event, Invited, Joined, Joiner, Offer, Outgoing, ShowWords, Sponsor
 from e2esync.client.connection import Connection
 from e2esync.client.profile import Profile
 from e2esync.client.sync import (
@@ -29,14 +31,16 @@ from e2esync.crypto import Entropy, SigningKey
 from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.record import Add, Change
 from e2esync.epoch.roles import Role
-from e2esync.errors import BadCode, PairingAborted, ProfileExists, Refused, SessionError
+from e2esync.errors import BadCode, E2esyncError, PairingAborted, ProfileExists, Refused, SessionError
 from e2esync.limits import KEY, MAILBOX_TTL
 from e2esync.procedures.founding import arrive
 from e2esync.procedures.opening import announce, open_epoch
 from e2esync.procedures.sending import send
 from e2esync.procedures.syncing import sync as sync_procedure
 from e2esync.replica.core import Replica
-from e2esync.replica.own_object import name_device
+from e2esync.replica.founding import seat_of
+from e2esync.replica.home import Landing
+from e2esync.replica.own_object import name_device, name_person
 from e2esync.session.messages import Mail, MailboxUsed, MailPush, MailStored, UseMailbox
 from e2esync.stores.profile import BookInfo
 
@@ -106,33 +110,62 @@ async def pair(profile: Profile, *, show_code: Callable[[PairingCode], None],
     `show_code` gets the code for the other device; `ask_words` its name, and gives back the three words that it shows.
     Without `ask_words` they are not compared. Raises PairingAborted, and then nothing was added.
     """
+    def offer(replica: Replica) -> Offer:
+        return offer_of(replica, replica.person, replica.chain.members[replica.member].role)
+
+    async def ask_device(device: str, _person: str) -> str:
+        assert ask_words is not None
+        return await ask_words(device)
+
+    sponsorship = Sponsorship(Purpose.PAIRING, offer, show_code, ask_device if ask_words else None)
+    index, proposal = await sponsor_newcomer(profile, book, sponsorship, progress, entropy, now)
+    return index, proposal.device_name
+
+
+@dataclass(frozen=True, slots=True)
+class Sponsorship:
+    """How a member lets somebody in: what it offers, and how its owner is asked."""
+
+    purpose: Purpose
+    offer: Callable[[Replica], Offer]
+    """What is offered, for a replica that is caught up. Raises where it may not be."""
+    show_code: Callable[[PairingCode], None]
+    ask_words: Callable[[str, str], Awaitable[str]] | None
+    """(device name, a guest's name) → the words that it shows; None: they are not compared."""
+
+
+def offer_of(replica: Replica, person: bytes, role: Role, inviter: Inviter | None = None) -> Offer:
+    """A place in the set as it stands now."""
+    chain = replica.chain
+    return Offer(replica.set_id, person, int(role), chain.relay_key, chain.head.hash, chain.epoch, inviter)
+
+
+async def sponsor_newcomer(profile: Profile, book: int, how: Sponsorship, progress: Progress, entropy: Entropy,
+                           now: Callable[[], int]) -> tuple[int, Proposal]:
+    """The sponsor's side of a pairing or an invitation, to its end: (member index, what was added)."""
     with profile.sync_lock():
         async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
             await online.connection.run(sync_procedure(online.replica, online.link))
-        replica, url = online.replica, relay_url(profile, book)
-        chain = replica.chain
-        code = PairingCode.generate(url, entropy)
-        offer = Offer(replica.set_id, replica.person, int(chain.members[replica.member].role), chain.relay_key,
-                      chain.head.hash, chain.epoch)
+        offer, url = how.offer(online.replica), relay_url(profile, book)
+        code = PairingCode.generate(url, entropy, how.purpose)
         sponsor = Sponsor(code, offer, entropy)
-        mailbox = await Mailbox.open(url, chain.relay_key, code, SPONSORS, entropy)
+        mailbox = await Mailbox.open(url, offer.relay_key, code, SPONSORS, entropy)
         try:
             with _five_minutes():
                 await mailbox.send(sponsor.start())
-                show_code(code)
-                proposal = await _meet(sponsor, mailbox, ask_words)
+                how.show_code(code)
+                proposal = await _meet(sponsor, mailbox, how.ask_words)
             async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
-                index = await _add(online, proposal, now())
-                position = online.replica.position
+                index, landing = await _add(online, proposal, now())
                 await mailbox.send(sponsor.finish(
-                    online.replica.chain.head.hash, position.epoch, position.seq, position.log_hash, index,
+                    landing.record_hash, landing.epoch, landing.head_seq, landing.log_hash, index,
                 ))
         except BaseException:
             await mailbox.abort()
             raise
         finally:
             await mailbox.aclose()
-        return index, proposal.device_name
+        return index, proposal
 
 
 async def join(profile: Profile, code_text: str, device_name: str, *, show_words: Callable[[tuple[str, ...]], None],
@@ -145,21 +178,32 @@ async def join(profile: Profile, code_text: str, device_name: str, *, show_words
     store = profile.store.book(book)
     if store.get("identity") is not None:
         raise ProfileExists("this profile is in a contact set already")
-    code = parse_code(code_text)
-    url = relay or code.relay_url
-    if url is None:
-        raise BadCode("the code does not say which relay to use", "add --relay URL")
+    code, url = read_code(code_text, Purpose.PAIRING, relay)
     signing, sealing = SigningKey(entropy.draw("signing key", KEY)), SealingKey.generate(entropy)
     with profile.sync_lock():
-        joined = await _converse(Joiner(code, signing, sealing, device_name, entropy), url, code, show_words, entropy)
+        joiner = Joiner(code, signing, sealing, device_name, entropy)
+        joined = await converse(joiner, url, code, show_words, entropy)
         try:
-            return await _arrive(profile, book, url, joined, signing, sealing, progress, entropy, now)
+            return await arrive_as(profile, book, url, joined, signing, sealing, progress, entropy, now)
         except BaseException:
             profile.store.delete_book(book)
             raise
 
 
-async def _meet(sponsor: Sponsor, mailbox: Mailbox, ask_words: Callable[[str], Awaitable[str]] | None) -> Proposal:
+def read_code(text: str, purpose: Purpose, relay: str | None) -> tuple[PairingCode, str]:
+    """(the code, the relay's URL). Raises BadCode for a code of the other purpose, or without any address."""
+    code = parse_code(text)
+    if code.purpose is not purpose:
+        raise BadCode("this is the code of an invitation", "take `e2esync accept`") if code.purpose else BadCode(
+            "this is the code of a pairing, for a device of one's own", "take `e2esync join`")
+    url = relay or code.relay_url
+    if url is None:
+        raise BadCode("the code does not say which relay to use", "add --relay URL")
+    return code, url
+
+
+async def _meet(sponsor: Sponsor, mailbox: Mailbox,
+                ask_words: Callable[[str, str], Awaitable[str]] | None) -> Proposal:
     """The conversation up to the confirmed words."""
     while True:
         mail = await mailbox.receive()
@@ -167,36 +211,44 @@ async def _meet(sponsor: Sponsor, mailbox: Mailbox, ask_words: Callable[[str], A
             if isinstance(event, AskWords):
                 if ask_words is None:
                     return sponsor.skip_verification()
-                return sponsor.confirm(await ask_words(event.device_name))
+                return sponsor.confirm(await ask_words(event.device_name, event.person))
 
 
-async def _add(online: Online, proposal: Proposal, now: int) -> int:
-    """Open the epoch that adds the newcomer; returns its index."""
+async def _add(online: Online, proposal: Proposal, now: int) -> tuple[int, Landing]:
+    """Open the epoch that adds the newcomer, and a guest's kit with it; its index, and what it must find."""
     replica = online.replica
     add = Add(proposal.person, Role(proposal.role), proposal.verify_key, proposal.seal_key, proposal.possession)
 
+    guest = proposal.guest
+    kit = (guest.kit.add(proposal.person, Role.RECOVERY),) if guest else ()
+
     def wish(current: Replica) -> tuple[Change, ...] | None:
-        return None if add.verify_key in current.chain.used_keys else (add,)
+        return None if add.verify_key in current.chain.used_keys else (add, *kit)
 
     await online.connection.run(sync_procedure(replica, online.link))
     await online.connection.run(open_epoch(replica, online.link, wish))
     await online.connection.run(announce(replica, online.link))
-    index = next(m.index for m in replica.chain.members.values() if m.verify_key == add.verify_key)
-    # The name goes first, so that the newcomer finds it in the log that it is told of.
-    name_device(replica, index, proposal.device_name, now)
+    # The names go first, so that the newcomer finds them in the log that it is told of.
+    name_device(replica, seat_of(replica, add.verify_key).member, proposal.device_name, now)
+    if guest is not None:
+        name_person(replica, proposal.person, guest.name, now)
     await online.connection.run(send(replica, online.link))
-    return index
+    seat = seat_of(replica, add.verify_key)
+    assert seat.landing is not None
+    return seat.member, seat.landing
 
 
-async def _converse(joiner: Joiner, url: str, code: PairingCode, show_words: Callable[[tuple[str, ...]], None],
-                    entropy: Entropy) -> Joined:
-    """The newcomer's side of the conversation."""
+async def converse(joiner: Joiner, url: str, code: PairingCode, show_words: Callable[[tuple[str, ...]], None],
+                   entropy: Entropy, decide: Callable[[Offer], Awaitable[bool]] | None = None) -> Joined:
+    """The newcomer's side of the conversation; `decide` answers an invitation. Raises PairingAborted."""
     mailbox = await Mailbox.open(url, None, code, JOINS, entropy)
     try:
         with _five_minutes():
             events = await mailbox.send(joiner.start())
             while True:
                 for event in events:
+                    if isinstance(event, Invited):
+                        events += await mailbox.send(await _decide(joiner, event.offer, mailbox, decide))
                     if isinstance(event, ShowWords):
                         show_words(event.words)
                     if isinstance(event, Joined):
@@ -211,8 +263,22 @@ async def _converse(joiner: Joiner, url: str, code: PairingCode, show_words: Cal
         await mailbox.aclose()
 
 
-async def _arrive(profile: Profile, book: int, url: str, joined: Joined, signing: SigningKey, sealing: SealingKey,
-                  progress: Progress, entropy: Entropy, now: Callable[[], int]) -> Replica:
+async def _decide(joiner: Joiner, offer: Offer, mailbox: Mailbox,
+                  decide: Callable[[Offer], Awaitable[bool]] | None) -> list[Event]:
+    """What follows from the person's decision on an invitation. Raises PairingAborted if it is declined."""
+    try:
+        if decide is not None and await decide(offer):
+            return joiner.accept()
+    except E2esyncError:
+        await mailbox.send(joiner.decline())
+        raise
+    await mailbox.send(joiner.decline())
+    raise PairingAborted("the invitation was declined", "nothing was changed")
+
+
+async def arrive_as(profile: Profile, book: int, url: str, joined: Joined, signing: SigningKey, sealing: SealingKey,
+                    progress: Progress, entropy: Entropy, now: Callable[[], int]) -> Replica:
+    """Bring in the book that a record has just added this device to."""
     connection = await Connection.as_member(url, joined.set_id, joined.index, signing, joined.relay_key, entropy)
     try:
         assert connection.head is not None

@@ -32,12 +32,13 @@ class Setting(NamedTuple):
     least: int = 0
 
 
-BOOK, SORT, DATES, REGION = "book", "sort", "date-format", "region"
+BOOK, SORT, DATES, REGION, NAME = "book", "sort", "date-format", "region", "name"
 ROTATE_EVERY, ROTATE_AFTER = "rotate-every", "rotate-after"
 BACKUP_EVERY, BACKUP_DIR, BACKUP_KEEP = "backup-every", "backup-dir", "backup-keep"
 
 SETTINGS: Final = (
     Setting(BOOK, "text", "", "the book that commands mean without --book: its number or name; empty is your own"),
+    Setting(NAME, "text", "", "what you are called in books that you share; asked for when it is needed"),
     Setting(SORT, "choice", "surname", "how `list` sorts: by surname, or by the name as it is shown",
             ("surname", "name")),
     Setting(DATES, "text", "%Y-%m-%d", "how dates are printed, as strftime takes it"),

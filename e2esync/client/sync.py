@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ from e2esync.errors import (
     RelayRestored,
     Unreachable,
 )
-from e2esync.limits import HEARTBEAT_INTERVAL
+from e2esync.limits import HEARTBEAT_INTERVAL, KIT_HALVES
 from e2esync.log.head import Head
 from e2esync.procedures.founding import create
 from e2esync.procedures.opening import announce
@@ -45,6 +45,7 @@ from e2esync.replica.announcing import hear
 from e2esync.replica.core import Replica
 from e2esync.replica.findings import note
 from e2esync.replica.founding import found
+from e2esync.replica.home import keep_halves
 from e2esync.replica.own_object import name_book, name_device
 from e2esync.replica.port import SlotRow
 from e2esync.replica.writeback import write_back
@@ -107,11 +108,19 @@ async def sync(profile: Profile, book: int = 0, *, progress: Progress = no_progr
 
     Raises ProfileBusy if another process is at it, Unreachable, DeviceRemoved, or a Detection.
     """
+    with profile.sync_lock():
+        return await sync_locked(profile, book, progress=progress, entropy=entropy, now=now)
+
+
+async def sync_locked(profile: Profile, book: int, *, progress: Progress = no_progress,
+                      entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms,
+                      then: Callable[[Online], Awaitable[None]] | None = None) -> SyncResult:
+    """`sync` by a caller who holds the lock; `then` is what it has to do besides while it is connected."""
     said: list[Detection] = []
-    with profile.sync_lock(), _remembered(profile, book):
+    with _remembered(profile, book):
         while True:
             try:
-                result, moved = await _sync_once(profile, book, progress, entropy, now, said)
+                result, moved = await _sync_once(profile, book, progress, entropy, now, said, then)
             except (RelayRestored, DeviceRemoved) as error:
                 if said or not await _given_back(profile, book, error, entropy, now):
                     raise
@@ -123,11 +132,14 @@ async def sync(profile: Profile, book: int = 0, *, progress: Progress = no_progr
 
 
 async def _sync_once(profile: Profile, book: int, progress: Progress, entropy: Entropy, now: Callable[[], int],
-                     said: list[Detection]) -> tuple[SyncResult, bool]:
+                     said: list[Detection], then: Callable[[Online], Awaitable[None]] | None,
+                     ) -> tuple[SyncResult, bool]:
     """One sync with the relay that the book is at; and whether it is at another one by now."""
     async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
         epoch = online.replica.position.epoch
         done = await online.connection.run(sync_procedure(online.replica, online.link))
+        if then is not None:
+            await then(online)
         _forget_secrets(profile, online.replica, epoch)
         profile.store.book(book).drop("notices")
         wire = online.connection.transport
@@ -173,37 +185,44 @@ async def watch(profile: Profile, book: int = 0, *, on_event: Callable[[str], No
 
     `on_event` is told in a word what happened: `connected`, `received`, `sent`, `epoch`, `unreachable`.
     """
-    delay = RECONNECT_FIRST
     with profile.sync_lock():
-        while True:
-            try:
-                async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
-                    epoch = online.replica.position.epoch
-                    online.link.stay = HEARTBEAT_INTERVAL
-                    await online.connection.run(sync_procedure(online.replica, online.link))
-                    online.link.notices.clear()
-                    _forget_secrets(profile, online.replica, epoch)
-                    on_event("connected")
-                    delay = RECONNECT_FIRST
-                    try:
-                        await _stay(profile, online, on_event)
-                    finally:
-                        await _take_leave(online)
-            except Unreachable:
-                on_event("unreachable")
-            except Refused as error:
-                if error.reason not in ("Busy", "EpochClosed", "HeadMoved", "TooOften"):
-                    raise
-                on_event("unreachable")
-            # Jitter, so that the devices of a relay that was restarted do not all come back in one moment.
-            await trio.sleep(delay * random.uniform(0.5, 1.0))
-            delay = min(2 * delay, RECONNECT_MOST)
+        await watch_locked(profile, book, on_event=on_event, progress=progress, entropy=entropy, now=now)
+
+
+async def watch_locked(profile: Profile, book: int, *, on_event: Callable[[str], None],
+                       progress: Progress = no_progress, entropy: Entropy = SYSTEM_ENTROPY,
+                       now: Callable[[], int] = now_ms) -> None:
+    """`watch` by a caller who holds the lock."""
+    delay = RECONNECT_FIRST
+    while True:
+        try:
+            async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
+                epoch = online.replica.position.epoch
+                online.link.stay = HEARTBEAT_INTERVAL
+                await online.connection.run(sync_procedure(online.replica, online.link))
+                online.link.notices.clear()
+                _forget_secrets(profile, online.replica, epoch)
+                on_event("connected")
+                delay = RECONNECT_FIRST
+                try:
+                    await _stay(profile, online, on_event)
+                finally:
+                    await _take_leave(online)
+        except Unreachable:
+            on_event("unreachable")
+        except Refused as error:
+            if error.reason not in ("Busy", "EpochClosed", "HeadMoved", "TooOften"):
+                raise
+            on_event("unreachable")
+        # Jitter, so that the devices of a relay that was restarted do not all come back in one moment.
+        await trio.sleep(delay * random.uniform(0.5, 1.0))
+        delay = min(2 * delay, RECONNECT_MOST)
 
 
 async def create_set(profile: Profile, relay_url: str, device_name: str, kit: RecoveryKit, *,
                      book_name: str = "Contacts", book: int = 0, entropy: Entropy = SYSTEM_ENTROPY,
                      now: Callable[[], int] = now_ms) -> Replica:
-    """Make a new contact set at a relay, whose root is the kit and whose first device is this one (SPEC 9.1).
+    """Make a person's home set at a relay, whose root is the kit and whose first device is this one (SPEC 9.1).
 
     The relay's key is trusted at sight and named in record 0 from then on. Raises Unreachable or Refused, and then
     leaves the profile as it was.
@@ -218,6 +237,7 @@ async def create_set(profile: Profile, relay_url: str, device_name: str, kit: Re
             founding = found(store, kit.signing_key(0), kit.sealing_key(0), visit.relay_key, now(), entropy)
             replica = Replica(store)
             profile.store.put_book(BookInfo(book, founding.set_id, book_name, relay_url))
+            keep_halves(replica, {number: kit.half(number) for number in range(KIT_HALVES)}, now(), entropy)
             name_book(replica, book_name, now())
             name_device(replica, replica.member, device_name, now())
             await visit.run(create(founding))

@@ -140,7 +140,7 @@ def be_heard(replica: Replica, link: Link) -> Procedure[None]:
         return
     epoch, time = decode(last) if last else (-1, 0)
     if epoch == replica.position.epoch and link.now() - time < HEARTBEAT_INTERVAL:
-        if _unheard(replica) or store.get("forget") is not None:
+        if _unheard(replica) or store.get("forget") is not None or (not link.stay and _is_shared(replica)):
             yield from listen(replica, link)
         return
     now = link.now()
@@ -165,6 +165,14 @@ def listen(replica: Replica, link: Link) -> Procedure[None]:
         # The relay may only have moved on since this device has read.
         yield from read_on(replica, link)
     link.notices += compare_beats(replica, link.head.incarnation)
+
+
+def _is_shared(replica: Replica) -> bool:
+    """Whether other people are in the book: what they ask for, to go or to have a device removed, is not to wait.
+
+    Who stays connected is told by a push.
+    """
+    return any(member.person != replica.person for member in replica.chain.members.values())
 
 
 def _unheard(replica: Replica) -> bool:

@@ -12,14 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from e2esync.contactset import view
-from e2esync.limits import CONTACT_ID
 from e2esync.replica.core import Replica
-from e2esync.replica.port import ReplicaStore
+from e2esync.replica.port import RESERVED, ReplicaStore
 from e2esync.wire import Value, decode_checked, encode
 
 NOBODY = -1
 """The author of a step in which a snapshot brought the work of several devices."""
-_OWN_OBJECT = bytes(CONTACT_ID)
 
 Change = tuple[bytes, bytes, bytes]
 """(contact, packed state shown before, packed state shown after); empty where nothing is known."""
@@ -84,7 +82,7 @@ def keep_in(store: ReplicaStore, step: Step, author: int, changes: Iterable[Chan
         return
     rows = []
     for contact, before, after in changes:
-        kept = difference(before, after) if contact != _OWN_OBJECT else None
+        kept = difference(before, after) if contact not in RESERVED else None
         if kept is not None:
             rows.append((contact, kept))
     if rows:

@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from e2esync.crypto import Entropy
 from e2esync.epoch.record import Add, KitHalf
 from e2esync.epoch.roles import DEVICES, Role
 from e2esync.limits import HASH, KIT_HALVES, PERSON, SEAL_PUBLIC, SIGNATURE, VERIFY_KEY
 from e2esync.replica.core import Replica
 from e2esync.replica.own_object import own_registers, write_own
+from e2esync.replica.port import KIT_OBJECT
+from e2esync.replica.writing import write_batch
 from e2esync.wire import Value
 
 Place = tuple[bytes, int]
@@ -72,7 +75,7 @@ class Home:
 def read_home(replica: Replica) -> Home:
     """What the home set says."""
     home = Home({}, {}, {}, {})
-    for path, value in own_registers(replica).items():
+    for path, value in [*own_registers(replica).items(), *own_registers(replica, KIT_OBJECT).items()]:
         kind, _slash, name = path.partition("/")
         if kind in _READERS and type(value) is dict:
             table, key, read = _READERS[kind]
@@ -83,12 +86,16 @@ def read_home(replica: Replica) -> Home:
     return home
 
 
-def keep_halves(replica: Replica, halves: Mapping[int, KitHalf], now: int) -> None:
-    """Keep the public halves of a kit's recovery keys, so that the kit is not needed to be in further sets."""
-    write_own(replica, {
+def keep_halves(replica: Replica, halves: Mapping[int, KitHalf], now: int, entropy: Entropy) -> None:
+    """Keep the public halves of a kit's recovery keys, so that the kit is not needed to be in further sets.
+
+    As a batch: the next snapshot takes its run over as it is, and nobody uploads these 20 KiB a second time.
+    """
+    values: dict[str, Value] = {
         f"kit/{number}": {"verify": half.verify_key, "seal": half.seal_key, "proof": half.proof}
         for number, half in halves.items()
-    }, now)
+    }
+    write_batch(replica, [(KIT_OBJECT, values)], now, entropy)
 
 
 def list_set(replica: Replica, further: FurtherSet, now: int) -> None:
@@ -114,6 +121,14 @@ def seat(replica: Replica, set_id: bytes, home: int, taken: Seat, now: int) -> N
         value["before"] = [at.epoch_before, at.record_before]
         value["landing"] = [at.record_hash, at.epoch, at.head_seq, at.log_hash]
     write_own(replica, {f"seats/{_place(set_id, home)}": value}, now)
+
+
+def vacate(replica: Replica, listed: Home, set_id: bytes, now: int) -> None:
+    """Take back every ask and every seat in a set: its person is in it as somebody new."""
+    paths = [f"asks/{_place(*place)}" for place in listed.asks if place[0] == set_id]
+    paths += [f"seats/{_place(*place)}" for place in listed.seats if place[0] == set_id]
+    if paths:
+        write_own(replica, dict.fromkeys(paths), now)
 
 
 def _place(set_id: bytes, home: int) -> str:

@@ -15,8 +15,8 @@ from e2esync.contactset import unpack, view
 from e2esync.limits import HASH, VERIFY_KEY
 from e2esync.replica.contacts import contact_id
 from e2esync.replica.core import Replica
-from e2esync.replica.own_object import OWN_OBJECT, device_names, own_registers, write_own
-from e2esync.replica.port import ReplicaStore
+from e2esync.replica.own_object import device_names, own_registers, write_own
+from e2esync.replica.port import RESERVED, ReplicaStore
 from e2esync.replica.writing import shown_state
 from e2esync.wire import Value
 
@@ -83,7 +83,7 @@ class Moved:
 
 def moved_contacts(store: ReplicaStore, old: bytes, new: bytes) -> Iterator[Moved]:
     """Every contact that set `old` shows, as it is in set `new`."""
-    for contact in sorted({*store.contact_ids(), *store.overlaid()} - {OWN_OBJECT}):
+    for contact in sorted({*store.contact_ids(), *store.overlaid()} - RESERVED):
         state = shown_state(store, contact)
         shown = view(state) if state else None
         if shown is not None:
@@ -131,7 +131,7 @@ class Late:
 
 def late_writes(store: ReplicaStore, notice: Notice) -> Iterator[Late]:
     """What the move did not take along. Writes of this device that were never sent are among it."""
-    for contact in sorted({*store.contact_ids(), *store.overlaid()} - {OWN_OBJECT}):
+    for contact in sorted({*store.contact_ids(), *store.overlaid()} - RESERVED):
         state = shown_state(store, contact)
         lives = unpack(state).lives if state else []
         groups = [group for life in lives for group in life.groups]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from e2esync.contactset import set_ops, view
 from e2esync.errors import BadCard
-from e2esync.limits import CONTACT_ID, DEVICE_NAME_MAX
+from e2esync.limits import DEVICE_NAME_MAX
 from e2esync.replica.core import Replica
+from e2esync.replica.port import OWN_OBJECT
 from e2esync.replica.writing import shown_state, write
 from e2esync.wire import Value
 
-OWN_OBJECT = bytes(CONTACT_ID)
 
-
-def own_registers(replica: Replica) -> dict[str, Value]:
+def own_registers(replica: Replica, which: bytes = OWN_OBJECT) -> dict[str, Value]:
     """The registers of the set's own object; empty before anything was written to it."""
-    state = shown_state(replica.store, OWN_OBJECT)
+    state = shown_state(replica.store, which)
     shown = view(state) if state else None
     return dict(shown.registers) if shown else {}
 
@@ -69,6 +68,6 @@ def _checked(name: str) -> str:
     return name
 
 
-def write_own(replica: Replica, values: dict[str, Value], now: int) -> None:
+def write_own(replica: Replica, values: dict[str, Value], now: int, which: bytes = OWN_OBJECT) -> None:
     """Write registers of the set's own object; None removes one."""
-    write(replica, list(set_ops(OWN_OBJECT, shown_state(replica.store, OWN_OBJECT), now, values)))
+    write(replica, list(set_ops(which, shown_state(replica.store, which), now, values)))

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from e2esync.crypto.secret import Secret
+from e2esync.limits import CONTACT_ID
 
+OWN_OBJECT = bytes(CONTACT_ID)
+KIT_OBJECT = b"\xff" * CONTACT_ID
+"""Apart from the other, as it is large and hardly ever changes: naming a device must not write it into a new run."""
+RESERVED = frozenset({OWN_OBJECT, KIT_OBJECT})
+"""The set's own objects (SPEC 8.8): folded and hashed like contacts, and never shown as one."""
 DIRTY = 0
 """Run number of a contact whose state no run of the snapshot gives."""
 

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from e2esync.contactset import DeleteOp, SetOp, changes, delete_ops, set_ops, view
 from e2esync.replica.core import Replica
-from e2esync.replica.own_object import OWN_OBJECT
-from e2esync.replica.port import ReplicaStore
+from e2esync.replica.port import RESERVED, ReplicaStore
 from e2esync.replica.writing import shown_state, write
 
 _TOGETHER = 500
@@ -25,7 +24,7 @@ def put_back(replica: Replica, past: ReplicaStore, now: int) -> tuple[int, int, 
     """
     came = changed = went = 0
     waiting: list[SetOp | DeleteOp] = []
-    contacts = sorted({*_ids(replica.store), *_ids(past)} - {OWN_OBJECT})
+    contacts = sorted({*_ids(replica.store), *_ids(past)} - RESERVED)
     for group in _groups(contacts):
         for contact in group:
             packed, then = shown_state(replica.store, contact), shown_state(past, contact)

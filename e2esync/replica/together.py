@@ -17,7 +17,7 @@ from e2esync.errors import E2esyncError, NoProfile
 from e2esync.limits import CHANGES_MAX, KEY
 from e2esync.replica.core import SEALING, SIGNING, Replica
 from e2esync.replica.founding import seat_of
-from e2esync.replica.home import FurtherSet, Home, Seat, ask, list_set, read_home, seat
+from e2esync.replica.home import FurtherSet, Home, Seat, ask, list_set, read_home, seat, vacate
 from e2esync.replica.moving import read_notice
 from e2esync.replica.own_object import book_name, device_names, name_device
 from e2esync.replica.port import ReplicaStore
@@ -61,14 +61,18 @@ def register(home: Replica, replica: Replica, relay: str, now: int) -> None:
     if me is None:
         return
     known = listed.sets.get(replica.set_id)
-    if known is None:
+    again = known is not None and known.person != me.person
+    if again:
+        # Its person has left and was invited anew: who sat there sits there no more.
+        vacate(home, listed, replica.set_id, now)
+    if known is None or again:
         numbers = {half.verify_key: number for number, half in listed.kit.items()}
         kits = [numbers[m.verify_key] for m in chain.members.values() if m.verify_key in numbers]
         name = book_name(replica)
         list_set(home, FurtherSet(replica.set_id, name, relay, me.person, me.role, min(kits, default=0)), now)
     elif known.role is not me.role and not known.left:
         list_set(home, replace(known, role=me.role), now)
-    if (replica.set_id, home.member) not in listed.seats:
+    if again or (replica.set_id, home.member) not in listed.seats:
         seat(home, replica.set_id, home.member, Seat(replica.member), now)
 
 

@@ -15,7 +15,7 @@ from e2esync.errors import E2esyncError, ProfileDamaged
 from e2esync.limits import CONTACT_ID
 from e2esync.stores.database import Database, Row, blob
 
-RESERVED: Final = bytes(CONTACT_ID)
+RESERVED: Final = frozenset({bytes(CONTACT_ID), b"\xff" * CONTACT_ID})
 """The set's own object (SPEC 8.8): never shown as a contact."""
 DIGITS_MIN: Final = 3
 """A shorter number names nobody."""
@@ -120,7 +120,7 @@ class NameIndex:
 
     def mark(self, contacts: Iterable[bytes]) -> None:
         """The shown state of these contacts changed: make their rows anew, at once or before the next reading."""
-        changed = sorted(set(contacts) - {RESERVED})
+        changed = sorted(set(contacts) - RESERVED)
         keys = [(self._book, contact) for contact in changed]
         if len(keys) > AT_ONCE:
             self._db.many("INSERT OR IGNORE INTO stale(book, contact) VALUES(?, ?)", keys)

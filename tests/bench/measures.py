@@ -121,7 +121,7 @@ async def _reconnect(book: Book, sizes: Sizes) -> None:
 async def _restore(here: World, first: Book, second: Book, times: Times) -> None:
     """From the end of the pairing's conversation, which is the same for any book, to the book on disk."""
     module: Any = pairing
-    converse, arrive = module._converse, module._arrive
+    converse, arrive = module.converse, module.arrive_as
     talked = 0.0
 
     async def timed(*args: Any) -> Any:
@@ -135,12 +135,12 @@ async def _restore(here: World, first: Book, second: Book, times: Times) -> None
         times.restore = time.perf_counter() - talked
         return replica
 
-    module._converse, module._arrive = timed, arrived
+    module.converse, module.arrive_as = timed, arrived
     begun = time.perf_counter()
     try:
         await here.add(first, second)
     finally:
-        module._converse, module._arrive = converse, arrive
+        module.converse, module.arrive_as = converse, arrive
     times.pairing = time.perf_counter() - begun
     assert len(second.list()) == len(first.list())
 

@@ -182,7 +182,7 @@ async def test_what_the_relay_holds(tmp_path: Path) -> None:
         with await founded(tmp_path / "a", url) as phone:
             await sync(phone)
             counts = await inspect(phone)
-            assert (counts["records"], counts["envelopes"], counts["members"]) == (1, 1, 2)
+            assert (counts["records"], counts["envelopes"], counts["members"]) == (1, 2, 2)
 
 
 async def test_a_profile_without_a_relay(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from e2esync.errors import BadCard
-from e2esync.replica.own_object import OWN_OBJECT, book_name, device_names, name_book, name_device, own_registers
+from e2esync.replica.own_object import book_name, device_names, name_book, name_device, own_registers
+from e2esync.replica.port import OWN_OBJECT
 from tests.helpers.network import Network
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from e2esync.card.summary import fold_case
 from e2esync.errors import ProfileDamaged
+from e2esync.replica import port
 from e2esync.replica.port import ContactRow
 from e2esync.stores import index
 from e2esync.stores.book import BookStore
@@ -96,7 +97,9 @@ def test_who_is_gone_leaves_and_may_come_back(book: BookStore) -> None:
 
 def test_the_sets_own_object_is_never_shown(book: BookStore) -> None:
     add(book, 0, person("Home"))
-    assert int.from_bytes(RESERVED, "big") == 0
+    assert {int.from_bytes(each, "big") for each in RESERVED} == {0, 2**128 - 1}
+    assert RESERVED == port.RESERVED
+    add(book, 2**128 - 1, person("Kit"))
     assert book.cards() == []
 
 

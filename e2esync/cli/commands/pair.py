@@ -40,7 +40,9 @@ def run(context: Context) -> int:
                          "in tests, give --no-verify on both devices")
     if args.no_verify:
         out.warn(NO_VERIFY_WARNING)
-    profile, number = context.profile(), context.book_number()
+    if args.book is not None and context.book_number():
+        raise UsageError("a device joins all your books at once", "leave --book out")
+    profile, number = context.profile(), 0
     bar = context.progress()
     member, name = run_trio(lambda: pair(
         profile, book=number, show_code=lambda code: show_code(context, code.text()),
@@ -48,10 +50,12 @@ def run(context: Context) -> int:
     bar.close()
     out.result(device={"member": member, "name": name})
     out.note(f"{name or 'The new device'} is in. It downloads the book now.")
+    if len(profile.store.books()) > 1:
+        out.note("Your other books follow when it has synced, then this device, then it again.")
     return 0
 
 
-def show_code(context: Context, code: str) -> None:
+def show_code(context: Context, code: str, command: str = "e2esync join") -> None:
     """Print the code: data in text mode, the first JSON line with --json."""
     out, wanted = context.out, context.args.qr
     out.result(code=code)
@@ -65,7 +69,8 @@ def show_code(context: Context, code: str) -> None:
         out.data(*qr_text(code).splitlines())
     out.data(code)
     sys.stdout.flush()
-    out.note("On the new device: e2esync join CODE", "Waiting for it; the code is good for five minutes.")
+    whose = "new" if command.endswith("join") else "other"
+    out.note(f"On the {whose} device: {command} CODE", "Waiting for it; the code is good for five minutes.")
 
 
 async def ask_words(name: str) -> str:

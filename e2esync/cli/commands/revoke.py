@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..carry import carry
 from ..context import Context
 from ..exits import UsageError
 from ..prompts import can_ask, confirm
@@ -12,7 +13,9 @@ from .devices import find_device
 ABOUT = """\
 Shuts devices out. From then on nothing that is written can be read by them, and nothing that they write is accepted, by
 the relay or by any other device. What a device held already, it keeps: for a lost phone, think of what was on it as
-read. With --lost, what the device wrote last, after everybody else, is dropped too."""
+read. With --lost, what the device wrote last, after everybody else, is dropped too. A device of yours is shut out of
+your other books, too, at once or with the next sync of any of your devices; `e2esync status` names the books where that
+is still to be done."""
 EXAMPLES = """\
   e2esync revoke "Old phone"
   e2esync revoke 3 --lost --yes"""
@@ -48,4 +51,6 @@ def run(context: Context) -> int:
                epoch=record.epoch)
     out.note(f"{names}: shut out. Nothing written from now on can be read or changed there.",
              "What was on it before stays readable to whoever holds it.")
+    if not number:
+        carry(context)
     return 0

@@ -26,14 +26,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context) -> int:
     """Print the state."""
+    from e2esync.client.intents import intents
+
     book = context.book()
     if context.args.confirm:
         context.out.note("Noted: this is the newest state." if book.confirm() else "There was nothing to confirm.")
     status = book.status()
+    waiting = intents(context.profile())
     if context.out.json:
-        context.out.result(book=book.name, **as_json(status))
+        context.out.result(book=book.name, **as_json(status), waiting=[
+            {"book": each.book, "kind": each.kind, "message": each.text} for each in waiting])
     else:
-        context.out.data(*_lines(book.name, status, context.now()))
+        context.out.data(*_lines(book.name, status, context.now()), *(f"to do      {each.text}" for each in waiting))
     return CONFLICTS if context.args.strict and status.conflicts else OK
 
 

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 Sends the changes of this device, receives the others', and ends; with --watch it stays and passes on changes as they
-happen. A relay that cannot be reached loses nothing: changes wait in the profile (exit code 20)."""
-EXAMPLES = "  e2esync sync\n  e2esync sync --watch\n  e2esync sync --json"
+happen. All books of the profile are synced, your own first; --book names one. Books that another device of yours has
+joined come here by themselves. A relay that cannot be reached loses nothing: changes wait in the profile (exit code
+20), and what goes wrong in one book stops no other."""
+EXAMPLES = "  e2esync sync\n  e2esync sync --book Family\n  e2esync sync --watch\n  e2esync sync --json"
 
 _EVENTS: Final = {
     "connected": "connected, and up to date with the relay",
@@ -28,6 +30,7 @@ _EVENTS: Final = {
     "sent": "sent changes",
     "epoch": "the list of devices or the keys changed",
     "unreachable": "the relay cannot be reached; trying again",
+    "stopped": "this book is synced no more; see `e2esync status`",
 }
 
 
@@ -41,6 +44,8 @@ def run(context: Context) -> int:
     """Sync once, or until stopped."""
     if context.args.watch:
         return _watch(context)
+    if context.args.book is None:
+        return _all(context)
     from e2esync.client.sync import sync
 
     from ..net import run as run_trio
@@ -50,11 +55,50 @@ def run(context: Context) -> int:
     result = run_trio(lambda: sync(profile, number, progress=bar.update))
     bar.close()
     context.out.result(**as_json(result))
-    for notice in result.notices:
-        context.out.warn(f"{notice.message}" + (f" ({notice.hint})" if notice.hint else ""))
-    context.out.note(summary(result))
+    code = _tell(context, result, "")
     back_up_if_due(context)
+    return code
+
+
+def _all(context: Context) -> int:
+    """Sync every book; one line for each, and the exit code of the worst."""
+    from ..carry import sync_books, tell_errors, tell_intents
+
+    done = sync_books(context)
+    good = [each for each in done if each.result is not None]
+    context.out.result(**as_json(_sum([each.result for each in good if each.result is not None])), books=[
+        {"book": each.number, "name": each.name}
+        | (as_json(each.result) if each.result is not None else {})
+        | ({"error": {"code": each.error.code, "message": each.error.message}} if each.error is not None else {})
+        for each in done
+    ])
+    codes = [tell_errors(context, done)]
+    for each in good:
+        if each.result is not None:
+            codes.append(_tell(context, each.result, each.name if len(done) > 1 else ""))
+    tell_intents(context)
+    back_up_if_due(context)
+    return UNVERIFIED if UNVERIFIED in codes else codes[0]
+
+
+def _tell(context: Context, result: SyncResult, name: str) -> int:
+    """Say what a sync of one book did, and what it noticed."""
+    mark = f"{name}: " if name else ""
+    for notice in result.notices:
+        context.out.warn(f"{mark}{notice.message}" + (f" ({notice.hint})" if notice.hint else ""))
+    context.out.note(mark + summary(result))
     return UNVERIFIED if is_alarming(result.notices) else OK
+
+
+def _sum(results: Sequence[SyncResult]) -> SyncResult:
+    from e2esync.client.sync import SyncResult
+
+    return SyncResult(
+        sum(each.received for each in results), sum(each.sent for each in results),
+        any(each.opened for each in results), sum(each.media for each in results),
+        sum(each.bytes_sent for each in results), sum(each.bytes_received for each in results),
+        tuple(notice for each in results for notice in each.notices),
+    )
 
 
 def as_json(result: SyncResult) -> dict[str, Any]:
@@ -93,16 +137,22 @@ def is_alarming(notices: Sequence[Detection]) -> bool:
 
 def _watch(context: Context) -> int:
     from e2esync.client.sync import watch
+    from e2esync.client.together import watch_all
 
     from ..net import run_until_terminated
 
-    out, profile, number = context.out, context.profile(), context.book_number()
+    out, profile = context.out, context.profile()
     bar = context.progress()
 
-    def tell(event: str) -> None:
+    def tell(event: str, book: str) -> None:
         bar.close()
-        out.result(event=event, time=context.now())
-        out.note(_EVENTS.get(event, event))
+        out.result(event=event, time=context.now(), book=book)
+        several = len(profile.store.books()) > 1
+        out.note((f"{book}: " if several and book else "") + _EVENTS.get(event, event))
 
-    run_until_terminated(lambda: watch(profile, number, on_event=tell, progress=bar.update))
+    if context.args.book is None:
+        run_until_terminated(lambda: watch_all(profile, on_event=tell, progress=bar.update))
+        return OK
+    number, name = context.book_number(), context.book().name
+    run_until_terminated(lambda: watch(profile, number, on_event=lambda event: tell(event, name), progress=bar.update))
     return OK

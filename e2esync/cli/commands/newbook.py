@@ -1,0 +1,51 @@
+"""`e2esync new-book NAME`."""
+
+from __future__ import annotations
+
+import argparse
+
+from e2esync.errors import ProfileExists
+
+from ..context import Context
+from ..profiles import device_name
+from .init import check_address
+
+ABOUT = """\
+Makes a book beside your own, with keys and relay traffic of its own: for a family, a club, a job, or for yourself
+alone. The recovery kit that you have opens it, too; you need not fetch it. Your other devices get the book by
+themselves."""
+EXAMPLES = """\
+  e2esync new-book Family
+  e2esync new --book Family --name "Grace Example"
+  e2esync new-book Work --relay wss://relay.example.com"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Name and relay."""
+    parser.add_argument("name", metavar="NAME", help="what to call the book")
+    parser.add_argument("--relay", metavar="URL", help="the relay to keep it at; default: that of your own book")
+
+
+def run(context: Context) -> int:
+    """Make the book."""
+    from e2esync.client.books import create_book
+
+    from ..net import run as run_trio
+
+    args, profile = context.args, context.profile()
+    if args.relay is not None:
+        check_address(args.relay)
+    name = device_name(args.name, "book")
+    if any(info.name.casefold() == name.casefold() or str(info.number) == name for info in profile.store.books()):
+        raise ProfileExists(f"there is a book {name} already", "choose another name")
+    bar = context.progress()
+    info = run_trio(lambda: create_book(profile, name, args.relay, progress=bar.update))
+    bar.close()
+    context.out.result(book=info.number, name=info.name, relay=info.relay, set_id=info.set_id)
+    context.out.note(f"The book {name} is ready. Name it with --book {_quoted(name)}, or `e2esync config set book "
+                     f"{_quoted(name)}`; to invite somebody: `e2esync share {_quoted(name)}`.")
+    return 0
+
+
+def _quoted(name: str) -> str:
+    return name if name.isalnum() else f'"{name}"'

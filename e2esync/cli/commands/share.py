@@ -1,0 +1,68 @@
+"""`e2esync share BOOK`."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..context import Context
+from ..exits import UsageError
+from ..output import clean
+from ..people import own_name
+from ..prompts import ask, can_ask
+from .pair import NO_VERIFY_WARNING, show_code
+
+ABOUT = """\
+Shows an invitation, good for five minutes and one person. Send it to them, or read it out; they run `e2esync accept`,
+see who invites them to what, and read you three words, which you type: so no relay can put somebody else in between.
+Their other devices follow by themselves. A reader can read, a writer also change contacts, an owner also invite and
+remove people. Your own book is never shared: `e2esync share 0` first moves its contacts to a book of their own."""
+EXAMPLES = """\
+  e2esync share Family --role writer
+  e2esync share Club --role reader --name "Ada Example\""""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Book, role, name."""
+    parser.add_argument("shared", metavar="BOOK", help="its name or number")
+    parser.add_argument("--role", choices=("reader", "writer", "owner"), default="writer",
+                        help="what they may do; default: writer")
+    parser.add_argument("--name", metavar="NAME", help="what they are to call you; remembered")
+    parser.add_argument("--no-verify", action="store_true",
+                        help="skip the three words: whoever learns the code in time can step in. For tests only")
+    parser.add_argument("--qr", action=argparse.BooleanOptionalAction, default=None,
+                        help="draw the code as a QR code; default: on a terminal")
+
+
+def run(context: Context) -> int:
+    """Invite somebody."""
+    from e2esync.client.books import share
+    from e2esync.epoch.roles import Role
+
+    from ..net import run as run_trio
+
+    args, out, profile = context.args, context.out, context.profile()
+    args.book = args.shared
+    if not args.no_verify and not can_ask():
+        raise UsageError("share asks for the three words that the other person reads to you, and there is no terminal",
+                         "in tests, give --no-verify on both sides")
+    if args.no_verify:
+        out.warn(NO_VERIFY_WARNING)
+    name = own_name(context, args.name)
+    number = context.book_number()
+    bar = context.progress()
+    person, guest = run_trio(lambda: share(
+        profile, number, Role[args.role.upper()], name, progress=bar.update,
+        show_code=lambda code: show_code(context, code.text(), "e2esync accept"),
+        ask_words=None if args.no_verify else _ask_words))
+    bar.close()
+    out.result(person=person, name=guest, role=args.role)
+    out.note(f"{clean(guest, 60)} is in, as {args.role}. See `e2esync people --book {number}`.")
+    return 0
+
+
+async def _ask_words(device: str, person: str) -> str:
+    """The three words that the other person reads out."""
+    from ..net import in_thread
+
+    question = f"Somebody called {clean(person, 60)} is there, on {clean(device, 60)}. The three words they read out:"
+    return await in_thread(lambda: ask(question, why="give --no-verify in tests"))
