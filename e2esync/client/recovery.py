@@ -67,6 +67,10 @@ class Rescue:
         devices = (member for _index, member in sorted(self.replica.chain.members.items()) if member.is_device)
         return {member.index: names.get(member.index) or f"device {member.index}" for member in devices}
 
+    def has(self, verify_key: bytes) -> bool:
+        """Whether a member of the book has this key now."""
+        return any(member.verify_key == verify_key for member in self.replica.chain.members.values())
+
     def everybody(self) -> dict[int, str]:
         """Every device that the book ever had: member index and name."""
         names, everybody = device_names(self.replica), self.replica.chain.all_members.values()

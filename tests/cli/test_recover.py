@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from .driving import run_here
+from .terminal import Terminal
 from .test_end_to_end import Device, Relay
 
 
@@ -55,6 +57,26 @@ def test_on_a_device_that_is_in_the_book(relay: Relay, tmp_path: Path) -> None:
     assert (done["came"], done["changed"], done["went"]) == (1, 0, 1)
     assert phone.names() == ["Ada", "Bea"]
     assert phone.json("recover", "--kit-file", str(kit))["books"] == []
+
+
+def test_a_device_that_was_shut_out_is_told_so(relay: Relay, tmp_path: Path) -> None:
+    phone, kit = made(tmp_path, relay)
+    Device(tmp_path / "new").json("recover", "--kit-file", str(kit), "--remove-all", "--plain")
+    for more in ((), ("--at", datetime.now().isoformat())):
+        code, out, err = run_here("--home", str(phone.home), "recover", "--kit-file", str(kit), *more)
+        assert (code, out) == (13, "")
+        assert "new folder" in err
+    assert phone.names() == ["Ada", "Bea"]
+
+
+def test_the_qr_code_on_a_terminal_and_three_words_back(relay: Relay, tmp_path: Path) -> None:
+    with Terminal("--home", str(tmp_path / "home"), "init", "--relay", relay.url, "--plain", "--qr") as screen:
+        screen.expect("as a QR code:.*█.*Your recovery kit")
+        shown = screen.expect(r"Write these words.*24 (\w+)").group()
+        words = dict(re.findall(r"(\d+) ([a-z]+)", shown))
+        for _ in range(3):
+            screen.send(words[screen.expect(r"Word (\d+): ").group(1)])
+        assert screen.finish() == 0
 
 
 def test_another_books_kit_is_refused_where_there_is_a_profile(relay: Relay, tmp_path: Path) -> None:

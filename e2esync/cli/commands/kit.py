@@ -16,6 +16,7 @@ from ..kitinput import add_kit_option, has_profile, kit_text, read_kit
 from ..kitpage import kit_sheet, share_sheet
 from ..parser import subcommands
 from ..prompts import ask, can_ask
+from ..qr import kit_qr_text
 from ..sheet import check_sheet_name, kit_code, write_sheet
 
 if TYPE_CHECKING:
@@ -253,12 +254,16 @@ def hand_over(context: Context, kit: KitFile, set_id: bytes, *, result: bool = T
     if result:
         out.result(set_id=set_id, relay=relay, **(fields or {"kit": words}))
     if not out.json and args.kit_file is None and (args.sheet is None or can_ask()):
+        if args.qr:
+            sheet = kit_sheet(context, kit)
+            out.show("", "The recovery kit as a QR code:", "", *kit_qr_text(sheet.code).splitlines())
         show_kit(words, out)
         ask_back(words, out)
 
 
 def add_hand_over_options(parser: argparse.ArgumentParser) -> None:
     """Where a new kit goes."""
+    parser.add_argument("--qr", action="store_true", help="draw the recovery kit as a QR code in the terminal, too")
     parser.add_argument("--sheet", metavar="FILE",
                         help="write the recovery kit as a page to print (.html or .svg), with its QR code")
     parser.add_argument("--kit-file", metavar="FILE",

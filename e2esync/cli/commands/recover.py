@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from e2esync.errors import NotFound, ProfileExists
+from e2esync.errors import DeviceRemoved, NotFound, ProfileExists
 
 from ..context import Context
 from ..exits import PARTLY
@@ -146,10 +146,13 @@ def _here(context: Context, kit: KitFile, relay: str, at: int | None) -> int:
                             "choose another folder with --home, or use the kit of this book")
 
     async def recover() -> tuple[tuple[int, int, int], list[Regained]]:
-        if at is None:
-            return (0, 0, 0), await regain_sets(profile, kit.kit, book.device_name)
         async with open_kit(kit.kit, relay, relay_key=kit.relay_key) as rescue:
-            past = await rescue.past(at)
+            if rescue.replica.set_id != book.set_id or not rescue.has(book.replica.signing_key.verify_key):
+                raise DeviceRemoved("this device was shut out of the book",
+                                    "recover into a new folder: `e2esync recover --home FOLDER`; this one stays")
+            past = None if at is None else await rescue.past(at)
+        if past is None:
+            return (0, 0, 0), await regain_sets(profile, kit.kit, book.device_name)
         return await put_back_here(profile, past), []
 
     (came, changed, went), others = run_trio(recover)
