@@ -47,6 +47,14 @@ def write_card(registers: Registers, version: str | None, media: MediaSource, st
     return write_ordered({path: registers[path] for path in paths if path in registers}, style, media)
 
 
+def in_order(registers: Registers) -> Registers:
+    """The registers in the order of their file, or of the writer, without the origin: for what is made anew."""
+    origin = decode_origin(registers.get(ORIGIN))
+    slots, rest = slots_of(origin, registers) if origin is not None else ([], list(registers))
+    paths = dict.fromkeys([*[path for path in slots if path], *sorted(rest, key=order_key), "uid"])
+    return {path: registers[path] for path in paths if path in registers and path != ORIGIN}
+
+
 def write_ordered(registers: Registers, style: Style, media: MediaSource) -> str:
     """The text of one card, made anew in the order of its registers."""
     target = Target(style, registers, media)

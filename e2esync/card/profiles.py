@@ -11,11 +11,9 @@ from typing import Final
 
 from .android import to_custom
 from .digests import derive_uid
-from .export import write_ordered
+from .export import in_order, write_ordered
 from .labels import Labels, to_groups, to_keywords
-from .origin import decode_origin, slots_of
-from .types import ORIGIN, V21, V30, Registers, Style
-from .writer import order_key
+from .types import V21, V30, Registers, Style
 from .writer.target import MediaSource
 
 APPLE_CARD_MAX: Final = 256 << 10
@@ -45,21 +43,12 @@ PROFILES: Final[dict[str, Profile]] = {
 def dress(name: str, cards: Mapping[bytes, Registers], salt: bytes) -> dict[bytes, Registers]:
     """The cards as the program ``name`` reads them; ``salt`` is the set id, for the uids of groups made here."""
     profile = PROFILES[name]
-    plain = {contact: _in_order(registers) for contact, registers in cards.items()}
+    plain = {contact: in_order(registers) for contact, registers in cards.items()}
     if profile.groups:
         uids = {label.name: derive_uid(salt, ["group", label.name]) for label in Labels(plain)}
         return to_groups(plain, uids)
     plain = to_keywords(plain)
     return {contact: to_custom(card) for contact, card in plain.items()} if profile.android else plain
-
-
-def _in_order(registers: Registers) -> Registers:
-    """The registers in the order of their file, or of the writer, without the origin, whose lines are of another
-    program's making."""
-    origin = decode_origin(registers.get(ORIGIN))
-    slots, rest = slots_of(origin, registers) if origin is not None else ([], list(registers))
-    paths = dict.fromkeys([*[path for path in slots if path], *sorted(rest, key=order_key), "uid"])
-    return {path: registers[path] for path in paths if path in registers and path != ORIGIN}
 
 
 def write_for(name: str, card: Registers, media: MediaSource) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from e2esync import wire
 from e2esync.card import ReadCard, VCardFile, read_vcards, write_as_imported, write_vcards
 
 SALT = bytes(range(32))
@@ -26,9 +27,16 @@ def one(*lines: str, version: str = "3.0") -> ReadCard:
     return file.cards[0]
 
 
+def stored(registers: dict[str, Any]) -> dict[str, Any]:
+    """Registers as they come back from a book: names in another order."""
+    data = wire.encode(registers)
+    back: dict[str, Any] = wire.decode_values(data, limit=len(data))
+    return back
+
+
 def again(file: VCardFile) -> bytes:
-    """The file written as it was imported."""
-    cards = {(card.uid, card.ordinal): card.registers for card in file.cards}
+    """The file written as it was imported, by a book, which keeps registers in the one spelling of SPEC 6."""
+    cards = {(card.uid, card.ordinal): stored(card.registers) for card in file.cards}
     media = {digest: data for card in file.cards for digest, data in card.media.items()}
     return write_as_imported(file.layout, lambda uid, ordinal: cards.get((uid, ordinal)), media.get)
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from ..dates import format_date
 from ..display import entries_of, name_from_components
+from ..export import in_order
 from ..labels import is_group
 from ..tables import CONTEXT_TYPES, FEATURE_TYPES
 from ..types import V30, VENDOR, Entry, Registers
@@ -39,7 +40,7 @@ _NUMBERED: Final = ("E-mail", "Phone", "Address", "Relation", "Website", "Event"
 
 def write_google(cards: Iterable[Registers]) -> bytes:
     """The cards, but for groups (whose members' labels say them), as UTF-8 with a mark, which Excel needs."""
-    rows = [_row(card) for card in cards if not is_group(card)]
+    rows = [_row(in_order(card)) for card in cards if not is_group(card)]
     most = {kind: max((len(row[1].get(kind, ())) for row in rows), default=0) for kind in _NUMBERED}
     header = list(_FIXED)
     for kind in _NUMBERED:

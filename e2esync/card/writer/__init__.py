@@ -117,7 +117,7 @@ def _entry(target: Target, prop: str, path: str, entry: Entry) -> list[str] | No
     lines = ENTRIES[prop](target, path, named)
     if not lines:
         return lines
-    return lines + [_jsprop(target, f"{path}/{name}", value) for name, value in rest.items() if "/" not in name]
+    return lines + [_jsprop(target, f"{path}/{name}", value) for name, value in sorted(rest.items()) if "/" not in name]
 
 
 def _jsprop(target: Target, path: str, value: Value) -> str:

@@ -143,7 +143,7 @@ def write_anniversary(target: Target, _path: str, entry: Entry) -> list[str] | N
 def write_related(target: Target, path: str, entry: Entry) -> list[str]:
     """RELATED in 4.0, Apple's labelled name otherwise."""
     text = path.partition("/")[2]
-    kinds = [str(kind) for kind in (entry.get("relation") or {})]
+    kinds = sorted(map(str, entry.get("relation") or {}))
     label = str(entry.get("label") or "")
     named = target.version != V40 and ":" not in text
     if named and not label:

@@ -22,7 +22,7 @@ def write_localization(target: Target, path: str, patch: Entry) -> list[str] | N
     if target.version != V40 or not patch or not language.isascii():
         return None
     groups: dict[str, dict[str, Value]] = {}
-    for pointer, value in patch.items():
+    for pointer, value in sorted(patch.items()):
         owner, _, member = pointer.rpartition("/")
         groups.setdefault(owner, {})[member] = value
     lines: list[str] = []

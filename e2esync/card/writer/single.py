@@ -38,7 +38,7 @@ def write_speak(target: Target, value: Value) -> list[str] | None:
     lines = []
     if "grammaticalGender" in value:
         lines.append(target.text("GRAMGENDER", [], str(value["grammaticalGender"]).upper()))
-    for entry in (value.get("pronouns") or {}).values():
+    for _, entry in sorted((value.get("pronouns") or {}).items()):
         if isinstance(entry, dict):
             lines.append(target.text("PRONOUNS", target.params(entry), str(entry.get("pronouns", ""))))
     return lines
@@ -50,7 +50,7 @@ def write_unknown(target: Target, prop: list[Value]) -> list[str] | None:
         return None
     group = ""
     params: Params = []
-    for key, values in prop[1].items():
+    for key, values in sorted(prop[1].items()):
         for value in values if isinstance(values, list) else [values]:
             if key == "group":
                 group = _word(str(value))

@@ -129,7 +129,7 @@ class Target:
         if isinstance(unknown, dict):
             params += [
                 (key.upper(), value)
-                for key, values in unknown.items()
+                for key, values in sorted(unknown.items())  # A book keeps no order of names (SPEC 6.1).
                 if key not in ("type", "group")
                 for value in _texts(values)
             ]

@@ -11,7 +11,7 @@ from e2esync.card import assemble, changes, check_card, detect, read_file
 from e2esync.card.foreign import read_google, write_google
 from e2esync.card.foreign.csvtext import format_csv
 
-from ..helpers import SALT, one, read
+from ..helpers import SALT, one, read, stored
 from ..strategies import CARDS
 
 OLD = {
@@ -139,3 +139,9 @@ def test_the_same_row_again_undoes_no_edit() -> None:
     (card,) = read_google(file(OLD), salt=SALT).cards
     edited = {**card.registers, "name": {"full": "Ada King"}}
     assert changes(edited, read_google(file(OLD), salt=SALT).cards[0].registers) == {}
+
+
+def test_numbers_stay_in_the_order_of_their_file() -> None:
+    card = one("FN:a", "UID:a", *(f"TEL:{n}" for n in (5, 3, 9, 1)))
+    text = write_google([stored(card.registers)]).decode()
+    assert text.splitlines()[1].endswith(",5,,3,,9,,1")
