@@ -83,7 +83,8 @@ def plan_import(book: Book, cards: VCardFile | Iterable[ReadCard]) -> ImportPlan
         if state and not shown:
             returning.add(contact)
         target.append(Planned(contact, display_name(card.registers), values, wanted))
-    plan.duplicates.update(match_new(book, map(_row, plan.new)))
+    if plan.new:
+        plan.duplicates.update(match_new(book, map(_row, plan.new)))
     # One that was merged into another contact, and says nothing that is not there, is in the book already.
     return settle_duplicates(book, plan, lambda item, _row: "merge" if item.contact in returning else "ask", whole=True)
 

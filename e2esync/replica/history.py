@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from e2esync.contactset import view
+from e2esync.contactset import alive_lives, view
 from e2esync.replica.core import Replica
 from e2esync.replica.port import RESERVED, ReplicaStore
 from e2esync.wire import Value, decode_checked, encode
@@ -49,10 +49,10 @@ def difference(before: bytes, after: bytes) -> bytes | None:
     """What a change has to keep: None if nothing changed, empty if the contact was not shown before it."""
     if before == after:
         return None
-    old, new = told(before), told(after)
+    old = told(before)
     if old is None:
-        return None if new is None else b""
-    new = new or {}
+        return b"" if after and alive_lives(after) else None
+    new = told(after) or {}
     changed: Told = {path: values for path, values in old.items() if encode(values) != encode(new.get(path, []))}
     changed |= {path: [] for path in new if path not in old}
     return encode(changed) if changed else None

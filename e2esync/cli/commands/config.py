@@ -36,8 +36,10 @@ def run(context: Context) -> int:
         if out.json:
             out.result(settings={one.name: _as_json(store, one) for one in settings.SETTINGS})
             return 0
-        out.table(("NAME", "VALUE", "MEANING"), [
-            (one.name, settings.shown(store, one) or "-", one.about) for one in settings.SETTINGS])
+        width = max(len(one.name) for one in settings.SETTINGS)
+        for one in settings.SETTINGS:
+            # A table would cut what a setting means.
+            out.data(f"{one.name:<{width}}  {settings.shown(store, one) or '-':<10}  {one.about}")
         return 0
     setting = settings.find(args.name)
     if args.action == "set":
