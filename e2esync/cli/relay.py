@@ -37,11 +37,13 @@ _FILES_WANTED: Final = 65_536
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `relay`. `--json` is a global option, and belongs to the caller."""
     parser.add_argument(
-        "action", choices=["serve", "check-engine", "migrate"],
-        help="serve runs until SIGTERM; check-engine proves that a store keeps a relay's rules; migrate moves a relay",
+        "action", choices=["serve", "check-engine", "migrate", "move"],
+        help="serve runs until SIGTERM; check-engine proves that a store keeps a relay's rules; migrate moves a relay; "
+        "move takes the book to the relay at URL",
     )
     parser.add_argument(
-        "places", metavar="URL", nargs="*", help="check-engine: an empty store; migrate: the old store and the new one"
+        "places", metavar="URL", nargs="*",
+        help="check-engine: an empty store; migrate: the old store and the new one; move: the other relay",
     )
     parser.add_argument(
         "--db", metavar="FILE|URL", default=DEFAULT_DB,

@@ -13,7 +13,8 @@ EXAMPLES = """\
   e2esync relay serve --db relay.sqlite3 --listen 127.0.0.1:8765
   then, on a device of yours: e2esync init --relay ws://127.0.0.1:8765
   e2esync relay serve --db postgresql://relay@db.example/relay
-  e2esync relay check-engine postgresql://relay@db.example/empty"""
+  e2esync relay check-engine postgresql://relay@db.example/empty
+  e2esync relay move wss://other.example      on any device of yours; the others follow"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: Context) -> int:
-    """Run it."""
+    """Run it, or take the book elsewhere."""
+    if context.args.action == "move":
+        return _move(context)
     from e2esync.errors import Unreachable
 
     from ..relay import run as run_relay
@@ -35,3 +38,19 @@ def run(context: Context) -> int:
         # Where to listen, or with which certificate, is this command's own argument: trying again later helps nobody.
         raise UsageError(error.message, error.hint) from None
     return code
+
+
+def _move(context: Context) -> int:
+    from e2esync.client.relocating import move
+
+    from ..net import run as run_trio
+
+    if len(context.args.places) != 1:
+        raise UsageError("move takes the address of one relay", "e2esync relay move wss://other.example")
+    (url,) = context.args.places
+    profile, number = context.profile(), context.book_number()
+    brought = run_trio(lambda: move(profile, url, book=number))
+    context.out.result(relay=url, brought=brought)
+    context.out.note(f"The book is at {url} now. Your other devices follow with their next sync;",
+                     f"one that cannot reach the relay before it, with `e2esync relay move {url}`.")
+    return 0
