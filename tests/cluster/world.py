@@ -30,8 +30,6 @@ from e2esync.transports import connect
 from tests.relay.driver import Device
 from tests.session.world import NOW, Book
 
-PATIENCE = 90
-
 
 class Relays:
     """Relay processes on one database. `kill` is kill -9; a killed one comes back on its port."""
@@ -93,6 +91,7 @@ class Crowd:
     pushed: int = 0
     retries: int = 0
     stopping: bool = False
+    patience: float = 90
 
     def found(self) -> None:
         """Makes the sets."""
@@ -139,7 +138,7 @@ class Crowd:
 
     async def run(self, chaos: Any) -> None:
         """Everybody at once, until the chaos is over and every writer has its acknowledgement."""
-        with trio.fail_after(PATIENCE):
+        with trio.fail_after(self.patience):
             async with trio.open_nursery() as listeners:
                 async with trio.open_nursery() as writers:
                     for number in range(self.sets):
