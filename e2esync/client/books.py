@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from e2esync.access.code import PairingCode, Purpose
 from e2esync.access.messages import Guest, Inviter
 from e2esync.access.pairing import Joiner, Offer
+from e2esync.client.book import Book
 from e2esync.client.connection import Connection
+from e2esync.client.importing import Planned, carry_out
 from e2esync.client.pairing import (
     Sponsorship,
     arrive_as,
@@ -49,7 +51,9 @@ from e2esync.procedures.syncing import sync as sync_procedure
 from e2esync.procedures.together import attend
 from e2esync.replica.core import Replica
 from e2esync.replica.founding import ROOT, found
+from e2esync.replica.history import Step
 from e2esync.replica.home import list_set, read_home
+from e2esync.replica.moving import moved_contacts
 from e2esync.replica.own_object import book_name, device_names, name_book, name_device, name_person, people_names
 from e2esync.replica.together import register
 from e2esync.stores.profile import BookInfo, ProfileStore
@@ -138,6 +142,33 @@ async def _found(profile: Profile, number: int, url: str, root: SigningKey, seal
     return Replica(profile.store.book(number))
 
 
+async def move_to_book(profile: Profile, name: str, *, progress: Progress = no_progress,
+                       entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> tuple[BookInfo, int]:
+    """Make a book and move all contacts of the home book there, with photos and origins, so that it can be shared.
+
+    In each of the two it is one step, which `undo` takes back. Returns the book, and how many contacts moved. Raises
+    ProfileError while photos are not here yet, and what `create_book` raises; nothing was moved then.
+    """
+    old = Book(profile, HOME, entropy=entropy, now=now)
+    if old.store.missing_media():
+        raise ProfileError("some photos of your own book are not on this device yet", "sync first, then try again")
+    info = await create_book(profile, name, progress=progress, entropy=entropy, now=now)
+    new = Book(profile, info.number, entropy=entropy, now=now)
+    planned = [Planned(each.contact, "", each.registers, each.media)
+               for each in moved_contacts(old.store, old.set_id, new.set_id)]
+    gone = [row.contact for row in old.list()]
+    with profile.store.transaction():
+        with new.step(Step("move", now())):
+            carry_out(new, planned)
+        with old.step(Step("move", now())):
+            old.remove(gone)
+    with profile.sync_lock():
+        # First where they go to: what fails in between leaves them in both, and loses none.
+        for number in (info.number, HOME):
+            await sync_locked(profile, number, progress=progress, entropy=entropy, now=now)
+    return info, len(planned)
+
+
 async def share(profile: Profile, book: int, role: Role, own_name: str, *, show_code: Callable[[PairingCode], None],
                 ask_words: Callable[[str, str], Awaitable[str]] | None, progress: Progress = no_progress,
                 entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> tuple[bytes, str]:
@@ -146,7 +177,8 @@ async def share(profile: Profile, book: int, role: Role, own_name: str, *, show_
     Raises ProfileError for the home book and for who is no owner, PairingAborted; nobody was added then.
     """
     if book == HOME:
-        raise ProfileError("the home book is never shared", "move its contacts to a book of their own first")
+        raise ProfileError("the home book is never shared", "move its contacts to a book of their own: "
+                           "`e2esync share 0 --as NAME`")
     person = entropy.draw("person", PERSON)
 
     def offer(replica: Replica) -> Offer:

@@ -147,6 +147,27 @@ def test_a_code_is_for_one_thing(people: tuple[Device, Device], tmp_path: Path) 
     assert len(ada.json("people", "--book", "Family")["people"]) == 2
 
 
+def test_ones_own_book_is_shared_by_moving_its_contacts(relay: Relay, tmp_path: Path) -> None:
+    from .test_end_to_end import CARDS
+
+    eva, cards = _person(tmp_path, relay.url, "Eva"), tmp_path / "cards.vcf"
+    cards.write_bytes(CARDS.encode())
+    eva.json("import", str(cards))
+    before = eva.run("export")
+    eva.run("share", "0", code=2)
+    eva.run("share", "0", "--as", "Work", "--no-verify", code=2)
+    with Terminal("--home", str(eva.home), "share", "0", "--as", "Work", "--no-qr") as host:
+        host.expect("Move all contacts")
+        host.send("y")
+        host.expect("3 contacts are now in Work")
+        host.expect(r"#[0-9A-Z-]{48}")
+    assert (eva.names(), len(eva.json("list", "--book", "Work")["contacts"])) == ([], 3)
+    # With the photo, byte for byte, and what the import knew of each card.
+    assert eva.run("export", "--book", "Work") == before
+    eva.json("undo")
+    assert eva.run("export") == before
+
+
 def test_who_leaves_is_gone_with_the_next_sync_of_an_owner(people: tuple[Device, Device]) -> None:
     ada, bob = people
     bob.run("leave", "Family", code=2)

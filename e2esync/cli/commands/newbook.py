@@ -7,6 +7,7 @@ import argparse
 from e2esync.errors import ProfileExists
 
 from ..context import Context
+from ..exits import UsageError
 from ..profiles import device_name
 from .init import check_address
 
@@ -35,9 +36,7 @@ def run(context: Context) -> int:
     args, profile = context.args, context.profile()
     if args.relay is not None:
         check_address(args.relay)
-    name = device_name(args.name, "book")
-    if any(info.name.casefold() == name.casefold() or str(info.number) == name for info in profile.store.books()):
-        raise ProfileExists(f"there is a book {name} already", "choose another name")
+    name = free_name(context, args.name)
     bar = context.progress()
     info = run_trio(lambda: create_book(profile, name, args.relay, progress=bar.update))
     bar.close()
@@ -45,6 +44,16 @@ def run(context: Context) -> int:
     context.out.note(f"The book {name} is ready. Name it with --book {_quoted(name)}, or `e2esync config set book "
                      f"{_quoted(name)}`; to invite somebody: `e2esync share {_quoted(name)}`.")
     return 0
+
+
+def free_name(context: Context, given: str) -> str:
+    """A name for a new book. Raises UsageError for what is no name, ProfileExists for one that a book has."""
+    name = device_name(given, "book")
+    if name.isdecimal():
+        raise UsageError("a book's name is not a number: --book would take it for one", "choose another name")
+    if any(info.name.casefold() == name.casefold() for info in context.profile().store.books()):
+        raise ProfileExists(f"there is a book {name} already", "choose another name")
+    return name
 
 
 def _quoted(name: str) -> str:

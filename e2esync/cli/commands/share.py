@@ -5,20 +5,23 @@ from __future__ import annotations
 import argparse
 
 from ..context import Context
-from ..exits import UsageError
+from ..exits import Declined, UsageError
 from ..output import clean
 from ..people import own_name
-from ..prompts import ask, can_ask
+from ..prompts import ask, can_ask, confirm
+from .newbook import free_name
 from .pair import NO_VERIFY_WARNING, show_code
 
 ABOUT = """\
 Shows an invitation, good for five minutes and one person. Send it to them, or read it out; they run `e2esync accept`,
 see who invites them to what, and read you three words, which you type: so no relay can put somebody else in between.
 Their other devices follow by themselves. A reader can read, a writer also change contacts, an owner also invite and
-remove people. Your own book is never shared: `e2esync share 0` first moves its contacts to a book of their own."""
+remove people. Your own book is never shared: `e2esync share 0 --as NAME` first moves its contacts to a book of their
+own, with photos and all; `e2esync undo` in either book takes that back there."""
 EXAMPLES = """\
   e2esync share Family --role writer
-  e2esync share Club --role reader --name "Ada Example\""""
+  e2esync share Club --role reader --name "Ada Example"
+  e2esync share 0 --as Family"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shared", metavar="BOOK", help="its name or number")
     parser.add_argument("--role", choices=("reader", "writer", "owner"), default="writer",
                         help="what they may do; default: writer")
+    parser.add_argument("--as", dest="moved_to", metavar="BOOK",
+                        help="with `share 0`: the name of the book that your own contacts move to")
     parser.add_argument("--name", metavar="NAME", help="what they are to call you; remembered")
     parser.add_argument("--no-verify", action="store_true",
                         help="skip the three words: whoever learns the code in time can step in. For tests only")
@@ -48,7 +53,7 @@ def run(context: Context) -> int:
     if args.no_verify:
         out.warn(NO_VERIFY_WARNING)
     name = own_name(context, args.name)
-    number = context.book_number()
+    number = context.book_number() or _moved(context)
     bar = context.progress()
     person, guest = run_trio(lambda: share(
         profile, number, Role[args.role.upper()], name, progress=bar.update,
@@ -58,6 +63,32 @@ def run(context: Context) -> int:
     out.result(person=person, name=guest, role=args.role)
     out.note(f"{clean(guest, 60)} is in, as {args.role}. See `e2esync people --book {number}`.")
     return 0
+
+
+def _moved(context: Context) -> int:
+    """Move the home book's contacts to a book of their own, whose number is returned. Raises UsageError, Declined."""
+    from e2esync.client.books import move_to_book
+
+    from ..net import run as run_trio
+
+    args, out, profile = context.args, context.out, context.profile()
+    if args.moved_to is None:
+        raise UsageError("your own book is never shared: its contacts have to move to a book of their own",
+                         "name it: `e2esync share 0 --as NAME`")
+    name = free_name(context, args.moved_to)
+    if not args.yes:
+        if not can_ask():
+            raise UsageError("share asks before it moves your contacts, and there is no terminal", "give --yes")
+        if not confirm(f"Move all contacts of your own book to {name}, where whoever you invite reads them?"):
+            raise Declined("nothing was changed")
+    bar = context.progress()
+    info, count = run_trio(lambda: move_to_book(profile, name, progress=bar.update))
+    bar.close()
+    args.book = str(info.number)
+    out.note(f"{count:,} contacts are now in {name}.",
+             f"To mean that book without --book: `e2esync config set book {info.number}`.",
+             "Your other devices may ask before they let the contacts go from your own book.")
+    return info.number
 
 
 async def _ask_words(device: str, person: str) -> str:
