@@ -18,6 +18,7 @@ from e2esync.client.importing import Planned, carry_out
 from e2esync.client.pairing import join
 from e2esync.client.profile import Profile
 from e2esync.client.sync import SYSTEM_ENTROPY, create_set, go_online, no_progress, now_ms, relay_url, sync
+from e2esync.client.together import free_number
 from e2esync.contactset import changes
 from e2esync.crypto import Entropy
 from e2esync.epoch.announcement import AskLeave
@@ -60,7 +61,7 @@ async def rehome(profile: Profile, kit: RecoveryKit, *, relay: str | None = None
     old = Book(profile, 0, entropy=entropy, now=now)
     if read_notice(old.replica) is not None:
         raise ProfileExists("another device has moved this book already", "`e2esync rehome --confirm CODE` follows it")
-    number, name = _free_number(profile), old.device_name
+    number, name = free_number(profile), old.device_name
     url = relay or relay_url(profile, 0)
     try:
         await create_set(profile, url, name, kit, book_name=book_name(old.replica) or "Contacts", book=number,
@@ -109,7 +110,7 @@ async def follow_move(profile: Profile, code: str, *, show_words: Callable[[tupl
     notice = read_notice(old.replica)
     if notice is None:
         raise NotFound("nobody has moved this book", "sync first; to add this device to another book: `e2esync join`")
-    number = _free_number(profile)
+    number = free_number(profile)
     try:
         replica = await join(profile, code, old.device_name, show_words=show_words, relay=relay, book=number,
                              entropy=entropy, now=now)
@@ -125,10 +126,6 @@ async def follow_move(profile: Profile, code: str, *, show_words: Callable[[tupl
     profile.store.renumber_book(number, 0)
     profile.store.purge()
     return late
-
-
-def _free_number(profile: Profile) -> int:
-    return max((info.number for info in profile.store.books()), default=0) + 1
 
 
 def _take_along(old: Book, new: Book, now: Callable[[], int]) -> int:

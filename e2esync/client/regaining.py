@@ -13,6 +13,7 @@ from e2esync.access.kit import RecoveryKit
 from e2esync.client.profile import Profile
 from e2esync.client.recovery import Past, find_places, open_place
 from e2esync.client.sync import SYSTEM_ENTROPY, Progress, no_progress, now_ms, relay_url, sync
+from e2esync.client.together import free_number
 from e2esync.crypto import Entropy
 from e2esync.errors import E2esyncError
 from e2esync.limits import KIT_HALVES
@@ -100,7 +101,7 @@ async def _regain(profile: Profile, home: Replica, wanted: _Wanted, device_name:
                   entropy: Entropy, now: Callable[[], int]) -> Regained:
     if wanted.keys is None:
         return Regained(wanted.set_id, wanted.name, 0, problem=wanted.problem)
-    number = max((info.number for info in profile.store.books()), default=0) + 1
+    number = free_number(profile)
     try:
         async with open_place(wanted.keys, wanted.relay, progress=progress, entropy=entropy, now=now) as rescue:
             gone = set(waiting_out(home, read_home(home), rescue.replica).values())

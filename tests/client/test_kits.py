@@ -8,6 +8,7 @@ import pytest
 
 from e2esync.access.kit import RecoveryKit
 from e2esync.client.book import Book
+from e2esync.client.books import create_book
 from e2esync.client.kits import _by_device, own_kits, replace_kit
 from e2esync.client.profile import Profile
 from e2esync.client.recovery import open_kit
@@ -62,6 +63,27 @@ async def test_with_the_old_kit_the_new_one_takes_its_place_in_every_book(tmp_pa
                 assert names(rescued) == ["Ada", "Bob"]
                 (family,) = await regain_sets(rescued, new, "Rescued")
                 assert (family.name, family.problem) == ("Family", "")
+
+
+async def test_a_book_that_began_under_a_one_time_root(tmp_path: Path) -> None:
+    """As `new-book` makes it: recovered by the kit alone, under the old one and under its successor."""
+    old, new = RecoveryKit.generate(ENTROPY), RecoveryKit.generate(ENTROPY)
+    async with open_relay(tmp_path) as url:
+        with await founded_with(tmp_path / "a", url, old) as phone:
+            made = (await create_book(phone, "Family")).number
+            Book(phone, made).add(card("Bea"))
+            await sync(phone, made)
+            await sync(phone)
+            for kit, folder in ((old, "b"), (new, "c")):
+                if kit is new:
+                    assert [each.problem for each in await replace_kit(phone, old, new)] == ["", ""]
+                with profile_in(tmp_path / folder) as rescued:
+                    async with open_kit(kit, url) as rescue:
+                        await rescue.restore(rescued, folder)
+                    (family,) = await regain_sets(rescued, kit, folder)
+                    assert (family.name, family.contacts, family.problem) == ("Family", 1, "")
+                    chain = Replica(rescued.store.book(family.book)).chain
+                    assert chain.root.verify_key == kit.signing_key(1).verify_key
 
 
 async def test_it_can_be_run_again(tmp_path: Path) -> None:
