@@ -1,0 +1,205 @@
+"""What happens on the device itself: copies, clocks, offline edits, files, terminals (SPEC 8, 10, 14)."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from e2esync.card import display, read_vcards
+from e2esync.client.sync import sync
+from e2esync.contactset import SetOp
+from e2esync.errors import CloneDetected, E2esyncError
+from e2esync.limits import PARKED_MAX
+from e2esync.stores import files
+from e2esync.testing import Network
+from tests.attacks.scene import Peer, Weak, attack, defences, heals, ignored, two
+
+ROOT = Path(__file__).parents[2]
+SOURCES = {path: path.read_text("utf-8") for path in sorted((ROOT / "e2esync").rglob("*.py"))}
+
+
+@attack(Weak("replica.reading:_check_own", late=True))
+async def test_a22_a_cloned_device(net: Network) -> None:
+    """Two copies of one profile write under one index: the copy that is behind stops, and nothing of it is lost."""
+    phone, laptop = await two(net)
+    copy = phone.clone("Copy")
+    phone.add("From the phone")
+    await phone.sync()
+    copy.add("From the copy")
+    before = copy.standing()
+    with defences(), pytest.raises(CloneDetected):
+        await copy.sync()
+    assert copy.standing().unsent == before.unsent
+    assert copy.names() == ["Ada", "From the copy"]
+    await heals(net, phone, laptop)
+    assert "From the phone" in laptop.names()
+    nonces = [done.change.request.envelope[12:36] for done in net.relay.main.journal
+              if hasattr(done.change.request, "envelope")]
+    assert len(nonces) == len(set(nonces))
+
+
+@attack(Weak("replica.reading:_check_own", late=True))
+async def test_a64_a_profile_set_back_to_an_older_copy(net: Network) -> None:
+    """The folder is replaced by yesterday's: the device does not send under a number that it has used."""
+    phone, laptop = await two(net)
+    yesterday = phone.clone("Yesterday")
+    phone.add("Today")
+    await phone.sync()
+    phone.become(yesterday)
+    phone.add("Again")
+    since = net.relay.moment()
+    with defences(), pytest.raises(CloneDetected):
+        await phone.sync()
+    assert len(net.relay.main.journal) == since
+    assert phone.names() == ["Ada", "Again"]
+    await heals(net, laptop)
+
+
+@pytest.mark.parametrize("year", [253_000_000_000_000, 2**53 - 1])
+@attack()
+async def test_a23_a_clock_far_in_the_future(net: Network, year: int) -> None:
+    """Somebody writes with the year 10889: it is visible, and the next honest edit wins on all devices."""
+    phone, laptop = await two(net)
+    tablet = await net.pair(phone, "Tablet")
+    await net.settle()
+    ada = phone.book.find("Ada").contact
+    peer = Peer(tablet)
+    peer.append(peer.entry([SetOp(ada, 1, year, {"notes/n": {"note": "for ever"}})]))
+    before = net.clock()
+    await net.settle(phone, laptop)
+    assert phone.book.registers(ada)["notes/n"] == {"note": "for ever"}
+    laptop.note("Ada", "honest")
+    await net.settle(phone, laptop)
+    assert phone.book.registers(ada)["notes/n"] == laptop.book.registers(ada)["notes/n"] == {"note": "honest"}
+    assert phone.digest() == laptop.digest()
+    assert net.clock() - before < 60_000
+
+
+@attack()
+async def test_a48_offline_across_three_rotations(net: Network) -> None:
+    """A device with unsent edits sleeps through three epochs: every edit lands once, under the same ids."""
+    phone, laptop = await two(net)
+    made = [laptop.add(name) for name in ("Bob", "Carl")]
+    laptop.note("Ada", "offline")
+    for _epoch in range(3):
+        await phone.rotate()
+        phone.note("Ada", f"epoch {_epoch}")
+        await phone.sync()
+    await heals(net)
+    assert phone.names() == ["Ada", "Bob", "Carl"]
+    assert {row.contact for row in phone.book.list()} >= set(made)
+    assert len(phone.book.list()) == 3
+
+
+@attack()
+async def test_a59_orphans_do_not_pile_up(net: Network) -> None:
+    """A member floods the log with entries whose predecessors never come: what waits for them is bounded."""
+    phone, laptop = await two(net)
+    tablet = await net.pair(phone, "Tablet")
+    await net.settle()
+    peer = Peer(tablet)
+    big = {"notes/e": {"note": "x" * 120_000}}
+    ada = phone.book.find("Ada").contact
+    for number in range(12):
+        peer.append(peer.entry([SetOp(ada, 1, 5, big)], counter=peer.counter + 5 + number, prev=b"p" * 32))
+    await ignored(phone, laptop)
+    assert sum(len(raw) for _author, _counter, raw in phone.store.parked()) <= PARKED_MAX
+    phone.add("Bob")
+    await heals(net, phone, laptop)
+    assert laptop.names() == ["Ada", "Bob"]
+
+
+HOSTILE = ["\x1b[31mred", "a\x1b]8;;http://x\x07b", "\x1b]52;c;YQ==\x07", "x\x9b31m", "\u202eevil", "a\u2066b\u2069",
+           "a\nb", "a\rb", "\x00", "\x7f", "zero\u200bwidth", "\ufeffbom"]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_a50_terminal_escapes(text: str) -> None:
+    """Names with escapes, control characters and directions, as `list` shows them."""
+    shown = display.sanitize(text)
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
+
+
+def test_a57_secrets_are_compared_in_constant_time() -> None:
+    """No `==` on tags, commitments, tokens, seeds; the check itself is shown to find one."""
+    from tests.test_architecture import TREES, floor_name, loose_comparisons
+
+    parts = {path: tree for path, tree in TREES.items() if floor_name(path) in {"crypto", "access"}}
+    assert [finding for path, tree in parts.items() for finding in loose_comparisons(path, tree)] == []
+    assert loose_comparisons(ROOT / "e2esync/crypto/x.py", ast.parse("tag == given"))
+
+
+def test_a47_one_source_of_randomness() -> None:
+    """`random`, `uuid` and clocks make no key: only the entropy port does, and it is the system's."""
+    users = {path.relative_to(ROOT / "e2esync").as_posix() for path, text in SOURCES.items()
+             if re.search(r"^\s*(?:import|from) (?:random|uuid|secrets)\b", text, re.MULTILINE)}
+    # Jitter before a reconnect, a test's bad network, which words of a kit to ask for: nothing that makes a key.
+    allowed = ("client/sync", "testing/", "cli/", "demo/", "conformance/")
+    assert not [user for user in users if not user.startswith(allowed)]
+    program = ("import os, sys\nfrom e2esync.client.entropy import SystemEntropy\ne = SystemEntropy()\n"
+               "r, w = os.pipe()\nif os.fork() == 0:\n    os.write(w, e.draw('n', 24)); os._exit(0)\n"
+               "a = e.draw('n', 24); os.wait(); b = os.read(r, 24)\nsys.exit(a == b)")
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+
+
+@attack()
+async def test_a47_no_randomness_no_output(net: Network) -> None:
+    """An entropy source that fails: nothing is sent, and nothing is lost."""
+    phone, _laptop = await two(net)
+    phone.add("Bob")
+    before, journal = phone.standing(), len(net.relay.main.journal)
+
+    class Dry:
+        def draw(self, _name: str, _length: int) -> bytes:
+            raise OSError("no entropy")
+
+        def encapsulate(self, _key: bytes) -> tuple[bytes, bytes]:
+            raise OSError("no entropy")
+    with phone.online(), pytest.raises(OSError, match="no entropy"):
+        await sync(phone.profile, entropy=Dry(), now=phone.now)
+    assert phone.standing() == before
+    assert len(net.relay.main.journal) == journal
+    await heals(net)
+
+
+def test_a53_nothing_is_fetched() -> None:
+    """The card packages have no network and open no file; addresses in cards stay text."""
+    for path, text in SOURCES.items():
+        if "e2esync/card/" in path.as_posix():
+            assert not re.search(r"^\s*(?:import|from) (?:socket|urllib\.request|http|ssl|trio|os|pathlib)\b", text,
+                                 re.MULTILINE), path
+    uris = ["http://127.0.0.1:1/x", "file:///etc/passwd", "gopher://x", "ftp://x", "https://x/y.png"]
+    for uri in uris:
+        raw = f"BEGIN:VCARD\r\nVERSION:4.0\r\nFN:A\r\nPHOTO:{uri}\r\nLOGO:{uri}\r\nSOUND:{uri}\r\nEND:VCARD\r\n"
+        found = read_vcards(raw.encode(), salt=bytes(32))
+        assert len(list(found.cards)) == 1
+
+
+def test_a67_files_for_nobody_else(tmp_path: Path) -> None:
+    """With umask 0, over a link that somebody has planted, and over an older file: private, whole, or not at all."""
+    old = os.umask(0)
+    try:
+        files.write_private(tmp_path / "export", b"secret")
+        assert (tmp_path / "export").stat().st_mode & 0o777 == 0o600
+        (tmp_path / "target").write_bytes(b"theirs")
+        (tmp_path / "planted").symlink_to(tmp_path / "target")
+        files.write_private(tmp_path / "planted", b"secret")
+        assert (tmp_path / "target").read_bytes() == b"theirs"
+        with pytest.raises((E2esyncError, OSError)):
+            files.create_private(tmp_path / "export", b"other")
+        assert (tmp_path / "export").read_bytes() == b"secret"
+    finally:
+        os.umask(old)
+
+
+def test_a68_what_is_not_claimed_is_said() -> None:
+    """A malicious build is outside: README and SPEC say so, and the library fetches no update of itself."""
+    assert "malicious build" in (ROOT / "SPEC.md").read_text("utf-8")
+    assert "not been audited" in (ROOT / "README.md").read_text("utf-8")
+    assert not [path for path, text in SOURCES.items() if re.search(r"pypi|pip install --upgrade|self.update", text)]

@@ -1,0 +1,185 @@
+"""The way in: codes, words and kits (SPEC 12). What passes the relay is worth nothing, and one try is one try."""
+
+from __future__ import annotations
+
+import pytest
+
+from e2esync.access.code import parse_code
+from e2esync.access.kit import RecoveryKit
+from e2esync.errors import BadCode, HandshakeFailed, PairingAborted
+from e2esync.session import messages as m
+from e2esync.testing import Hook, Network, flip, mutate, substitute
+from tests.attacks.scene import Weak, attack, defences, heals, two
+
+
+@pytest.mark.parametrize(("spoil", "side"), [("altered", "Phone"), ("altered", "Laptop"), ("replayed", "Phone")])
+@attack()
+async def test_a15_man_in_the_middle_of_a_pairing(net: Network, spoil: str, side: str) -> None:
+    """What passes the mailbox is changed on either leg: both sides abort, and nobody is in who was not."""
+    phone = await net.begin("Phone")
+    await phone.sync()
+    before = phone.standing()
+    hook: Hook = mutate(m.MailPush, lambda mail: m.MailPush(mail.n, flip(mail.message)), device=side)
+    if spoil == "replayed":
+        hook = mutate(m.MailPush, lambda mail: [mail, mail], device=side)
+    laptop = net.device("Laptop")
+    with net.relay.lying(hook), pytest.raises(PairingAborted):
+        await net.meet(phone, laptop)
+    assert all(type(error) is PairingAborted for error in net.raised)
+    assert not laptop.book.exists()
+    assert phone.standing() == before
+    # A new code, an honest relay.
+    await net.meet(phone, laptop)
+    await heals(net)
+
+
+@attack()
+async def test_a15_a_code_is_good_for_one(net: Network) -> None:
+    """A second claimant, a replayed code, a code that expired, and one without its secret part."""
+    phone = await net.begin("Phone")
+    laptop, thief = net.device("Laptop"), net.device("Thief")
+    codes: list[str] = []
+
+    def keep(code: str) -> str:
+        codes.append(code)
+        return code
+    await net.meet(phone, laptop, change_code=keep)
+    from e2esync.client.pairing import join
+
+    for wait in (0, 400_000):
+        net.clock.time += wait
+        with net.dialing("Thief"), pytest.raises(PairingAborted):
+            await join(thief.profile, codes[0], "Thief", show_words=lambda _words: None, entropy=thief.entropy,
+                       now=thief.now)
+    assert not thief.book.exists()
+    url, _, secret = codes[0].partition("#")
+    since = len(net.trace)
+    for cut in (url, f"{url}#", f"{url}#{secret[:13]}", secret[:-1], secret[14:]):
+        with net.dialing("Thief"), pytest.raises(BadCode):
+            await join(thief.profile, cut, "Thief", show_words=lambda _words: None, relay=net.url,
+                       entropy=thief.entropy, now=thief.now)
+    assert net.trace[since:] == []
+    assert len(phone.replica.chain.members) == 3
+
+
+@attack()
+async def test_a15_another_relay_than_the_books(net: Network) -> None:
+    """Whoever answers at the address is shown nothing by the sponsor, who knows the relay's key."""
+    phone = await net.begin("Phone")
+    await phone.sync()
+    before = phone.standing()
+    with net.relay.lying(substitute(bytes(32), device="Phone")), pytest.raises(HandshakeFailed):
+        await net.pair(phone, "Laptop")
+    assert phone.standing() == before
+
+
+@attack(Weak("access.messages:check_keys", late=True))
+async def test_a39_keys_chosen_after_the_sponsors_nonce(net: Network) -> None:
+    """The newcomer's keys and nonce are committed to first: message 2 with others ends the attempt."""
+    from e2esync.access.code import PairingCode
+    from e2esync.access.pairing import Joiner, Offer, Sponsor
+    from e2esync.crypto import SigningKey
+    from e2esync.crypto.sealing import SealingKey
+
+    entropy = net.entropy
+    offer = Offer(b"s" * 32, b"p" * 16, 3, b"r" * 32, b"h" * 32, 0)
+    accepted = 0
+    for _run in range(4):
+        code = PairingCode.generate("ws://relay.test", entropy)
+        sponsor = Sponsor(code, offer, entropy)
+        sponsor.start()
+        honest, late = (Joiner(code, SigningKey(entropy.draw("signing key", 32)), SealingKey.generate(entropy), "x",
+                               entropy) for _each in range(2))
+        committed = honest.start()[0]
+        late.start()
+        answer = next(each for each in sponsor.receive(0, committed.data) if hasattr(each, "data"))
+        revealed = next(each for each in late.receive(1, answer.data) if hasattr(each, "data"))
+        with defences():
+            try:
+                sponsor.receive(2, revealed.data)
+            except PairingAborted:
+                continue
+        accepted += 1
+    assert accepted == 0
+
+
+@attack()
+async def test_a39_words_that_are_not_the_ones_shown(net: Network) -> None:
+    """A wrong word ends the attempt, on both sides; there is no second one with the same code."""
+    phone = await net.begin("Phone")
+    await phone.sync()
+    laptop = net.device("Laptop")
+    before = phone.standing()
+    for wrong in ("zoo zoo zoo", "", "abandon abandon"):
+        with pytest.raises(PairingAborted):
+            await net.meet(phone, laptop, type_words=lambda _words, wrong=wrong: wrong)
+        assert not laptop.book.exists()
+    assert phone.standing() == before
+
+
+@attack()
+async def test_a55_text_codes_have_one_spelling(net: Network) -> None:
+    """Edits of one character, digits of other scripts, and variants beyond the grammar: refused before the network."""
+    phone = await net.begin("Phone")
+    from e2esync.access.code import PairingCode
+
+    text = PairingCode.generate(net.url, net.entropy).text()
+    head, _, digits = text.rpartition("#")
+    since = len(net.trace)
+    refused = 0
+    for place, letter in enumerate(digits):
+        for other in "0Z9٣Ａ \u200b":
+            changed = digits[:place] + other + digits[place + 1:]
+            if changed == digits or letter == "-":
+                continue
+            with pytest.raises(BadCode):
+                parse_code(f"{head}#{changed}")
+            refused += 1
+    assert refused > 200
+    for extra in (digits + "0", digits[:-1], digits + "-", "-" + digits, digits.replace("-", "--")):
+        with pytest.raises(BadCode):
+            parse_code(f"{head}#{extra}")
+    assert parse_code(text).secret.reveal() == parse_code(text.lower().replace("ws://relay.test", "ws://RELAY.test")
+                                                          ).secret.reveal()
+    words = net.kit.words()
+    for wrong in (words[:-1], [*words, words[0]], [*words[:-1], "zoo"], ["abandon"] * 24, words[:12]):
+        with pytest.raises(BadCode):
+            RecoveryKit.from_words(" ".join(wrong))
+    assert len(net.trace) == since
+    assert phone.replica.chain.epoch == 0
+
+
+@attack()
+async def test_a16_nothing_at_the_relay_is_protected_by_a_weak_secret(net: Network) -> None:
+    """A kit is 256 uniform bits, no relay object is sealed under less, and short or weak kits are no kits."""
+    phone, _laptop = await two(net)
+    assert len(net.kit.seed.reveal() if hasattr(net.kit.seed, "reveal") else net.kit.seed) == 32
+    for words in ([], ["abandon"] * 12, ["abandon"] * 23, ["zoo"] * 24, ["password"] * 24):
+        with pytest.raises(BadCode):
+            RecoveryKit.from_words(" ".join(words))
+    # The kit's member has a sealing key of full length: guessing it is guessing the seed.
+    root = phone.replica.chain.root
+    assert len(root.seal_key) == 1216
+    assert net.kit.signing_key(0).verify_key == root.verify_key
+
+
+@attack()
+async def test_a29_one_attempt_and_nothing_to_learn_from_it(net: Network) -> None:
+    """A second try at a mailbox is refused; and a kit's device asks the relay the same, whatever box it is given."""
+    from e2esync.errors import E2esyncError
+
+    phone, _laptop = await two(net)
+    phone.add("Bob")
+    await phone.sync()
+    seen = []
+    for spoil in (b"x" * 1216, flip(b"y" * 1216), bytes(1216)):
+        since = len(net.trace)
+        with net.relay.lying(mutate(m.BoxAnswer, lambda box, bad=spoil: m.BoxAnswer(box.box_list, bad))):
+            with pytest.raises(E2esyncError) as raised:
+                await net.recover(f"Rescued {len(seen)}")
+            assert raised.value.code in {"CommitMismatch", "AuthFailed", "SnapshotInvalid"}
+        seen.append([(each.kind, each.size) for each in net.trace[since:] if each.side is m.Side.CLIENT])
+    assert seen[0] == seen[1] == seen[2]
+    rescued = await net.recover("Rescued")
+    assert rescued.names() == ["Ada", "Bob"]
+

@@ -1,0 +1,254 @@
+"""What the relay holds and sees (SPEC 4.1, 5.6), and what it lets strangers do (SPEC 13.2)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+
+import pytest
+
+from e2esync.client.connection import Connection
+from e2esync.contactset import SetOp
+from e2esync.crypto import Secret, aead, passphrase
+from e2esync.crypto.padding import padded_size
+from e2esync.errors import CommitMismatch, E2esyncError, Refused
+from e2esync.limits import ARGON2_MEMORY, ARGON2_PASSES, WRITE_BACK_DELAY
+from e2esync.session import messages as m
+from e2esync.session.client import ClientSession
+from e2esync.session.codec import decode_message
+from e2esync.session.messages import Side
+from e2esync.testing import Device, Network, set_params
+from e2esync.wire import decode, encode
+from tests.attacks.scene import Peer, Weak, attack, defences, heals, opens, requests, two
+
+CANARIES = {
+    "name": "Zebedee Quagmire", "tel": "+49 170 5550199", "mail": "zq@canary.example", "note": "met at the harbour",
+}
+
+
+def disguises(text: str) -> list[bytes]:
+    """A canary as it might be found: plain, in other encodings, as digits, hashed."""
+    digits = "".join(letter for letter in text if letter.isdigit())
+    found = [text.encode(), text.encode("utf-16-le"), text.encode("utf-16-be"), text.encode().hex().encode(),
+             base64.b64encode(text.encode()).rstrip(b"=")[:-1], text.upper().encode(), text.lower().encode()]
+    for name in ("md5", "sha1", "sha256", "blake2b"):
+        hashed = hashlib.new(name, text.encode())
+        found += [hashed.digest()[:12], hashed.hexdigest()[:24].encode()]
+    return found + ([digits.encode()] if len(digits) > 6 else [])
+
+
+@attack(Weak("crypto.aead:_encrypt", lambda plaintext, *_rest: plaintext + bytes(16), late=True))
+async def test_a33_no_plaintext_at_the_relay(net: Network) -> None:
+    """Canary contacts, then every byte of the relay's files and of all that crossed the wire."""
+    with defences():
+        phone, laptop = await two(net)
+        phone.add(CANARIES["name"], phones={"m": {"number": CANARIES["tel"]}},
+                  emails={"e": {"address": CANARIES["mail"]}}, notes={"n": {"note": CANARIES["note"]}})
+        await net.settle()
+        await phone.rotate()
+        await net.settle()
+    held = b"".join(path.read_bytes() for path in sorted(net.folder.glob("relay-*")))
+    seen = b"".join(each.frame for each in net.trace)
+    assert len(held) > 10_000
+    for canary in (*CANARIES.values(), "Laptop", "Contacts"):
+        for disguise in disguises(canary):
+            assert disguise not in held
+            assert disguise not in seen
+    assert CANARIES["name"] in laptop.names()
+
+
+@attack()
+async def test_a34_equal_contacts_look_unequal(net: Network) -> None:
+    """One contact saved on two devices, and once more: no 16 bytes in common; an update looks like an insert."""
+    phone, laptop = await two(net)
+    for device in (phone, laptop):
+        device.book.write(device.book.find("Ada").contact, {"notes/n": {"note": "the very same"}})
+        await device.sync()
+    phone.note("Ada", "the very same")
+    await phone.sync()
+    envelopes = [done.change.request.envelope for done in net.relay.main.journal
+                 if isinstance(done.change.request, m.Append)][-3:]
+    windows = [{raw[place:place + 16] for place in range(12, len(raw) - 16)} for raw in envelopes]
+    assert not windows[0] & windows[1]
+    assert not windows[1] & windows[2]
+    assert len({len(raw) for raw in envelopes}) == 1
+
+
+async def _sent(device: Device) -> list[tuple[str, int]]:
+    since = len(device.net.trace)
+    await device.sync()
+    return requests(device.net, device, since)
+
+
+@attack()
+async def test_a35_nothing_is_compressed(net: Network) -> None:
+    """A thousand equal letters and a thousand random ones are as long as each other, wherever they are seen."""
+    phone, _laptop = await two(net)
+    dull, random = "a" * 1000, base64.b64encode(hashlib.shake_256(b"x").digest(750)).decode()
+    assert len(random) == len(dull)
+    sent = []
+    for text in (dull, random, dull):
+        phone.note("Ada", text)
+        sent.append(await _sent(phone))
+    assert sent[0] == sent[1] == sent[2]
+
+
+@attack(Weak("log.envelope:pad", lambda plaintext, _overhead: plaintext, late=True))
+async def test_a49_sizes_lie_on_the_ladder(net: Network) -> None:
+    """Every envelope and blob has one of the allowed sizes, and an edit of another length looks the same."""
+    with defences():
+        phone, _laptop = await two(net)
+        sizes = []
+        for text in ("", "x", "x" * 60):
+            phone.note("Ada", text)
+            sizes.append(await _sent(phone))
+        assert sizes[0] == sizes[1] == sizes[2]
+        await phone.rotate()
+    for done in net.relay.main.journal:
+        request = done.change.request
+        stored = request.envelope if isinstance(request, m.Append) else getattr(request, "part", b"")
+        assert not stored or padded_size(len(stored)) == len(stored)
+
+
+@attack()
+async def test_a43_a_login_proves_the_key(net: Network) -> None:
+    """A proof that was recorded, one for another member, and one by a device that was revoked: all the same refusal."""
+    phone, laptop = await two(net)
+    tablet = await net.pair(phone, "Tablet")
+    recorded: list[bytes] = []
+
+    def keep(message: m.Message, _wire: object) -> m.Message:
+        recorded.extend([message.signature] if isinstance(message, m.Proof) else [])
+        return message
+    with net.relay.lying(keep):
+        await laptop.sync()
+    await phone.revoke(tablet)
+    set_id, journal, refusals = phone.replica.set_id, len(net.relay.main.journal), []
+    attempts = [(set_id, laptop.replica.member, recorded[0]), (set_id, 99, recorded[0]), (b"o" * 32, 1, recorded[0]),
+                (set_id, tablet.replica.member, None), (set_id, laptop.replica.member, bytes(64))]
+    for where, member, proof in attempts:
+        session = ClientSession(where, member, tablet.replica.signing_key, None, net.entropy.draw("session nonce", 32))
+        with net.dialing("Stranger"):
+            line = Connection(await net.dial("Stranger", net.url), session)
+            if proof is not None:
+                session.proof = lambda proof=proof, own=session: (  # type: ignore[method-assign, misc]
+                    ClientSession.proof(own), encode([3, proof]))[1]
+            with pytest.raises(Refused) as raised:
+                await line.shake_hands()
+            await line.aclose()
+        refusals.append((raised.value.reason, raised.value.message))
+    assert set(refusals) == {refusals[0]}
+    assert refusals[0][0] == "NotMember"
+    assert len(net.relay.main.journal) == journal
+    await heals(net, phone, laptop)
+
+
+def bombs() -> list[bytes]:
+    """Frames that would cost much to whoever believes them."""
+    return [
+        b"\x91" * 100_000, b"\x81\xa1a" * 50_000, b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff",
+        b"\xc6\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff", encode([11, 1, 2**53 - 1])[:-1] + b"\xff" * 9,
+        encode([23, [b"x" * 32] * 40_000]),
+        encode([12, 0]) + b"\0" * 500_000, bytes([0x9F]) + b"\x9f" * 200_000, b"\xdc\xff\xff" + b"\xc0" * 65_535,
+        encode([10, 1, b"x" * 262_145]), encode([20, b"r" * 70_000, b"", [], []]), b"\xc1" * 1000, b"",
+        b"\xde\xff\xff" + b"\xa1a\x01" * 65_535, encode([17, b"a" * 20_000, b""]), encode([1, 1, b"s" * 99, 0, b"n"]),
+        encode(list(range(60_000))), b"\x9b" + encode("x" * 900_000),
+    ]
+
+
+def test_a45_parser_bombs() -> None:
+    """Twenty bombs: each a typed error, in time that does not grow with what they claim."""
+    for bomb in bombs():
+        begun = time.process_time()
+        for side in Side:
+            with pytest.raises(E2esyncError) as raised:
+                decode_message(bomb, side)
+            assert raised.value.code in {"NonCanonical", "LimitExceeded"}
+        # A ceiling twenty times above what is claimed for one of them.
+        assert time.process_time() - begun < 2.0
+    with pytest.raises(E2esyncError) as raised:
+        decode(bytes((1 << 20) + 1))
+    assert raised.value.code == "LimitExceeded"
+
+
+@attack()
+async def test_a45_bombs_over_the_wire(net: Network) -> None:
+    """A client and a relay that are sent such frames hang up, and go on with everybody else."""
+    phone, laptop = await two(net)
+    for bomb in bombs()[:6]:
+        line = await net.dial("Stranger", net.url)
+        await line.send(bomb)
+        assert isinstance(decode_message(await line.receive(), Side.RELAY), m.RefusalAnswer)
+        await line.aclose()
+    phone.add("Bob")
+    await heals(net)
+    assert laptop.names() == ["Ada", "Bob"]
+
+
+@pytest.mark.parametrize("carried", ["of the other key", "of none"])
+@attack(Weak("crypto.aead:check_commitment"))
+async def test_a27_invisible_salamander(net: Network, carried: str) -> None:
+    """One ciphertext for two readers commits to one key at most: whoever has another refuses before the cipher runs."""
+    mine, other = (Secret(net.entropy.draw("epoch secret", 32)) for _reader in range(2))
+    sealed = aead.seal(mine, bytes(24), b"here", b"for you")
+    commitment = {"of the other key": aead.seal(other, bytes(24), b"here", b"for you")[24:56], "of none": bytes(32)}
+    with defences(), pytest.raises(CommitMismatch):
+        aead.open_sealed(mine, b"here", sealed[:24] + commitment[carried] + sealed[56:])
+
+
+@pytest.mark.parametrize("counts", [{"memory": 8192, "passes": 1}, {"memory": 2**40, "passes": 2**31}])
+@attack()
+async def test_a13_parameters_of_the_relays_choice(net: Network, counts: dict[str, int]) -> None:
+    """No answer of a relay holds a parameter: what it names in INSPECT is shown, and used for nothing."""
+    phone, laptop = await two(net)
+    phone.add("Bob")
+    with net.relay.lying(set_params(counts)):
+        await phone.sync()
+    assert (ARGON2_PASSES, ARGON2_MEMORY) == (3, 64 << 20)
+    assert not {"passes", "memory"} & set(passphrase.__dict__)
+    await heals(net)
+    assert laptop.names() == ["Ada", "Bob"]
+
+
+@attack()
+async def test_a26_byzantine_entries_in_any_order(net: Network) -> None:
+    """Two liars, any claims: devices that read the same log one by one, or at once, have the same state."""
+    phone, laptop = await two(net)
+    liars = [await net.pair(phone, name) for name in ("Tablet", "Watch")]
+    await net.settle()
+    ada = phone.book.find("Ada").contact
+    peers = [Peer(liar) for liar in liars]
+    for number in range(6):
+        peer = peers[number % 2]
+        claims = [{}, {1: 2**53 - 1}, {99: 7}, {peer.member: 10**6}][number % 4]
+        entry = peer.entry([SetOp(ada, 1 + number % 3, number, {"notes/e": {"note": str(number)}})], vector=claims)
+        peer.append(entry)
+        if number % 3 == 0:
+            peer.append(entry)
+        await phone.sync()
+    await laptop.sync()
+    assert phone.digest() == laptop.digest()
+    laptop.add("Bob")
+    await heals(net, phone, laptop)
+    assert phone.names() == laptop.names()
+
+
+@attack()
+async def test_a37_a_snapshot_that_leaves_somebody_out(net: Network) -> None:
+    """A member opens an epoch whose snapshot lacks a contact: old devices say so, and put it back."""
+    phone, laptop = await two(net)
+    evil = await net.pair(phone, "Evil")
+    phone.add("Victim")
+    await net.settle()
+    victim = phone.book.find("Victim").contact
+    evil.store.delete_contacts([victim])
+    await opens(evil)
+    done = [await phone.sync(), await laptop.sync()]
+    notices = {notice.code for each in done for notice in each.notices}
+    assert "SnapshotMismatch" in notices
+    net.clock.time += WRITE_BACK_DELAY
+    await net.settle(phone, laptop)
+    assert "Victim" in phone.names()
+    assert "Victim" in laptop.names()
+    assert phone.digest() == laptop.digest()
