@@ -273,6 +273,11 @@ class DiskFull(ProfileError):
 class DeviceRemoved(ProfileError):
     """This device is no longer a member of the set."""
 
+    def __init__(self, message: str, hint: str = "", removal: object = None) -> None:
+        super().__init__(message, hint)
+        self.removal = removal
+        """The record that proves it (`replica.leaving.Removal`); None where only the relay says so."""
+
 
 class ReadOnly(ProfileError):
     """This person may read the book and not change it. Nothing was changed."""

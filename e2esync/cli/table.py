@@ -70,6 +70,7 @@ COMMANDS: Final = (
     Command("leave", "commands.leave", _BOOKS, "leave a book that somebody shares with you"),
     Command("devices", "commands.devices", _DEVICES, "the devices of this book, and their names"),
     Command("revoke", "commands.revoke", _DEVICES, "shut a lost or sold device out"),
+    Command("retire", "commands.retire", _DEVICES, "before you sell or give this device away: leave, and erase it"),
     Command("rotate", "commands.rotate", _DEVICES, "renew the book's secret and this device's keys"),
     Command("forget", "commands.forget", _DEVICES, "delete for good what was deleted so far"),
     Command("kit", "commands.kit", _DEVICES, "the recovery kit: check, print, split, replace it"),

@@ -38,18 +38,24 @@ class Connection:
         self.session = session
         self.head: Head | None = None
         self.relay_key = b""
+        self.removed: int | None = None
         self._send_many = batch_sender(transport)
         self._pushes: deque[Push] = deque()
 
     @classmethod
     async def as_member(cls, url: str, set_id: bytes, member: int, signing_key: SigningKey, relay_key: bytes | None,
-                        entropy: Entropy) -> Connection:
+                        entropy: Entropy, *, former: bool = False) -> Connection:
         """Connect as a member; without `relay_key` any relay is trusted.
 
-        Raises Unreachable, HandshakeFailed, or Refused (NotMember).
+        Raises Unreachable, HandshakeFailed, or Refused (NotMember). A member that was removed is refused in the same
+        way, unless `former`: then `removed` says in which epoch, and the chain may be read up to there (SPEC 13.2).
         """
         nonce = entropy.draw("session nonce", 32)
-        return await cls._open(url, ClientSession(set_id, member, signing_key, relay_key, nonce))
+        connection = await cls._open(url, ClientSession(set_id, member, signing_key, relay_key, nonce))
+        if connection.removed is not None and not former:
+            await connection.aclose()
+            raise Refused("NotMember", f"this member was removed in epoch {connection.removed}")
+        return connection
 
     @classmethod
     async def as_visitor(cls, url: str, relay_key: bytes | None, entropy: Entropy) -> Connection:
@@ -75,7 +81,7 @@ class Connection:
             if isinstance(event, Challenged):
                 await self.transport.send(self.session.proof())
             elif isinstance(event, Connected):
-                self.head, self.relay_key = event.head, event.relay_key
+                self.head, self.relay_key, self.removed = event.head, event.relay_key, event.removed
                 return
 
     async def run(self, procedure: Procedure[Result]) -> Result:

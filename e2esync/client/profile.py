@@ -4,6 +4,7 @@
       profile.json        0600   how the database key is protected (`client.protection`)
       profile.sqlite3     0600   everything else (`stores.profile`), with SQLite's -wal and -shm while it is open
       sync.lock           0600   held by the process that talks to the relay
+      rescue-….e2esync    0600   what a device that was shut out had here before (`client.farewell`)
 
 A profile is made in a sibling folder and renamed: what carries its name is whole. A half-made sibling of a process
 that died is thrown away by the next attempt.
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 PROTECTION: Final = "profile.json"
 DATABASE: Final = "profile.sqlite3"
 LOCK: Final = "sync.lock"
+STUB: Final = "left.json"
+RESCUE, RESCUED = "rescue-", ".rescued"
+"""How rescue files begin, and how the folder ends in which they wait while a new profile is made."""
 
 Unlock: TypeAlias = Way | Callable[[Kind], Way | None] | None
 """A secret, or who to ask for one of a kind when it is known which kind is needed, or None: what is found by itself."""
@@ -61,6 +65,7 @@ class Profile:
         self.store = store
         self.protection = protection
         self._key = key
+        self._closed = False
 
     @staticmethod
     def exists(home: Path) -> bool:
@@ -73,6 +78,7 @@ class Profile:
         process is making the same one."""
         home = Path(os.path.abspath(home))
         try:
+            _make_way(home)
             _check_free(home)
             if not home.parent.is_dir():
                 files.make_private_folder(home.parent)
@@ -81,6 +87,10 @@ class Profile:
                 _check_free(home)
                 folder.rename(home)
                 files.sync_folder(home.parent)
+            if home.with_name(f".{home.name}{RESCUED}").is_dir():
+                from e2esync.client.farewell import bring_back
+
+                bring_back(home)
         except OSError as error:
             if error.errno in (errno.EBUSY, errno.EXDEV):
                 raise ProfileError(f"{home} is the root of a file system", "choose a folder inside it") from error
@@ -91,9 +101,14 @@ class Profile:
     def open(cls, home: Path, way: Unlock = None) -> Profile:
         """Open the profile in a folder.
 
-        Raises NoProfile, ProfileLocked, WrongPassphrase, ProfileDamaged, ProfileBusy.
+        Raises NoProfile, ProfileLocked, WrongPassphrase, ProfileDamaged, ProfileBusy, and DeviceRemoved where this
+        device is in no book any more and only its farewell is left.
         """
         home = Path(os.path.abspath(home))
+        if _has_left(home):
+            from e2esync.client.farewell import check_present
+
+            check_present(home)
         protection = _read_protection(home)
         if callable(way):
             way = None if protection.kind == "plain" else way(protection.kind)
@@ -111,7 +126,10 @@ class Profile:
         return cls(home, store, protection, key)
 
     def close(self) -> None:
-        self.store.close()
+        """Close it; a second time does nothing."""
+        if not self._closed:
+            self._closed = True
+            self.store.close()
 
     def __enter__(self) -> Profile:
         return self
@@ -184,6 +202,21 @@ def _workshop(home: Path) -> Iterator[Path]:
         raise
     finally:
         os.close(descriptor)
+
+
+def _has_left(home: Path) -> bool:
+    """Whether a device that was shut out, or left, has something in this folder (`client.farewell`)."""
+    with suppress(OSError):
+        return any(name == STUB or name.startswith(RESCUE) for name in os.listdir(home))
+    return False
+
+
+def _make_way(home: Path) -> None:
+    """A new profile may be made where one has left."""
+    if (_has_left(home) and not Profile.exists(home)) or (home / STUB).exists():
+        from e2esync.client.farewell import make_way
+
+        make_way(home)
 
 
 def _check_free(home: Path) -> None:

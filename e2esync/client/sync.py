@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import trio
@@ -35,6 +35,7 @@ from e2esync.errors import (
 from e2esync.limits import HEARTBEAT_INTERVAL, KIT_HALVES
 from e2esync.log.head import Head
 from e2esync.procedures.founding import create
+from e2esync.procedures.leaving import read_removal
 from e2esync.procedures.opening import announce
 from e2esync.procedures.reading import read_on, take
 from e2esync.procedures.sending import send
@@ -46,7 +47,8 @@ from e2esync.replica.core import Replica
 from e2esync.replica.findings import note
 from e2esync.replica.founding import found
 from e2esync.replica.home import keep_halves
-from e2esync.replica.own_object import name_book, name_device
+from e2esync.replica.leaving import Removal
+from e2esync.replica.own_object import device_names, name_book, name_device
 from e2esync.replica.port import SlotRow
 from e2esync.replica.writeback import write_back
 from e2esync.replica.writing import last_own
@@ -91,6 +93,8 @@ class SyncResult:
     """Bytes on the wire, handshake and framing included."""
     notices: tuple[Detection, ...]
     """What was detected and did not stop the sync."""
+    left: tuple[str, ...] = ()
+    """Devices that asked to leave and that this one has removed: the door is closed behind them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +121,17 @@ async def sync_locked(profile: Profile, book: int, *, progress: Progress = no_pr
                       then: Callable[[Online], Awaitable[None]] | None = None) -> SyncResult:
     """`sync` by a caller who holds the lock; `then` is what it has to do besides while it is connected."""
     said: list[Detection] = []
-    with _remembered(profile, book):
-        while True:
-            try:
-                result, moved = await _sync_once(profile, book, progress, entropy, now, said, then)
-            except (RelayRestored, DeviceRemoved) as error:
-                if said or not await _given_back(profile, book, error, entropy, now):
-                    raise
-                said.append(error if isinstance(error, Detection) else RelayRestored(
-                    "the relay came back from a backup and did not know this device any more"))
-                continue
-            if not moved or not _follow(profile, book):
-                return result
+    while True:
+        try:
+            result, moved = await _sync_once(profile, book, progress, entropy, now, said, then)
+        except (RelayRestored, DeviceRemoved) as error:
+            if said or not await _given_back(profile, book, error, entropy, now):
+                raise
+            said.append(error if isinstance(error, Detection) else RelayRestored(
+                "the relay came back from a backup and did not know this device any more"))
+            continue
+        if not moved or not _follow(profile, book):
+            return result
 
 
 async def _sync_once(profile: Profile, book: int, progress: Progress, entropy: Entropy, now: Callable[[], int],
@@ -145,7 +148,7 @@ async def _sync_once(profile: Profile, book: int, progress: Progress, entropy: E
         wire = online.connection.transport
         return SyncResult(
             done.received, done.sent, done.opened, done.media, getattr(wire, "sent", 0),
-            getattr(wire, "received", 0), (*said, *online.link.notices),
+            getattr(wire, "received", 0), (*said, *online.link.notices), _closed_behind(online.replica, epoch),
         ), online.replica.chain.relay_key != online.connection.relay_key
 
 
@@ -154,8 +157,8 @@ async def _given_back(profile: Profile, book: int, error: E2esyncError, entropy:
     """Whether the relay had lost something, which it has again by now (SPEC 14.10)."""
     from e2esync.client.relocating import reseed
 
-    if isinstance(error, DeviceRemoved) and Replica(profile.store.book(book)).member not in Replica(
-            profile.store.book(book)).chain.members:
+    if isinstance(error, DeviceRemoved) and error.removal is not None:
+        # A record has removed this device: there is nothing left here to give back.
         return False
     try:
         return await reseed(profile, book, entropy=entropy, now=now)
@@ -167,16 +170,6 @@ def _follow(profile: Profile, book: int) -> bool:
     from e2esync.client.relocating import follow
 
     return follow(profile, book)
-
-
-@contextmanager
-def _remembered(profile: Profile, book: int) -> Iterator[None]:
-    """Have `status` say that this device was shut out, until a sync succeeds again."""
-    try:
-        yield
-    except DeviceRemoved as error:
-        profile.store.book(book).put("notices", encode([error.message]))
-        raise
 
 
 async def watch(profile: Profile, book: int = 0, *, on_event: Callable[[str], None], progress: Progress = no_progress,
@@ -255,7 +248,26 @@ async def inspect(profile: Profile, book: int = 0, *, entropy: Entropy = SYSTEM_
 @asynccontextmanager
 async def go_online(profile: Profile, book: int = 0, *, progress: Progress = no_progress,
                     entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> AsyncIterator[Online]:
-    """A connection to the book's relay as its member, for as long as the block lasts."""
+    """A connection to the book's relay as its member, for as long as the block lasts.
+
+    Where a record says that this device was removed, its copy is erased or sealed (SPEC 14.5); where only the relay
+    says so, nothing happens to it. DeviceRemoved in both cases.
+    """
+    try:
+        async with _online(profile, book, progress, entropy, now) as online:
+            yield online
+    except DeviceRemoved as error:
+        if isinstance(error.removal, Removal):
+            from e2esync.client.leaving import shut_out
+
+            raise shut_out(profile, book, error.removal, entropy=entropy, now=now) from error
+        profile.store.book(book).put("notices", encode([error.message]))
+        raise
+
+
+@asynccontextmanager
+async def _online(profile: Profile, book: int, progress: Progress, entropy: Entropy, now: Callable[[], int],
+                  ) -> AsyncIterator[Online]:
     replica = Replica(profile.store.book(book))
     connection = await connect_replica(replica, relay_url(profile, book), entropy)
     try:
@@ -268,10 +280,11 @@ async def go_online(profile: Profile, book: int = 0, *, progress: Progress = no_
 
 
 async def connect_replica(replica: Replica, url: str, entropy: Entropy) -> Connection:
-    """A member's connection. Raises DeviceRemoved where the relay does not know this member any more."""
+    """A member's connection. Raises DeviceRemoved: with the proof for a member that a record has removed, and without
+    one where the relay does not know it."""
     try:
-        return await Connection.as_member(
-            url, replica.set_id, replica.member, replica.signing_key, replica.chain.relay_key, entropy,
+        connection = await Connection.as_member(
+            url, replica.set_id, replica.member, replica.signing_key, replica.chain.relay_key, entropy, former=True,
         )
     except Refused as error:
         if error.reason == "NotMember":
@@ -279,6 +292,12 @@ async def connect_replica(replica: Replica, url: str, entropy: Entropy) -> Conne
                                 "it was removed, or the relay lost its data; see `e2esync devices` on another device",
                                 ) from error
         raise
+    if connection.removed is not None:
+        try:
+            await connection.run(read_removal(replica))
+        finally:
+            await connection.aclose()
+    return connection
 
 
 def make_link(head: Head, progress: Progress, entropy: Entropy, now: Callable[[], int]) -> Link:
@@ -307,6 +326,12 @@ def _forget_secrets(profile: Profile, replica: Replica, before: int) -> None:
         profile.store.purge()
 
 
+def _closed_behind(replica: Replica, before: int) -> tuple[str, ...]:
+    """The devices that this one has removed since an epoch: only on their own request does a sync do that."""
+    records = (parse_record(raw) for raw in replica.store.records()[before + 1:])
+    gone = [member for record in records if record.opener == replica.member for member in sorted(record.removes)]
+    names = device_names(replica) if gone else {}
+    return tuple(names.get(member) or f"device {member}" for member in gone)
 
 
 async def _stay(profile: Profile, online: Online, on_event: Callable[[str], None]) -> None:

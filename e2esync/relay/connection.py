@@ -137,7 +137,7 @@ class Connection:
             while True:
                 # Only when the proof is decided is it known whether there is anything more to wait for here.
                 await self._readable()
-                if self.session.state in (State.MEMBER, State.VISITING):
+                if self.session.state in (State.MEMBER, State.VISITING, State.FORMER):
                     break
                 await self._read_one()
         if scope.cancelled_caught:

@@ -31,6 +31,7 @@ from e2esync.replica.aging import rekeyed
 from e2esync.replica.core import EPOCH, SEALING, SIGNING, Position, Replica, write_position
 from e2esync.replica.forgetting import entered, forgets
 from e2esync.replica.history import NOBODY, keep
+from e2esync.replica.leaving import removal_of
 from e2esync.replica.port import DIRTY, ContactRow, OutboxRow, ReplicaStore, RunRow
 from e2esync.replica.sightings import CHAIN
 from e2esync.replica.snapshots import digest, run_row, settle, write_settled
@@ -62,13 +63,17 @@ def extend(replica: Replica, raws: tuple[bytes, ...], *, doubted: bool = False,
     chain = replica.chain
     records = []
     for raw in raws:
+        if replica.member not in chain.members:
+            # SPEC 14.5: what follows its removal is none of a device's business.
+            break
         record = parse_record(raw)
         if record.epoch == chain.epoch + 1 and record.prev != chain.head.hash:
             raise ForkDetected(f"epoch {record.epoch} follows a record that this device has never seen", about=CHAIN)
         chain = chain.extend(record)
         records.append(record)
     if replica.member not in chain.members:
-        raise DeviceRemoved("this device was removed from the contact set", "another device can pair it again")
+        raise DeviceRemoved("this device was removed from the contact set", "another device can pair it again",
+                            removal_of(chain))
     if records and not doubted:
         _check_closing(replica, records[0])
     return chain, tuple(records)

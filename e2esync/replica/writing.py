@@ -48,6 +48,14 @@ def write(replica: Replica, ops: list[SetOp | DeleteOp]) -> None:
         _show(replica, [op for _contact, raw in journal for op in decode_ops(raw)])
 
 
+def rewrite(replica: Replica, op: SetOp | DeleteOp, context: bytes) -> None:
+    """Journal a write that was made elsewhere, or before, in the causal context that it had (SPEC 14.6)."""
+    store = replica.store
+    with store.transaction():
+        store.add_pending(encode_ops([op]), op.contact, context)
+        store.mark_shown(lay_over(replica, [op.contact]))
+
+
 def write_batch(replica: Replica, items: Iterable[tuple[bytes, dict[str, Value]]], now: int, entropy: Entropy,
                 media: Iterable[tuple[bytes, bytes]] = ()) -> None:
     """Journal many contacts' registers as one entry over chunks (SPEC 11.4); ids ascending, no null among values.
@@ -224,10 +232,23 @@ def _only(contact: bytes, ops: list[Op], batches: OwnBatches) -> Iterator[Op]:
         if isinstance(op, SetOp | DeleteOp) and op.contact == contact:
             yield op
         elif isinstance(op, BatchOp):
-            state = batches.items(op).get(contact)
-            for life in unpack(state).lives if state else ():
-                for group in life.groups:
-                    yield SetOp(contact, life.number, group.time, group.values)
+            yield from _sets_of(contact, batches.items(op).get(contact, b""))
+
+
+def single_ops(ops: list[Op], batches: OwnBatches) -> Iterator[SetOp | DeleteOp]:
+    """The sets and deletes of an own entry, those that a batch stands for included."""
+    for op in ops:
+        if isinstance(op, SetOp | DeleteOp):
+            yield op
+        elif isinstance(op, BatchOp):
+            for contact, state in sorted(batches.items(op).items()):
+                yield from _sets_of(contact, state)
+
+
+def _sets_of(contact: bytes, state: bytes) -> Iterator[SetOp]:
+    for life in unpack(state).lives if state else ():
+        for group in life.groups:
+            yield SetOp(contact, life.number, group.time, group.values)
 
 
 def _show(replica: Replica, ops: list[Op]) -> None:

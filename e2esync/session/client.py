@@ -25,7 +25,7 @@ from e2esync.limits import PIPELINE_MAX, SPEC_VERSION
 from e2esync.log.head import Head
 from e2esync.session import messages as m
 from e2esync.session.codec import ANSWERS, decode_message, encode_message
-from e2esync.session.handshake import binding_of, check_visit, read_welcome, sign_proof
+from e2esync.session.handshake import FAREWELL, binding_of, check_visit, read_farewell, read_welcome, sign_proof
 from e2esync.session.messages import Answer, Request, Side
 
 
@@ -72,10 +72,15 @@ class Challenged:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """Both sides have proved who they are. `head` is the relay's, verified with this connection; None for a visit."""
+    """Both sides have proved who they are. `head` is the relay's, verified with this connection; None for a visit.
+
+    `removed`: the relay says that the record of this epoch removed the member, who may read the chain up to it and
+    nothing else. Only that record proves it.
+    """
 
     head: Head | None
     relay_key: bytes
+    removed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +235,9 @@ class ClientSession:
                 raise RemoteProtocolError("the relay welcomed a visitor with a head")
             check_visit(self._relay_key, self._binding, welcome.signature)
             return Connected(None, self._relay_key)
+        if len(welcome.head) == FAREWELL:
+            removed = read_farewell(welcome, self._hello.set_id, self._relay_key, self._binding)
+            return Connected(None, self._relay_key, removed)
         head = read_welcome(welcome, self._hello.set_id, self._relay_key, self._binding)
         return Connected(head, self._relay_key)
 

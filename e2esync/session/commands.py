@@ -19,6 +19,9 @@ Reading = m.Read | m.ReadChain | m.ReadBox | m.GetBlob | m.ReadSlots | m.Inspect
 VISITORS = (m.Create, m.UseMailbox, m.Mail, m.Ping, m.Find, m.Show, m.Seed)
 """The requests of a visitor; all others need a member's session (SPEC 13.3)."""
 
+FORMER_MEMBERS = (m.ReadChain, m.Ping)
+"""The requests of a member that was removed (SPEC 13.2 step 4)."""
+
 VISITORS_ONLY = (m.Create, m.UseMailbox, m.Mail, m.Find, m.Show, m.Seed)
 
 WRITING = (m.Append, m.Open, m.PutBlob, m.PutSlot, m.Create, m.UseMailbox, m.Mail, m.Show, m.Seed)

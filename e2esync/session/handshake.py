@@ -14,6 +14,9 @@ from e2esync.log.head import Head, parse_head, verify_head
 from e2esync.session.messages import Hello, Welcome
 from e2esync.wire import encode
 
+FAREWELL = 8
+"""The size of a WELCOME's body for a removed member: u64 of the epoch whose record removed it."""
+
 VISITOR_SET = bytes(HASH)
 """The set id under which a relay signs for a visitor, who names none."""
 
@@ -56,6 +59,21 @@ def sign_find(signing_key: SigningKey, binding: bytes) -> bytes:
 def check_find(verify_key: bytes, binding: bytes, signature: bytes) -> None:
     """Raises AuthFailed unless whoever asks holds this key, and signed in this session."""
     verify(Label.SIGN_FIND, VISITOR_SET, verify_key + binding, signature, verify_key)
+
+
+def farewell(relay_key: SigningKey, set_id: bytes, binding: bytes, epoch: int) -> Welcome:
+    """WELCOME to a member that the record of `epoch` has removed: it may read the chain up to there."""
+    body = epoch.to_bytes(FAREWELL, "big")
+    return Welcome(body, relay_key.sign(Label.SIGN_SESSION, set_id, binding + body))
+
+
+def read_farewell(welcome: Welcome, set_id: bytes, relay_key: bytes, binding: bytes) -> int:
+    """The epoch of a removal, as the relay says; what proves it is the chain. Raises HandshakeFailed."""
+    try:
+        verify(Label.SIGN_SESSION, set_id, binding + welcome.head, welcome.signature, relay_key)
+    except AuthFailed as error:
+        raise HandshakeFailed("the relay did not prove that it holds its key") from error
+    return int.from_bytes(welcome.head, "big")
 
 
 def sign_visit(relay_key: SigningKey, binding: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """The relay's side of one connection (SPEC 13): frames in, commands out, answers in the order of the requests.
 
     START ──HELLO──► GREETED ──PROOF (visit)──► VISITING
-                        └──────PROOF──► ADMITTING ──Welcome──► MEMBER
+                        └──────PROOF──► ADMITTING ──Welcome──► MEMBER, or FORMER for one that was removed
     any state ──a malformed or untimely frame, or a refused proof──► CLOSED
 
 No I/O, no clock, no knowledge of the store: what needs the store becomes a command, and its result comes back through
@@ -25,6 +25,7 @@ from e2esync.limits import PIPELINE_MAX, SPEC_VERSION
 from e2esync.session import messages as m
 from e2esync.session.codec import decode_message, encode_message, other_version
 from e2esync.session.commands import (
+    FORMER_MEMBERS,
     READING,
     VISITORS,
     VISITORS_ONLY,
@@ -37,7 +38,7 @@ from e2esync.session.commands import (
     StoreCommand,
     Transmit,
 )
-from e2esync.session.handshake import binding_of, check_find, sign_visit
+from e2esync.session.handshake import FAREWELL, binding_of, check_find, sign_visit
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Message, Side
 
@@ -53,6 +54,7 @@ class State(Enum):
     ADMITTING = auto()
     VISITING = auto()
     MEMBER = auto()
+    FORMER = auto()
     CLOSED = auto()
 
 
@@ -82,6 +84,7 @@ class RelaySession:
         self._mailbox: m.UseMailbox | None = None
         self._binding = b""
         self._pending: deque[_Pending] = deque()
+        self._removed = 0
         self.state = State.START
 
     @property
@@ -120,6 +123,8 @@ class RelaySession:
 
     def complete(self, command: StoreCommand, result: Message) -> list[Command]:
         """The store's result of a command. Answers whose turn has come go out."""
+        if self.state is State.FORMER and isinstance(result, m.ChainPart) and isinstance(command, Consult):
+            result = self._up_to_removal(command, result)
         frame = encode_message(result)
         if isinstance(command, Admit):
             return self._admitted(result, frame)
@@ -167,11 +172,24 @@ class RelaySession:
             raise LocalProtocolError("no proof is being checked")
         if isinstance(result, m.Welcome):
             self.state = State.MEMBER
+            if len(result.head) == FAREWELL:
+                self.state, self._removed = State.FORMER, int.from_bytes(result.head, "big")
             return [Transmit((frame,))]
         self.state = State.CLOSED
         return [Transmit((frame,)), Disconnect()]
 
+    def _up_to_removal(self, command: Consult, part: m.ChainPart) -> m.ChainPart:
+        """SPEC 13.2 step 4: a removed member reads the chain up to the record that removed it."""
+        assert isinstance(command.request, m.ReadChain)
+        return m.ChainPart(part.records[: max(self._removed + 1 - command.request.epoch, 0)])
+
+    def _is_beyond(self, request: Message) -> bool:
+        """Whether a removed member asks for more than the chain (SPEC 13.2 step 4)."""
+        return self.state is State.FORMER and not isinstance(request, FORMER_MEMBERS)
+
     def _requested(self, request: Message) -> list[Command]:
+        if self._is_beyond(request):
+            return self._answer_now(m.RefusalAnswer(Refusal.NOT_ALLOWED, "a removed member reads the chain, no more"))
         visiting = self.state is State.VISITING
         if visiting and not isinstance(request, VISITORS):
             return self._answer_now(m.RefusalAnswer(Refusal.NOT_ALLOWED, "this needs a member's session"))

@@ -16,6 +16,7 @@ from e2esync.epoch.announcement import check_announcement, parse_announcement
 from e2esync.epoch.chain import Chain
 from e2esync.epoch.record import Record
 from e2esync.epoch.roles import RIGHTS, WRITERS
+from e2esync.epoch.roster import Member
 from e2esync.errors import E2esyncError, EntryInvalid, Refused, SlotInvalid
 from e2esync.limits import (
     BLOB_MAX,
@@ -76,6 +77,14 @@ def check_member(view: SetView | None, member: int) -> SetView:
     if view is None or member not in view.chain.members:
         raise Declined(Refusal.NOT_MEMBER, "no such set, no such member, or a wrong signature")
     return view
+
+
+def check_was_member(view: SetView | None, member: int) -> tuple[SetView, Member]:
+    """The view and the member, if it is or ever was in the set; else the same `NotMember` (SPEC 13.2 steps 2, 4)."""
+    known = view.chain.all_members.get(member) if view is not None else None
+    if view is None or known is None:
+        raise Declined(Refusal.NOT_MEMBER, "no such set, no such member, or a wrong signature")
+    return view, known
 
 
 # Seeds (SPEC 13.12).

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from e2esync.errors import E2esyncError
 from e2esync.log.head import ShortHead, sign_head
-from e2esync.session import handshake
+from e2esync.session import handshake, rules
 from e2esync.session import messages as m
 from e2esync.session.commands import Admit, Change
 from e2esync.session.kinds import Refusal
@@ -44,16 +44,18 @@ def outcome(decided: Decided, heads: dict[tuple[bytes, int], ShortHead]) -> Outc
 
 
 def admit(batch: Batch, command: Admit) -> Outcome:
-    """SPEC 13.2 step 2: stranger, removed member and bad signature are one and the same refusal."""
-    view = batch.member(command.set_id, command.member).view
+    """SPEC 13.2 steps 2 and 4: stranger and bad signature are one refusal; who was removed reads the chain."""
+    known = batch.find(command.set_id)
+    view, member = rules.check_was_member(known.view if known else None, command.member)
     try:
-        handshake.check_proof(
-            view.chain.members[command.member].verify_key, command.set_id, command.binding, command.signature
-        )
+        handshake.check_proof(member.verify_key, command.set_id, command.binding, command.signature)
     except E2esyncError as error:
         raise Declined(
             Refusal.NOT_MEMBER, "no such set, no such member, or a wrong signature"
         ) from error
+    if member.removed_at is not None:
+        welcome = handshake.farewell(batch.identity.key, view.set_id, command.binding, member.removed_at)
+        return Outcome(welcome)
     head = sign_head(
         batch.identity.key, view.set_id, epoch=view.epoch, seq=view.seq, log_hash=view.log_hash,
         record_hash=view.record_hash, time=batch.now, incarnation=batch.identity.incarnation, binding=command.binding,

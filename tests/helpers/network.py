@@ -22,6 +22,7 @@ from e2esync.epoch.roles import Role
 from e2esync.errors import Unreachable
 from e2esync.limits import CUT_AFTER_TRIES, OPENINGS_INTERVAL
 from e2esync.procedures.founding import arrive, create
+from e2esync.procedures.leaving import read_removal
 from e2esync.procedures.opening import announce, open_epoch
 from e2esync.procedures.recovering import add_by_kit, kit_keys, read_as_kit
 from e2esync.procedures.steps import Link, Procedure
@@ -83,6 +84,9 @@ class Line:
         (connected,) = (event for event in self._events if isinstance(event, Connected))
         self.head = connected.head
         self._events.clear()
+        if connected.removed is not None and isinstance(who, Replica):
+            # What every client does then: read the record that did it, and raise DeviceRemoved.
+            self.run(read_removal(who))
 
     def link(self) -> Link:
         """What procedures on this line need."""

@@ -138,7 +138,7 @@ def test_a_removed_device_gets_nothing_more(net: Network) -> None:
     net.settle(phone, tablet)
     assert tablet.registers("ada") is not None
     laptop.edit("bob", **{"notes/n": "x"})
-    with pytest.raises((Refused, DeviceRemoved, StopIteration, ValueError)):
+    with pytest.raises(DeviceRemoved):
         laptop.sync()
     net.settle(phone, tablet)
     assert phone.registers("bob") is None
@@ -225,7 +225,7 @@ def test_the_kit_alone_brings_everything_back_and_shuts_the_thief_out(net: Netwo
     rescued = net.recover("new phone", remove=[phone])
     assert rescued.registers("ada") == {"uid": "ada", "notes/n": "x"}
     phone.edit("mallory", **{"notes/n": "thief"})
-    with pytest.raises(Refused, match="NotMember"):
+    with pytest.raises(DeviceRemoved):
         phone.sync()
     rescued.edit("bob", **{"notes/n": "y"})
     tablet = net.add(rescued, "tablet")

@@ -16,7 +16,7 @@ from e2esync.session import client as c
 from e2esync.session import messages as m
 from e2esync.session.client import ClientSession, State
 from e2esync.session.codec import decode_message, encode_message
-from e2esync.session.handshake import binding_of, check_proof, sign_visit
+from e2esync.session.handshake import binding_of, check_proof, farewell, sign_visit
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Side
 
@@ -76,6 +76,21 @@ def test_a_member_connects() -> None:
     assert event.head is not None
     assert (event.head.epoch, event.head.seq, event.head.incarnation, event.relay_key) == (3, 9, 77, RELAY.verify_key)
     assert script.session.state is State.CONNECTED
+
+
+def test_a_removed_member_is_told_so() -> None:
+    script = member()
+    script.challenge()
+    script.session.proof()
+    told = farewell(RELAY, SET, script.binding, 7)
+    assert script.say(told) == [c.Connected(None, RELAY.verify_key, 7)]
+    for other in (farewell(OTHER, SET, script.binding, 7), farewell(RELAY, b"?" * 32, script.binding, 7),
+                  farewell(RELAY, SET, b"?" * 32, 7), m.Welcome(bytes(8), told.signature)):
+        script = member()
+        script.challenge()
+        script.session.proof()
+        with pytest.raises(HandshakeFailed):
+            script.say(other)
 
 
 def test_a_visitor_connects() -> None:

@@ -14,6 +14,7 @@ from e2esync.session import messages as m
 from e2esync.session.client import Answered, ClientSession, Connected, Event, RefusedRequest
 from e2esync.session.codec import decode_message, encode_message
 from e2esync.session.commands import Admit, Change, Command, Consult, Disconnect, StoreCommand, Transmit
+from e2esync.session.handshake import farewell
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Side
 from e2esync.session.relay import RelaySession, State
@@ -100,6 +101,34 @@ def test_a_refused_proof_ends_the_connection() -> None:
     with pytest.raises(Refused):
         link.complete(link.commands[0], m.RefusalAnswer(Refusal.NOT_MEMBER, "no"))
     assert link.relay.state is State.CLOSED
+
+
+def test_a_removed_member_reads_the_chain_up_to_its_removal_and_nothing_else() -> None:
+    link = Link()
+    link.send(link.client.hello())
+    link.send(link.client.proof())
+    (admit,) = link.commands
+    assert isinstance(admit, Admit)
+    link.complete(admit, farewell(RELAY, SET, admit.binding, 3))
+    assert link.relay.state is State.FORMER
+    assert isinstance(link.events[-1], Connected)
+    assert link.events[-1].removed == 3
+    for epoch, served in ((0, 4), (2, 2), (3, 1), (4, 0), (9, 0)):
+        link.send(link.client.request(m.ReadChain(epoch)))
+        (command,) = link.commands
+        link.complete(command, m.ChainPart(tuple(b"r%d" % number for number in range(epoch, 10))))
+        answer = link.events[-1]
+        assert isinstance(answer, Answered)
+        assert answer.answer == m.ChainPart(tuple(b"r%d" % number for number in range(epoch, epoch + served)))
+    for request in (m.ReadBox(3), m.Read(3, 1), m.GetBlob(b"b" * 32, 0), m.ReadSlots(), m.Inspect(), m.Have(()),
+                    m.PutSlot(b"a", b""), m.Append(3, b"e" * 512)):
+        link.send(link.client.request(request))
+        refused = link.events[-1]
+        assert isinstance(refused, RefusedRequest)
+        assert refused.error.reason == "NotAllowed"
+        assert link.commands == []
+    link.send(link.client.request(m.Ping()))
+    assert isinstance(link.events[-1], Answered)
 
 
 def test_a_stranger_gets_the_same_challenge_as_a_member() -> None:

@@ -13,13 +13,13 @@ from e2esync.crypto import SigningKey
 from e2esync.epoch.announcement import AskLeave, AskRemove
 from e2esync.epoch.record import ChangeRole, Remove, make_rekey
 from e2esync.epoch.roles import Role
-from e2esync.errors import DiskFull, E2esyncError
+from e2esync.errors import DiskFull, E2esyncError, HandshakeFailed
 from e2esync.limits import OPENINGS_BURST, OPENINGS_INTERVAL
 from e2esync.log.envelope import next_log_hash
 from e2esync.log.head import from_short, parse_head, verify_head
 from e2esync.session import messages as m
 from e2esync.session.commands import Admit, Change
-from e2esync.session.handshake import sign_proof
+from e2esync.session.handshake import read_farewell, sign_proof
 from e2esync.session.kinds import Refusal
 from e2esync.stores.relay_batch import EpochOpened, Logged
 from tests.session.world import ALICE, BOB, NOW, Book, blob_of
@@ -61,11 +61,22 @@ def test_a_member_is_welcomed_with_the_head(place: Place) -> None:
 def test_all_strangers_get_one_refusal(place: Place) -> None:
     place.open(changes=(Remove(2),))
     refusals = {
-        admit(place, 2), admit(place, 9), admit(place, 1, set_id=b"?" * 32), admit(place, 1, binding=b"x" * 32),
+        admit(place, 2, signature=b"s" * 64), admit(place, 9), admit(place, 1, set_id=b"?" * 32),
+        admit(place, 1, binding=b"x" * 32),
         admit(place, 1, signature=b"s" * 64), admit(place, 1, signature=b""),
     }
     assert {answer.code for answer in refusals} == {Refusal.NOT_MEMBER}
     assert len(refusals) == 1
+
+
+def test_a_removed_member_proves_its_key_and_is_told_in_which_epoch(place: Place) -> None:
+    place.open(changes=(Remove(2),))
+    place.open()
+    welcome = admit(place, 2)
+    assert read_farewell(welcome, place.book.set_id, place.book.relay_key, BINDING) == 1
+    # Its session hears of nothing: no effect says that it began.
+    with pytest.raises(HandshakeFailed):
+        read_farewell(welcome, place.book.set_id, place.book.relay_key, b"x" * 32)
 
 
 # Append.

@@ -86,7 +86,9 @@ def _tell(context: Context, result: SyncResult, name: str) -> int:
     mark = f"{name}: " if name else ""
     for notice in result.notices:
         context.out.warn(f"{mark}{notice.message}" + (f" ({notice.hint})" if notice.hint else ""))
-    context.out.note(mark + summary(result))
+    context.out.note(mark + summary(result), *(
+        f"{gone} asked to leave, and is out: nothing written from now on can be read or changed there."
+        for gone in result.left))
     return UNVERIFIED if is_alarming(result.notices) else OK
 
 
@@ -105,7 +107,7 @@ def as_json(result: SyncResult) -> dict[str, Any]:
     """The result as JSON."""
     return {
         "sent": result.sent, "received": result.received, "opened": result.opened, "media": result.media,
-        "bytes_sent": result.bytes_sent, "bytes_received": result.bytes_received,
+        "left": list(result.left), "bytes_sent": result.bytes_sent, "bytes_received": result.bytes_received,
         "notices": [{"code": notice.code, "message": notice.message} for notice in result.notices],
     }
 

@@ -36,7 +36,7 @@ from e2esync.session.client import (
 )
 from e2esync.session.codec import decode_message, encode_message
 from e2esync.session.commands import Admit, Command, Disconnect, Transmit
-from e2esync.session.handshake import binding_of, check_proof, sign_find, sign_proof, sign_visit
+from e2esync.session.handshake import binding_of, check_proof, farewell, sign_find, sign_proof, sign_visit
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Side
 from e2esync.session.relay import RelaySession
@@ -81,8 +81,10 @@ def _event(event: Event) -> Json:
     match event:
         case Challenged(relay_key):
             return ["CHALLENGED", relay_key.hex()]
-        case Connected(None):
+        case Connected(None, _, None):
             return ["CONNECTED"]
+        case Connected(None, _, removed):
+            return ["REMOVED", removed]
         case Connected(Head() as head):
             return ["CONNECTED", head.epoch, head.seq, head.log_hash.hex()]
         case Answered(_, answer):
@@ -116,7 +118,7 @@ def _relay(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
 
 def _admitted(known: Json, key: SigningKey, admit: Admit) -> m.Message:
     """What a relay that holds one set says to a proof."""
-    set_id, members, epoch, seq, log_hash, record_hash, time, incarnation = known
+    set_id, members, former, epoch, seq, log_hash, record_hash, time, incarnation = known
     verify_key = dict(members).get(admit.member) if admit.set_id.hex() == set_id else None
     try:
         if verify_key is None:
@@ -124,6 +126,9 @@ def _admitted(known: Json, key: SigningKey, admit: Admit) -> m.Message:
         check_proof(bytes.fromhex(verify_key), admit.set_id, admit.binding, admit.signature)
     except CryptoError:
         return m.RefusalAnswer(Refusal.NOT_MEMBER, "no such member")
+    removed = dict(former).get(admit.member)
+    if removed is not None:
+        return farewell(key, admit.set_id, admit.binding, removed)
     head = sign_head(key, admit.set_id, epoch=epoch, seq=seq, log_hash=bytes.fromhex(log_hash), time=time,
                      record_hash=bytes.fromhex(record_hash), incarnation=incarnation, binding=admit.binding)
     return m.Welcome(head.body, head.signature)
@@ -209,6 +214,8 @@ def add_cases(cases: Layer) -> None:
          _visitor(*visiting, _ask(21, bytes(8), 0, bytes(16)), _got([42]), _ask(22, 0, b"m"), _got([43]))),
     ):
         cases.valid("client", name, "13.2", comment, inputs)
+    cases.valid("client", "removed-member", "13.2 step 4", "the epoch of its removal instead of a head",
+                _member(*begun, _got(encode_message(farewell(world().relay, world().set_id, _bound(), 7)))))
     _impostors(cases, begun)
     _out_of_turn(cases, begun, connected)
     _relay_cases(cases)
@@ -239,6 +246,12 @@ def _impostors(cases: Layer, begun: tuple[list[Any], ...]) -> None:
                                                                         good.signature])),
         ("welcome-without-head", "a visitor's welcome for a member",
          encode([4, b"", at.relay.sign(Label.SIGN_SESSION, bytes(32), _bound())])),
+        ("farewell-by-another", "a removal that another key signed",
+         encode_message(farewell(other, at.set_id, _bound(), 7))),
+        ("farewell-replayed", "the removal of another handshake",
+         encode_message(farewell(at.relay, at.set_id, replay, 7))),
+        ("farewell-other-epoch", "the signature of another epoch's removal",
+         encode([4, bytes(7) + b"\x08", farewell(at.relay, at.set_id, _bound(), 7).signature])),
         ("welcome-malformed-head", "a signed body that is no head",
          encode([4, encode([1]), at.relay.sign(Label.SIGN_HEAD, at.set_id, encode([1]))])),
     ):
@@ -313,7 +326,7 @@ def _find_cases(visit: bytes, show: Callable[..., None]) -> None:
 def _relay_cases(cases: Layer) -> None:
     at = world()
     known = [at.set_id.hex(), [[index, member.verify_key.hex()] for index, member in sorted(at.chain.members.items())],
-             1, 9, "19" * 32, at.chain.head.hash.hex(), NOW, 77]
+             [[5, 1]], 1, 9, "19" * 32, at.chain.head.hash.hex(), NOW, 77]
     proof = encode([3, sign_proof(at.parties[3].signing, at.set_id, _bound())])
     hello = encode_message(_hello())
     visit = encode_message(_hello(set_id=b"", member=0))
@@ -328,6 +341,13 @@ def _relay_cases(cases: Layer) -> None:
     show("visitor", "a visitor's handshake", [visit, encode([3, b""])])
     show("ping", "and a request", [*good, encode([24])])
     show("read", "a request that only the store can answer", [*good, encode([11, 1, 1])])
+    former = [encode_message(_hello(member=5)),
+              encode([3, sign_proof(at.parties[5].signing, at.set_id, _bound(_hello(member=5)))])]
+    show("former-chain", "a removed member asks for the chain", [*former, encode([12, 1])], "13.2 step 4")
+    for name, asked in (("box", [13, 1]), ("log", [11, 1, 1]), ("blob", [16, bytes(32), 0]), ("slots", [18]),
+                        ("inspect", [19]), ("have", [23, [bytes(32)]]), ("slot", [17, b"", bytes(512)])):
+        show(f"former-{name}", "a removed member asks for more than the chain", [*former, encode(asked)],
+             "13.2 step 4", "refused")
     for name, comment, member, signature in (
         ("proof-by-another", "member 5's key for member 3", 3, sign_proof(at.parties[5].signing, at.set_id, _bound())),
         ("proof-replayed", "a proof of another handshake", 3,
