@@ -1,4 +1,4 @@
-"""`e2esync recover --add-rescue FILE`: what a locked device kept, back into the book (SPEC 14.6)."""
+"""`e2esync recover --add-rescue FILE`: what a locked device kept, back into the book (SPEC 14.11)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add_rescue(context: Context, kit: RecoveryKit, path: str) -> int:
         with open(path, "rb") as file:
             done = write_back(book, kit, file.read)
     except OSError as error:
-        raise FileProblem(f"{path}: {error.strerror}", "give the rescue file of the device that was shut out") from error
+        raise FileProblem(f"{path}: {error.strerror}", "give the rescue file of the locked device") from error
     names = {row.contact: row.name for row in book.list()}
     back = [names.get(contact, "") for contact in done.contacts]
     out.result(contacts=back, edits=done.edits, landed=done.landed)

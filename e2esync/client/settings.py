@@ -45,8 +45,8 @@ SETTINGS: Final = (
     Setting(REGION, "text", "", "the country (DE, US, …) of phone numbers without one, for finding duplicates; "
                                 "needs the optional package phonenumbers"),
     Setting(RETENTION, "days", HORIZON_AGE, "days for which history and trash are kept", least=1),
-    Setting(ROTATE_EVERY, "days", 0, "days after which the book's secret is renewed by itself; 0 for never"),
-    Setting(ROTATE_AFTER, "number", 0, "changes after which the book's secret is renewed by itself; 0 for never"),
+    Setting(ROTATE_EVERY, "days", 0, "days after which this device renews its keys by itself; 0 for never"),
+    Setting(ROTATE_AFTER, "number", 0, "entries after which this device renews its keys by itself; 0 for never"),
     Setting(BACKUP_EVERY, "days", 0, "days between automatic backups, made by `sync`; 0 for none"),
     Setting(BACKUP_DIR, "text", "", "the folder of automatic backups; empty is `backups` in the profile's folder"),
     Setting(BACKUP_KEEP, "number", 5, "how many automatic backups are kept", least=1),

@@ -21,6 +21,7 @@ from e2esync.access.kit import RecoveryKit
 from e2esync.client.connection import Connection
 from e2esync.client.entropy import SystemEntropy
 from e2esync.client.profile import Profile
+from e2esync.client.settings import ROTATE_AFTER, ROTATE_EVERY, get_number
 from e2esync.crypto import Entropy
 from e2esync.epoch.record import parse_record
 from e2esync.errors import (
@@ -40,7 +41,7 @@ from e2esync.procedures.opening import announce
 from e2esync.procedures.reading import read_on, take
 from e2esync.procedures.sending import send
 from e2esync.procedures.steps import Link
-from e2esync.procedures.syncing import be_heard, fetch_media, keep_house
+from e2esync.procedures.syncing import be_heard, fetch_media, keep_house, listen
 from e2esync.procedures.syncing import sync as sync_procedure
 from e2esync.replica.announcing import hear
 from e2esync.replica.core import Replica
@@ -54,7 +55,7 @@ from e2esync.replica.writeback import write_back
 from e2esync.replica.writing import last_own
 from e2esync.session.messages import Inspect, Inspected, LogPush, RecordPush, SlotPush
 from e2esync.stores.profile import BookInfo
-from e2esync.wire import decode, encode
+from e2esync.wire import encode
 
 Progress = Callable[[str, int, int], None]
 SYSTEM_ENTROPY = SystemEntropy()
@@ -250,7 +251,7 @@ async def go_online(profile: Profile, book: int = 0, *, progress: Progress = no_
                     entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> AsyncIterator[Online]:
     """A connection to the book's relay as its member, for as long as the block lasts.
 
-    Where a record says that this device was removed, its copy is erased or sealed (SPEC 14.5); where only the relay
+    Where a record says that this device was removed, its copy is erased or sealed (SPEC 14.10); where only the relay
     says so, nothing happens to it. DeviceRemoved in both cases.
     """
     try:
@@ -273,7 +274,8 @@ async def _online(profile: Profile, book: int, progress: Progress, entropy: Entr
     try:
         assert connection.head is not None
         link = make_link(connection.head, progress, entropy, now)
-        link.rotate_every, link.rotate_after = (_number(profile, name) for name in ("rotate-every", "rotate-after"))
+        link.rotate_every = get_number(profile.store, ROTATE_EVERY)
+        link.rotate_after = get_number(profile.store, ROTATE_AFTER)
         yield Online(connection, replica, link)
     finally:
         await connection.aclose()
@@ -303,12 +305,6 @@ async def connect_replica(replica: Replica, url: str, entropy: Entropy) -> Conne
 def make_link(head: Head, progress: Progress, entropy: Entropy, now: Callable[[], int]) -> Link:
     """What procedures need from above the I/O line."""
     return Link(head, entropy, now, progress)
-
-
-def _number(profile: Profile, name: str) -> int:
-    """A setting that is a number; 0 where it is not set."""
-    stored = profile.store.setting(name)
-    return int(decode(stored)) if stored else 0
 
 
 def relay_url(profile: Profile, book: int) -> str:
@@ -352,7 +348,8 @@ async def _stay(profile: Profile, online: Online, on_event: Callable[[str], None
                 on_event("sent")
             await run(keep_house(replica, link, compact=True))
             sent = last_own(replica)
-        await run(be_heard(replica, link))
+        if await run(be_heard(replica, link)):
+            await run(listen(replica, link))
         if link.notices:
             note(replica, link.notices, link.now())
             link.notices.clear()
@@ -396,3 +393,6 @@ async def _take_push(online: Online, push: object, on_event: Callable[[str], Non
         known = {row.member: row for row in replica.store.slots()}
         before = known.get(push.member, SlotRow(push.member, b"", b"", 0))
         hear(replica, before, push.announcement, push.heartbeat, link.now())
+        # Somebody asks to leave, say: whoever is there just now closes the door.
+        if await run(keep_house(replica, link, compact=False)):
+            on_event("epoch")

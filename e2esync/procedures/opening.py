@@ -27,6 +27,7 @@ from e2esync.replica.port import SlotRow
 from e2esync.replica.reading import check_head, keep_head
 from e2esync.replica.sightings import CHAIN
 from e2esync.session.messages import LogPart, Open, Opened, PutSlot, ReadSlots, SlotList, SlotStored
+from e2esync.wire import decode, encode
 
 TRIES = 20
 """Lost races before the caller hears of it; the relay holds the others back long before (SPEC 13.6)."""
@@ -113,20 +114,29 @@ def check_not_frozen(replica: Replica) -> None:
         raise CloneDetected("this device's profile is in use elsewhere too, or was restored from an old copy")
 
 
-def read_slots(replica: Replica, link: Link) -> Procedure[dict[int, SlotRow]]:
-    """All slots as the relay serves them now; what is newer than what was known is kept."""
-    served = yield from ask(ReadSlots(), SlotList)
+def read_slots(replica: Replica, link: Link, *, whole: bool = False) -> Procedure[dict[int, SlotRow]]:
+    """All slots as the relay serves them now; only those that have changed since the last time are asked for.
+
+    `whole`: every one is, so that what was spoilt on its way once stands in nobody's way for ever.
+    """
+    stored = replica.store.get("slots")
+    incarnation, version = decode(stored) if stored else (0, 0)
+    # The versions of a relay that was restored begin anew.
+    since = version if incarnation == link.head.incarnation and not whole else 0
+    served = yield from ask(ReadSlots(since), SlotList)
     known = {row.member: row for row in replica.store.slots()}
     with replica.store.transaction():
         for slot in served.slots:
             before = known.get(slot.member, SlotRow(slot.member, b"", b"", 0))
             known[slot.member] = hear(replica, before, slot.announcement, slot.heartbeat, link.now())
+        if (incarnation, version) != (link.head.incarnation, served.version):
+            replica.store.put("slots", encode([link.head.incarnation, served.version]))
     return known
 
 
 def _prepare(replica: Replica, link: Link, changes: tuple[Change, ...], flags: Flag, relay: bytes,
              ) -> Procedure[Opening]:
-    slots = yield from read_slots(replica, link)
+    slots = yield from read_slots(replica, link, whole=True)
     indexes = {}
     for run in merged_runs(replica, flags):
         at_hand = replica.store.upload(run.index_id)

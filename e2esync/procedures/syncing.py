@@ -92,6 +92,8 @@ def _sync(replica: Replica, link: Link) -> Procedure[Synced]:
     opened |= yield from keep_house(replica, link, compact=bool(sent))
     media = yield from fetch_media(replica, link)
     yield from be_heard(replica, link)
+    # Who was heard, and what somebody asks for: a device that leaves waits for the next one that comes by.
+    yield from listen(replica, link)
     link.notices += stale(replica, link.now())
     opened |= yield from keep_house(replica, link, compact=False)
     note_complete(replica)
@@ -128,21 +130,15 @@ def keep_house(replica: Replica, link: Link, *, compact: bool) -> Procedure[bool
     return record is not None
 
 
-def be_heard(replica: Replica, link: Link) -> Procedure[None]:
-    """Overwrite the own heartbeat and look at the others', every 15 minutes and in every epoch (SPEC 10.7).
-
-    A device that was never heard is looked for at every sync: somebody has just paired it, and waits to see it. So is
-    who has not yet acknowledged a forget.
-    """
+def be_heard(replica: Replica, link: Link) -> Procedure[bool]:
+    """Overwrite the own heartbeat every 15 minutes and in every epoch (SPEC 10.7); returns whether it did."""
     store, key = replica.store, replica.key
     last, head = store.get("beat"), store.get("head")
     if key is None or head is None:
-        return
+        return False
     epoch, time = decode(last) if last else (-1, 0)
     if epoch == replica.position.epoch and link.now() - time < HEARTBEAT_INTERVAL:
-        if _unheard(replica) or store.get("forget") is not None or (not link.stay and _is_shared(replica)):
-            yield from listen(replica, link)
-        return
+        return False
     now = link.now()
     beat = seal_heartbeat(
         key, replica.signing_key, replica.set_id, member=replica.member, epoch=replica.position.epoch,
@@ -152,10 +148,10 @@ def be_heard(replica: Replica, link: Link) -> Procedure[None]:
     answers = yield [PutSlot(b"", beat)]
     if isinstance(answers[0], Refused) and answers[0].reason == "EpochClosed":
         # Somebody has just opened an epoch: the next sync enters it, and beats there.
-        return
+        return False
     accepted(answers[0], SlotStored)
     store.put("beat", encode([replica.position.epoch, link.now()]))
-    yield from listen(replica, link)
+    return True
 
 
 def listen(replica: Replica, link: Link) -> Procedure[None]:
@@ -165,20 +161,6 @@ def listen(replica: Replica, link: Link) -> Procedure[None]:
         # The relay may only have moved on since this device has read.
         yield from read_on(replica, link)
     link.notices += compare_beats(replica, link.head.incarnation)
-
-
-def _is_shared(replica: Replica) -> bool:
-    """Whether other people are in the book: what they ask for, to go or to have a device removed, is not to wait.
-
-    Who stays connected is told by a push.
-    """
-    return any(member.person != replica.person for member in replica.chain.members.values())
-
-
-def _unheard(replica: Replica) -> bool:
-    """Whether there is a device in the book that was never heard."""
-    heard = {slot.member for slot in replica.store.slots() if slot.heard}
-    return any(member not in heard and member != replica.member for member in replica.chain.numbers)
 
 
 def fetch_media(replica: Replica, link: Link) -> Procedure[int]:

@@ -64,7 +64,7 @@ def extend(replica: Replica, raws: tuple[bytes, ...], *, doubted: bool = False,
     records = []
     for raw in raws:
         if replica.member not in chain.members:
-            # SPEC 14.5: what follows its removal is none of a device's business.
+            # SPEC 14.10: what follows its removal is none of a device's business.
             break
         record = parse_record(raw)
         if record.epoch == chain.epoch + 1 and record.prev != chain.head.hash:
@@ -150,6 +150,7 @@ def adopt_fold(replica: Replica, entrance: Entrance) -> bool:
             store.drop_absent(number)
         store.mark_shown(settled.changes)
         _move(replica, entrance, lives)
+        entered(store, entrance.records)
     return True
 
 
@@ -191,6 +192,7 @@ def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, Co
         keep(store, NOBODY, now, after)
         opener = entrance.chain.head.opener
         kept_aside = keep_aside(replica, own, now, entropy)
+        entered(store, entrance.records)
     if differs:
         return SnapshotMismatch(
             f"epoch {entrance.chain.epoch}, opened by member {opener}, began from another state than this device had: "
@@ -364,7 +366,6 @@ def _move(replica: Replica, entrance: Entrance, lives: dict[tuple[bytes, int], t
     # Also what is laid over nothing now: going back to before own entries (SPEC 14.3 step 6) must not hide them.
     unlanded = {contact for row in store.outbox() for contact in store.outbox_contacts(row.counter)}
     store.mark_shown(lay_over(replica, unlanded.union(store.overlaid())))
-    entered(store, entrance.records)
 
 
 def _send_whole_lives(replica: Replica, lives: dict[tuple[bytes, int], tuple[bytes, set[str]]]) -> None:

@@ -1,4 +1,4 @@
-"""What a device that is shut out still holds, as the contents of a rescue file, and back into a book (SPEC 14.6)."""
+"""What a device that is shut out still holds, as the contents of a rescue file, and back into a book (SPEC 14.11)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from e2esync.limits import CONTACT_ID, STATE_MAX
 from e2esync.log.entry import parse_entry
 from e2esync.replica.contacts import media_blobs
 from e2esync.replica.core import Replica
-from e2esync.replica.own_object import OWN_OBJECT
-from e2esync.replica.port import ReplicaStore
+from e2esync.replica.port import OWN_OBJECT, ReplicaStore
 from e2esync.replica.writing import OwnBatches, rewrite, shown_state, single_ops, write_batch
 from e2esync.snapshot.runs import split_media
 from e2esync.wire import Value, decode, encode

@@ -133,7 +133,9 @@ class PutSlot:
 
 @dataclass(frozen=True, slots=True)
 class ReadSlots:
-    """SLOTS: all slots of the set."""
+    """SLOTS: the slots of the set that have changed since the version of an earlier answer; 0 for all."""
+
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +283,9 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class SlotList:
-    """The set's slots, ascending by member."""
+    """The slots that were asked for, ascending by member, and the set's version to ask from the next time."""
 
+    version: int
     slots: tuple[Slot, ...]
 
 

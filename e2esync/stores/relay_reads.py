@@ -28,6 +28,7 @@ from e2esync.session.messages import (
     Read,
     ReadBox,
     ReadChain,
+    ReadSlots,
     Slot,
     SlotList,
 )
@@ -60,10 +61,12 @@ def answer(rows: Rows, identity: Identity, consult: Consult, now: int) -> Messag
         return HaveAnswer(tuple(_received(rows, owner, blob) for blob in request.blobs))
     if isinstance(request, Inspect):
         return _inspect(rows, found)
+    assert isinstance(request, ReadSlots)
     slots = rows.all(
-        "SELECT member, announcement, heartbeat, time FROM slots WHERE owner = ? ORDER BY member", (owner,)
+        "SELECT member, announcement, heartbeat, time FROM slots WHERE owner = ? AND version > ? ORDER BY member",
+        (owner, request.since),
     )
-    return SlotList(tuple(Slot(*row) for row in slots))
+    return SlotList(found.version, tuple(Slot(*row) for row in slots))
 
 
 def _find(rows: Rows, verify_key: bytes) -> Found:

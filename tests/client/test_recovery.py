@@ -15,6 +15,7 @@ from e2esync.client.members import revoke
 from e2esync.client.profile import Profile
 from e2esync.client.recovery import find_places, open_kit
 from e2esync.client.regaining import regain_sets
+from e2esync.client.rescuing import add_rescue
 from e2esync.client.sync import Connection, create_set, go_online, sync
 from e2esync.epoch.record import parse_record
 from e2esync.errors import DeviceRemoved, HandshakeFailed, NotFound, Refused, Unreachable
@@ -166,7 +167,7 @@ async def test_all_books_come_back_and_the_lost_phone_is_out_of_each(tmp_path: P
             number = next(each.book for each in done if each.set_id == family)
             assert [row.name for row in Book(new, number).list()] == ["Bea"]
             assert names(new) == ["Ada"]
-            for book in (0, 1, 2):
+            for book in (2, 1, 0):
                 with pytest.raises(DeviceRemoved):
                     await sync(phone, book)
             # Once more finds nothing left to do.
@@ -229,6 +230,7 @@ async def test_s4_recovery_while_a_thief_rotates(tmp_path: Path) -> None:
             clock.time += DAY
             await revoke(thief, {Replica(laptop.store.book(0)).member}, now=clock)
             await empty(thief, clock)
+            Book(laptop, now=clock).add(card("Unsent"))
             with pytest.raises(DeviceRemoved):
                 await sync(laptop, now=clock)
 
@@ -262,5 +264,10 @@ async def test_s4_recovery_while_a_thief_rotates(tmp_path: Path) -> None:
                 assert [device.name for device in Book(new).devices()] == ["New phone"]
                 with pytest.raises(DeviceRemoved):
                     await sync(thief, now=clock)
-                # The laptop that the thief shut out is not erased: it is paired again.
-                assert names(laptop) == ["Ada", "Bob"]
+                # What the laptop held when it was shut out is sealed for the kit: paired again, it writes it back.
+                (kept,) = (tmp_path / "b").glob("rescue-*")
+                with await paired(new, tmp_path / "d") as again, kept.open("rb") as file:
+                    done = add_rescue(Book(again, now=clock), kit, file.read)
+                    assert len(done.contacts) == 1
+                    await sync(again, now=clock)
+                    assert names(again) == ["Ada", "Bob", "Unsent"]

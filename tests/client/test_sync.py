@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import apsw
 import pytest
 import trio
 
@@ -147,9 +148,27 @@ async def test_a_removed_device_is_told_so(tmp_path: Path) -> None:
             async with go_online(phone) as online:
                 await online.connection.run(open_epoch(online.replica, online.link, lambda _now: (Remove(gone),)))
             Book(laptop).add(card("Bob"))
-            with pytest.raises(DeviceRemoved):
+            with pytest.raises(DeviceRemoved, match="Phone shut this device, Laptop, out"):
                 await sync(laptop)
-            assert names(laptop) == ["Bob"]
+        # Its copy is locked: what it had is for the person's kit alone (tests/cli/test_leaving.py).
+        with pytest.raises(DeviceRemoved, match="locked"):
+            Profile.open(tmp_path / "b")
+
+
+async def test_a_relay_that_only_says_so_takes_nothing(tmp_path: Path) -> None:
+    async with open_relay(tmp_path) as url:
+        phone = await founded(tmp_path / "a", url)
+    connection = apsw.Connection(str(tmp_path / "relay.sqlite3"))
+    connection.execute("UPDATE sets SET set_id = zeroblob(32)")
+    connection.close()
+    with phone:
+        Book(phone).add(card("Bob"))
+        async with open_relay(tmp_path) as url:
+            phone.store.put_book(phone.store.books()[0]._replace(relay=url))
+            with pytest.raises(DeviceRemoved):
+                await sync(phone)
+            assert names(phone) == ["Bob"]
+            assert any("does not know this device" in notice for notice in Book(phone).status().notices)
 
 
 async def test_secrets_of_a_closed_epoch_are_in_no_file(tmp_path: Path) -> None:

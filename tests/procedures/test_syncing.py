@@ -20,7 +20,7 @@ from tests.helpers.liar import lying_sync
 from tests.helpers.network import Device, Line, Network
 
 
-def test_a_sync_with_nothing_new_asks_for_nothing(net: Network) -> None:
+def test_a_sync_with_nothing_new_asks_for_nothing_but_that(net: Network) -> None:
     phone = net.begin()
     phone.edit("ada", **{"notes/n": "x"})
     phone.sync()
@@ -32,7 +32,9 @@ def test_a_sync_with_nothing_new_asks_for_nothing(net: Network) -> None:
 
     done = lying_sync(phone, look)
     assert (done.received, done.sent, done.opened, done.media) == (0, 0, False, 0)
-    assert [type(message) for message in seen] == [m.Challenge, m.Welcome]
+    assert [type(message) for message in seen] == [m.Challenge, m.Welcome, m.SlotList]
+    # And the one thing that it asks for, what has changed in the slots, is nothing.
+    assert seen[-1].slots == ()  # type: ignore[union-attr]
 
 
 def test_a_long_log_is_compacted_once_an_hour_by_who_wrote_last(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:

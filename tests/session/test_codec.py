@@ -36,7 +36,7 @@ FROM_RELAY = [
     m.Challenge(b"n" * 32, b"k" * 32), m.Welcome(b"head", b"s" * 64), m.Welcome(b"", b"s" * 64),
     m.Appended(7, HEAD), m.LogPart(1, 1, (b"e",), None), m.LogPart(1, 1, (), HEAD), m.ChainPart((b"r",)),
     m.BoxAnswer(b"l", b"b"), m.Opened(3, HEAD), m.BlobStored(5), m.BlobPart(9, b"part"), m.SlotStored(),
-    m.SlotList((m.Slot(1, b"a", b"h", 5),)), m.Inspected({"epoch": 1, "seq": 2}), m.Created(ID), m.MailboxUsed(),
+    m.SlotList(9, (m.Slot(1, b"a", b"h", 5),)), m.Inspected({"epoch": 1, "seq": 2}), m.Created(ID), m.MailboxUsed(),
     m.MailStored(), m.HaveAnswer((1, 2)), m.Pong(), m.Found((m.Place(ID, 4),)), m.Shown(4, 1), m.Seeded(5),
     m.RefusalAnswer(Refusal.HEAD_MOVED, "moved", 3),
     m.LogPush(1, 4, (b"e", b"f"), HEAD), m.RecordPush(b"r", HEAD), m.SlotPush(1, b"a", b"", 5), m.MailPush(0, b"x"),
@@ -105,7 +105,8 @@ def test_malformed_requests_are_refused(body: object) -> None:
 
 @pytest.mark.parametrize("body", [
     [40, "NoSuchCode", "", 0], [40, 5, "", 0], [40, "Busy", "x" * 1001, 0], [30, 1, []], [30, 1, [1, 2]],
-    [30, 1, [1, 2, b"s"]], [31, 1, 1, [], [1]], [38, [[1, b"", b""]]], [38, [[1, b"", b"", -1]]], [39, []],
+    [30, 1, [1, 2, b"s"]], [31, 1, 1, [], [1]], [38, 0, [[1, b"", b""]]], [38, 0, [[1, b"", b"", -1]]], [38, []],
+    [39, []],
     [39, {"epoch": -1}], [2, b"n" * 32, b"k" * 31], [54, -1], [50, 0, 0, [], []],
 ])
 def test_malformed_answers_are_refused(body: object) -> None:

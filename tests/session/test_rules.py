@@ -124,7 +124,7 @@ def test_the_slots_of_all_members_fit_one_answer() -> None:
     rules.check_slot_size(*slot)
     declined(Refusal.BAD_SLOT, rules.check_slot_size, slot[0] + b"x", slot[1])
     slots = tuple(m.Slot(2**32 - 1, *slot, 2**53 - 1) for _ in range(MEMBERS_MAX))
-    assert len(encode_message(m.SlotList(slots))) <= FRAME_MAX
+    assert len(encode_message(m.SlotList(2**53 - 1, slots))) <= FRAME_MAX
 
 
 def test_heartbeats() -> None:

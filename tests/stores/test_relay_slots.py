@@ -34,7 +34,14 @@ def test_a_slot_is_overwritten_in_place(place: Place) -> None:
     beat = place.book.heartbeat()
     for request in (m.PutSlot(first, b""), m.PutSlot(b"", beat), m.PutSlot(second, b"")):
         assert place.do(1, request) == m.SlotStored()
-    assert place.ask(2, m.ReadSlots()) == m.SlotList((m.Slot(1, second, beat, place.now),))
+    listed = place.ask(2, m.ReadSlots())
+    assert listed.slots == (m.Slot(1, second, beat, place.now),)
+    # From its version on nothing has changed; and then again something has.
+    assert place.ask(2, m.ReadSlots(listed.version)) == m.SlotList(listed.version, ())
+    assert place.ask(2, m.ReadSlots(listed.version - 1)) == listed
+    assert place.do(2, m.PutSlot(b"", place.book.heartbeat())) == m.SlotStored()
+    later = place.ask(1, m.ReadSlots(listed.version))
+    assert ([slot.member for slot in later.slots], later.version > listed.version) == ([2], True)
 
 
 def test_only_an_announcement_is_urgent(place: Place) -> None:

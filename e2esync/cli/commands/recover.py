@@ -13,6 +13,7 @@ from ..kitinput import add_kit_option, has_profile, read_kit
 from ..profiles import device_name, new_profile
 from ..prompts import ask, can_ask, confirm
 from ..protect import add_protection_options, chosen_way
+from ..rescue import add_rescue
 from ..times import clock, parse_time
 from .init import check_address
 
@@ -35,6 +36,7 @@ EXAMPLES = """\
   e2esync recover --kit-file kit.txt --remove "Old phone" --device "New phone"
   e2esync recover --kit-file kit.txt --list
   e2esync recover --kit-file kit.txt --at "2 days ago" --remove-all
+  e2esync recover --add-rescue rescue-1f2e3d4c-7.e2esync --kit-file kit.txt
   e2esync recover --kit-file kit.txt --remove-all --plain          in a script"""
 
 
@@ -42,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Kit, relay, time, whom to remove, name and protection."""
     add_kit_option(parser)
     parser.add_argument("--relay", metavar="URL", help="the relay's address, if the kit file does not hold it")
+    parser.add_argument("--add-rescue", metavar="FILE",
+                        help="into the book on this device: what a device that was shut out and locked had kept")
     parser.add_argument("--device", metavar="NAME", help="what to call this device; default: the computer's name")
     parser.add_argument("--at", metavar="TIME", help="put the book back as it was: a date, a time, or `2 days ago`")
     parser.add_argument("--list", action="store_true", help="only show which times can be restored, and change nothing")
@@ -58,6 +62,8 @@ def run(context: Context) -> int:
     args = context.args
     at = parse_time(args.at, context.now(), end=True) if args.at else None
     kit = read_kit(context, args.kit_file)
+    if args.add_rescue:
+        return add_rescue(context, kit.kit, args.add_rescue)
     relay = args.relay or kit.relay_url or _own_relay(context)
     relay = relay or ask("Address of the relay (wss://…):", why="give it with --relay")
     check_address(relay)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from e2esync.errors import DeviceRemoved
+
 from ..context import Context
-from ..exits import CONFLICTS, OK
+from ..exits import CONFLICTS, OK, REMOVED
 from ..times import ago
 
 if TYPE_CHECKING:
@@ -28,7 +30,10 @@ def run(context: Context) -> int:
     """Print the state."""
     from e2esync.client.intents import intents
 
-    book = context.book()
+    try:
+        book = context.book()
+    except DeviceRemoved as error:
+        return _left(context, error)
     if context.args.confirm:
         context.out.note("Noted: this is the newest state." if book.confirm() else "There was nothing to confirm.")
     status = book.status()
@@ -39,6 +44,20 @@ def run(context: Context) -> int:
     else:
         context.out.data(*_lines(book.name, status, context.now()), *(f"to do      {each.text}" for each in waiting))
     return CONFLICTS if context.args.strict and status.conflicts else OK
+
+
+def _left(context: Context, error: DeviceRemoved) -> int:
+    """A device that is in no book any more: what is to be done, then what happened."""
+    from e2esync.client.farewell import read_left
+
+    left = read_left(context.home)
+    if left is None:
+        raise error
+    context.out.result(state=left.state, device=left.device, epoch=left.epoch, by=left.by, time=left.time,
+                       others=list(left.others), message=error.message, next=error.hint)
+    if not context.out.json:
+        context.out.data(f"next       {error.hint}", f"happened   {error.message}, {ago(left.time, context.now())}")
+    return REMOVED
 
 
 def as_json(status: Status) -> dict[str, Any]:

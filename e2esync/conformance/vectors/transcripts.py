@@ -323,6 +323,18 @@ def _find_cases(visit: bytes, show: Callable[..., None]) -> None:
          [encode_message(_hello()), proof, encode([25, root.verify_key, sign_find(root, _bound())])], "13.3", "refused")
 
 
+def _former_cases(show: Callable[..., None]) -> None:
+    """A member that was removed: the chain, and nothing else (SPEC 13.2 step 4)."""
+    at = world()
+    former = [encode_message(_hello(member=5)),
+              encode([3, sign_proof(at.parties[5].signing, at.set_id, _bound(_hello(member=5)))])]
+    show("former-chain", "a removed member asks for the chain", [*former, encode([12, 1])], "13.2 step 4")
+    for name, asked in (("box", [13, 1]), ("log", [11, 1, 1]), ("blob", [16, bytes(32), 0]), ("slots", [18, 0]),
+                        ("inspect", [19]), ("have", [23, [bytes(32)]]), ("slot", [17, b"", bytes(512)])):
+        show(f"former-{name}", "a removed member asks for more than the chain", [*former, encode(asked)],
+             "13.2 step 4", "refused")
+
+
 def _relay_cases(cases: Layer) -> None:
     at = world()
     known = [at.set_id.hex(), [[index, member.verify_key.hex()] for index, member in sorted(at.chain.members.items())],
@@ -341,13 +353,7 @@ def _relay_cases(cases: Layer) -> None:
     show("visitor", "a visitor's handshake", [visit, encode([3, b""])])
     show("ping", "and a request", [*good, encode([24])])
     show("read", "a request that only the store can answer", [*good, encode([11, 1, 1])])
-    former = [encode_message(_hello(member=5)),
-              encode([3, sign_proof(at.parties[5].signing, at.set_id, _bound(_hello(member=5)))])]
-    show("former-chain", "a removed member asks for the chain", [*former, encode([12, 1])], "13.2 step 4")
-    for name, asked in (("box", [13, 1]), ("log", [11, 1, 1]), ("blob", [16, bytes(32), 0]), ("slots", [18]),
-                        ("inspect", [19]), ("have", [23, [bytes(32)]]), ("slot", [17, b"", bytes(512)])):
-        show(f"former-{name}", "a removed member asks for more than the chain", [*former, encode(asked)],
-             "13.2 step 4", "refused")
+    _former_cases(show)
     for name, comment, member, signature in (
         ("proof-by-another", "member 5's key for member 3", 3, sign_proof(at.parties[5].signing, at.set_id, _bound())),
         ("proof-replayed", "a proof of another handshake", 3,
