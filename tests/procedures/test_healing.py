@@ -137,8 +137,9 @@ class TestFork:
             def leak(message: Message) -> Message:
                 if not isinstance(message, m.SlotList):
                     return message
-                return m.SlotList(message.version, tuple(m.Slot(s.member, s.announcement, beat if s.member == member else s.heartbeat,
-                                               s.time) for s in message.slots))
+                return m.SlotList(message.version, tuple(
+                    m.Slot(s.member, s.announcement, beat if s.member == member else s.heartbeat, s.time)
+                    for s in message.slots))
 
             before = standing(phone)
             lying_sync(phone, leak)
