@@ -384,5 +384,4 @@ def _relay_cases(cases: Layer) -> None:
     _find_cases(visit, show)
     show("visitor-reads", "a visitor asks for a member's request", [visit, encode([3, b""]), encode([11, 1, 1])],
          "13.3", "refused")
-    show("member-mails", "a member asks for a visitor's request",
-         [*good, encode([22, 0, b"m"])], "13.3", "refused")
+    show("member-mails", "a member asks for a visitor's request", [*good, encode([22, 0, b"m"])], "13.3", "refused")
