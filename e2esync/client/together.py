@@ -169,6 +169,9 @@ class _All:
             result = await sync_locked(self._profile, info.number, progress=self._progress, entropy=self._entropy,
                                        now=self._now, then=then)
         except E2esyncError as error:
+            if info.number == HOME and isinstance(error, DeviceRemoved) and error.removal is not None:
+                # The whole profile is erased or locked by now (SPEC 14.11).
+                raise
             return BookSync(info.number, info.name, None, error)
         return BookSync(info.number, self._named(info), result, None)
 

@@ -100,6 +100,7 @@ def _sum(results: Sequence[SyncResult]) -> SyncResult:
         any(each.opened for each in results), sum(each.media for each in results),
         sum(each.bytes_sent for each in results), sum(each.bytes_received for each in results),
         tuple(notice for each in results for notice in each.notices),
+        tuple(name for each in results for name in each.left),
     )
 
 
