@@ -110,7 +110,7 @@ FINGERPRINT_WORDS: Final = 4
 STATE_PHRASE_WORDS: Final = 6
 WORD_BITS: Final = 11
 
-# Rescue files (SPEC 14.12).
+# Rescue files (SPEC 14.13).
 RESCUE_RETENTION: Final = 30 * 24 * 3_600_000
 RESCUE_HEADER_MAX: Final = 1024
 RESCUE_KEYS_MAX: Final = 64

@@ -1,4 +1,4 @@
-"""The rescue file (SPEC 14.12): what a device that was shut out still held, for its person's recovery kit alone.
+"""The rescue file (SPEC 14.13): what a device that was shut out still held, for its person's recovery kit alone.
 
     file = u32(length) ‖ header ‖ box ‖ part 0 ‖ part 1 ‖ …
     part = u32(length) ‖ AE(K, nonce, context ‖ u32(n) ‖ last, encode(content))

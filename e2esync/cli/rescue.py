@@ -1,4 +1,4 @@
-"""`e2esync recover --add-rescue FILE`: what a locked device kept, back into the book (SPEC 14.12)."""
+"""`e2esync recover --add-rescue FILE`: what a locked device kept, back into the book (SPEC 14.13)."""
 
 from __future__ import annotations
 

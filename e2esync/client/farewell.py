@@ -1,7 +1,7 @@
-"""What stays in the folder of a device that is in no book any more (SPEC 14.11): a stub, and perhaps a rescue file.
+"""What stays in the folder of a device that is in no book any more (SPEC 14.12): a stub, and perhaps a rescue file.
 
     left.json            0600   what happened, when, by whom, and what is still to be done; no key and no contact
-    rescue-….e2esync     0600   sealed to the recovery kit (SPEC 14.12); erased 30 days after it was written
+    rescue-….e2esync     0600   sealed to the recovery kit (SPEC 14.13); erased 30 days after it was written
 
 The stub is written before anything is erased: where it stands, whatever else is left of the profile is erased by the
 next command, should the first have been killed. Erasing is logical: files are overwritten and removed, and a flash

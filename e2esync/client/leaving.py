@@ -1,4 +1,4 @@
-"""Leaving a book and being shut out of it (SPEC 14.11): what a device does then with what it holds.
+"""Leaving a book and being shut out of it (SPEC 14.12): what a device does then with what it holds.
 
 Nothing here happens on a relay's word: `shut_out` is called with the removal that a verified record makes.
 """
@@ -65,7 +65,7 @@ async def retire(profile: Profile, *, wait: float = 0.0, progress: Progress = no
 
 def shut_out(profile: Profile, book: int, removal: Removal, *, entropy: Entropy = SYSTEM_ENTROPY,
              now: Callable[[], int] = now_ms) -> DeviceRemoved:
-    """Erase or freeze what a removed device holds (SPEC 14.11); the error says what happened and what comes next.
+    """Erase or freeze what a removed device holds (SPEC 14.12); the error says what happened and what comes next.
 
     Whoever is out of the home set is out of the profile; a further book goes alone.
     """

@@ -1,4 +1,4 @@
-"""A rescue file back into a book (SPEC 14.12). Offline: what comes back waits in the outbox like any edit."""
+"""A rescue file back into a book (SPEC 14.13). Offline: what comes back waits in the outbox like any edit."""
 
 from __future__ import annotations
 

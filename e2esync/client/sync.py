@@ -251,7 +251,7 @@ async def go_online(profile: Profile, book: int = 0, *, progress: Progress = no_
                     entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> AsyncIterator[Online]:
     """A connection to the book's relay as its member, for as long as the block lasts.
 
-    Where a record says that this device was removed, its copy is erased or sealed (SPEC 14.11); where only the relay
+    Where a record says that this device was removed, its copy is erased or sealed (SPEC 14.12); where only the relay
     says so, nothing happens to it. DeviceRemoved in both cases.
     """
     try:

@@ -170,7 +170,7 @@ class _All:
                                        now=self._now, then=then)
         except E2esyncError as error:
             if info.number == HOME and isinstance(error, DeviceRemoved) and error.removal is not None:
-                # The whole profile is erased or locked by now (SPEC 14.11).
+                # The whole profile is erased or locked by now (SPEC 14.12).
                 raise
             return BookSync(info.number, info.name, None, error)
         return BookSync(info.number, self._named(info), result, None)

@@ -1,4 +1,4 @@
-"""Leaving (SPEC 14.11): the request that another device fulfils, and what a removed member may still read."""
+"""Leaving (SPEC 14.12): the request that another device fulfils, and what a removed member may still read."""
 
 from __future__ import annotations
 

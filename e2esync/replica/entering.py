@@ -64,7 +64,7 @@ def extend(replica: Replica, raws: tuple[bytes, ...], *, doubted: bool = False,
     records = []
     for raw in raws:
         if replica.member not in chain.members:
-            # SPEC 14.11: what follows its removal is none of a device's business.
+            # SPEC 14.12: what follows its removal is none of a device's business.
             break
         record = parse_record(raw)
         if record.epoch == chain.epoch + 1 and record.prev != chain.head.hash:

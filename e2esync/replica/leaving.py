@@ -1,4 +1,4 @@
-"""Going (SPEC 14.11): a device asks to leave, or finds the record that has removed it.
+"""Going (SPEC 14.12): a device asks to leave, or finds the record that has removed it.
 
 The relay's word removes nobody. What counts is a record that follows the chain which this device has verified, and it
 alone says whether the copy is to be erased or kept for its person.

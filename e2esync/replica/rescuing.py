@@ -1,4 +1,4 @@
-"""What a device that is shut out still holds, as the contents of a rescue file, and back into a book (SPEC 14.12)."""
+"""What a device that is shut out still holds, as the contents of a rescue file, and back into a book (SPEC 14.13)."""
 
 from __future__ import annotations
 

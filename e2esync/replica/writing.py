@@ -49,7 +49,7 @@ def write(replica: Replica, ops: list[SetOp | DeleteOp]) -> None:
 
 
 def rewrite(replica: Replica, op: SetOp | DeleteOp, context: bytes) -> None:
-    """Journal a write that was made elsewhere, or before, in the causal context that it had (SPEC 14.12)."""
+    """Journal a write that was made elsewhere, or before, in the causal context that it had (SPEC 14.13)."""
     store = replica.store
     with store.transaction():
         store.add_pending(encode_ops([op]), op.contact, context)

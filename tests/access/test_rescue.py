@@ -1,4 +1,4 @@
-"""The rescue file (SPEC 14.12): the kit opens it, and no other file in its place."""
+"""The rescue file (SPEC 14.13): the kit opens it, and no other file in its place."""
 
 from __future__ import annotations
 

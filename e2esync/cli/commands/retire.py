@@ -31,7 +31,7 @@ def run(context: Context) -> int:
 
     out, left = context.out, read_left(context.home)
     if left is not None:
-        # Nothing is left to leave; what a frozen device keeps goes with its person's word (SPEC 14.11 step 1).
+        # Nothing is left to leave; what a frozen device keeps goes with its person's word (SPEC 14.12 step 1).
         kept = rescue_files(context.home)
         if kept:
             _confirm(context, "Erase what this locked device keeps for your recovery kit?")
