@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from e2esync.card import display, read_vcards
+from e2esync.card import display, flatten, read_vcards, write_vcards
 from e2esync.client.sync import sync
 from e2esync.contactset import SetOp
 from e2esync.errors import CloneDetected, E2esyncError
@@ -203,3 +203,16 @@ def test_a68_what_is_not_claimed_is_said() -> None:
     assert "malicious build" in (ROOT / "SPEC.md").read_text("utf-8")
     assert "not been audited" in (ROOT / "README.md").read_text("utf-8")
     assert not [path for path, text in SOURCES.items() if re.search(r"pypi|pip install --upgrade|self.update", text)]
+
+
+@pytest.mark.parametrize("name", [
+    "A\u2028TEL:1", "A\x85TEL:1", "A\rTEL:1", "A\\nTEL:1", "A;TEL:1", "A\nTEL:1", "A\n TEL:1",
+])
+@pytest.mark.parametrize("version", ["2.1", "3.0", "4.0"])
+def test_a51_property_smuggling(name: str, version: str) -> None:
+    """A name that looks like a further line: exported and imported again it is one card, without a telephone number."""
+    card = {"@type": "Card", "version": "1.0", "uid": "urn:x", "name": {"full": name}}
+    written = write_vcards([flatten(card)], version=version, media=lambda _digest: None)
+    cards = list(read_vcards(written, salt=bytes(32)).cards)
+    assert len(cards) == 1
+    assert not [path for path in cards[0].registers if path.startswith("phones/")]

@@ -21,6 +21,7 @@ from tests.attacks.scene import (
     ROTATION,
     Weak,
     attack,
+    defences,
     heals,
     opens,
     refused,
@@ -250,3 +251,24 @@ async def test_a09_an_envelope_dropped(net: Network, moment: str) -> None:
                      if len(part.envelopes) > 1 else part)
     await refused(laptop, ForkDetected, dropped, entered=moment == ROTATION)
     await heals(net)
+
+
+@attack(Weak("replica.sightings:check_entry", lambda *_: [], late=True))
+async def test_a09_a_hidden_envelope_that_another_has_seen(net: Network) -> None:
+    """The phone's edit is left out of the laptop's log, with heads to match: the tablet's next entry gives it away."""
+    phone, laptop = await two(net)
+    tablet = await net.pair(phone, "Tablet")
+    await net.settle()
+    phone.note("Ada", "hidden")
+    await phone.sync()
+    hidden = net.relay.main.journal[-1]
+    await tablet.sync()
+    tablet.note("Ada", "seen")
+    await tablet.sync()
+    laptop.add("Bob")
+    net.relay.withhold(lambda done: done is hidden, "Laptop")
+    with defences():
+        done = await laptop.sync()
+    codes = {notice.code for notice in done.notices}
+    assert codes & {"WithheldDetected", "ForkDetected"}
+    assert laptop.names() == ["Ada", "Bob"]
