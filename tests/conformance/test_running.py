@@ -34,12 +34,8 @@ async def test_this_implementation_withstands_a_relay_that_lies() -> None:
     assert len(report.results) >= 17
 
 
-@pytest.mark.parametrize(("check", "only"), [
-    ("replica.reading:check_welcome", "withstand::rollback"),
-    ("procedures.founding:_told_chain", "withstand::pairing-without-the-record"),
-])
-async def test_a_device_that_believes_everything_fails(check: str, only: str) -> None:
-    report = await run([*SABOTEUR, check], only=only)
+async def test_a_device_that_believes_everything_fails() -> None:
+    report = await run([*SABOTEUR, "replica.reading:check_welcome"], only="withstand::rollback")
     assert [each.verdict for each in report.results] == [Verdict.FAIL]
 
 
