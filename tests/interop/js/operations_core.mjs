@@ -1,7 +1,8 @@
 // The operations of vectors/README.md from encoding to snapshots, for the conformance testee (SPEC appendix B): JSON
 // in, JSON out. Nothing of the protocol is here, only the names and forms of the vectors.
 
+import { operations as contactset } from './operations_contactset.mjs';
 import { operations as encodingAndCrypto } from './operations_crypto.mjs';
 
 /** `layer::operation` → function(inputs, entropy) → outputs. */
-export const operations = new Map([...encodingAndCrypto]);
+export const operations = new Map([...encodingAndCrypto, ...contactset]);
