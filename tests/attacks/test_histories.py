@@ -198,7 +198,7 @@ async def test_a42_a_relay_that_knows_nobody(net: Network, moment: str) -> None:
 async def test_a42_empty_slots_and_unsigned_deletes(net: Network) -> None:
     """No heartbeats, no announcements: nobody is forgotten. And a request without a member's proof is refused."""
     phone, laptop = await two(net)
-    with net.relay.lying(mutate(m.SlotList, lambda _slots: m.SlotList(()))):
+    with net.relay.lying(mutate(m.SlotList, lambda _slots: m.SlotList(0, ()))):
         await laptop.sync()
     assert laptop.names() == ["Ada"]
     assert len(laptop.book.devices()) == 2

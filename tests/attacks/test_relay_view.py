@@ -113,7 +113,10 @@ async def test_a49_sizes_lie_on_the_ladder(net: Network) -> None:
 
 @attack()
 async def test_a43_a_login_proves_the_key(net: Network) -> None:
-    """A proof that was recorded, one for another member, and one by a device that was revoked: all the same refusal."""
+    """A proof that was recorded, one for another member, and none of a revoked device's: all the same refusal.
+
+    The revoked one itself proves its key, and is told no more than that it was removed.
+    """
     phone, laptop = await two(net)
     tablet = await net.pair(phone, "Tablet")
     recorded: list[bytes] = []
@@ -126,7 +129,7 @@ async def test_a43_a_login_proves_the_key(net: Network) -> None:
     await phone.revoke(tablet)
     set_id, journal, refusals = phone.replica.set_id, len(net.relay.main.journal), []
     attempts = [(set_id, laptop.replica.member, recorded[0]), (set_id, 99, recorded[0]), (b"o" * 32, 1, recorded[0]),
-                (set_id, tablet.replica.member, None), (set_id, laptop.replica.member, bytes(64))]
+                (set_id, tablet.replica.member, recorded[0]), (set_id, laptop.replica.member, bytes(64))]
     for where, member, proof in attempts:
         session = ClientSession(where, member, tablet.replica.signing_key, None, net.entropy.draw("session nonce", 32))
         with net.dialing("Stranger"):
@@ -138,6 +141,14 @@ async def test_a43_a_login_proves_the_key(net: Network) -> None:
                 await line.shake_hands()
             await line.aclose()
         refusals.append((raised.value.reason, raised.value.message))
+    session = ClientSession(set_id, tablet.replica.member, tablet.replica.signing_key, None, bytes(32))
+    with net.dialing("Stranger"):
+        line = Connection(await net.dial("Stranger", net.url), session)
+        await line.shake_hands()
+        assert (line.head, line.removed) == (None, phone.replica.chain.epoch)
+        with pytest.raises(Refused, match="NotAllowed"):
+            await line.request(m.ReadSlots(), m.SlotList)
+        await line.aclose()
     assert set(refusals) == {refusals[0]}
     assert refusals[0][0] == "NotMember"
     assert len(net.relay.main.journal) == journal

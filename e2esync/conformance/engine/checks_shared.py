@@ -113,7 +113,7 @@ def others_are_heard(stage: Stage) -> None:
 
 
 def nobody_is_admitted_to_the_past(stage: Stage) -> None:
-    """13.2: who comes back through another process sees no older head, and who was removed does not come back."""
+    """13.2: who comes back through another process sees no older head, and who was removed reads the chain, no more."""
     other = stage.second()
     if other is None:
         return
@@ -132,7 +132,9 @@ def nobody_is_admitted_to_the_past(stage: Stage) -> None:
     head = handshake.read_welcome(welcome, stage.book.set_id, stage.engine.key.verify_key, binding)
     expect(head.seq == seq, "a process admits with a head that is older than another's")
     stage.open(1, (Remove(2),))
-    refused(admit(other, 2), Refusal.NOT_MEMBER)
+    farewell = admit(other, 2)
+    if not isinstance(farewell, m.Welcome) or len(farewell.head) != handshake.FAREWELL:
+        raise Broken(f"a removed member was answered by {farewell}")
     refused(stage.do(2, stage.book.append(), other), Refusal.NOT_MEMBER)
 
 
