@@ -1,0 +1,148 @@
+// The operations of vectors/README.md of access and session, for the conformance testee (SPEC appendix B): JSON in,
+// JSON out. Nothing of the protocol is here, only the names and forms of the vectors.
+
+import { fromHex, toHex } from './bytes.mjs';
+import { checkKitProof, deviceFingerprint, kitKeys, kitProof, makeCode, parseCode, statePhrase } from './access.mjs';
+import { SealingKey } from './crypto.mjs';
+import { decode } from './encoding.mjs';
+import { Refusal } from './errors.mjs';
+import { decodeFrame } from './frames.mjs';
+import { Joiner, Sponsor, commitmentOf, sealMessage, wordsOf } from './pairing.mjs';
+import { ClientSession, RelaySession } from './session.mjs';
+import { toJson } from './values.mjs';
+import { seedOfWords, wordsOfSeed } from './words.mjs';
+
+const inText = (words) => ({ text: Array.isArray(words) ? words.join(' ') : words });
+const codeOf = (input, purpose) => ({ mailboxId: fromHex(input.mailbox_id), secret: fromHex(input.secret), purpose });
+
+function parsedCode(input) {
+  const { mailboxId, secret, purpose, relayUrl } = parseCode(input.code.text);
+  const output = { mailbox_id: toHex(mailboxId), secret: toHex(secret), purpose };
+  return relayUrl === undefined ? output : { ...output, relay_url: { text: relayUrl } };
+}
+
+function halves(input) {
+  const keys = kitKeys(fromHex(input.seed), input.number);
+  return { keys, output: { verify_key: toHex(keys.verifyKey), sealing_key: toHex(keys.sealingKey.public) } };
+}
+
+function kitHalf(input) {
+  const { keys, output } = halves(input);
+  return { ...output, proof: toHex(kitProof(keys)) };
+}
+
+function transcript(input) {
+  const [body0, body1, body2] = input.bodies.map(fromHex);
+  const [nonce, claims] = decode(body2);
+  return { commitment: toHex(commitmentOf(nonce, claims)), words: inText(wordsOf(body0, body1, nonce)) };
+}
+
+/** `access::sponsor` and `access::host`. */
+function sponsor(purpose) {
+  return (input) => {
+    const machine = new Sponsor(codeOf(input, purpose), decode(fromHex(input.body_1)));
+    for (const { n, message } of input.messages) machine.receive(n, fromHex(message));
+    const { verifyKey, sealingKey, possession, deviceName, guest, kit } = machine.confirm(input.words.text);
+    const output = { verify_key: toHex(verifyKey), sealing_key: toHex(sealingKey), possession: toHex(possession) };
+    output.device_name = { text: deviceName };
+    return guest === undefined ? output : { ...output, guest: { text: guest }, kit: kit.map(toHex) };
+  };
+}
+
+/** `access::joiner` and `access::guest`. */
+function joiner(purpose) {
+  return (input) => {
+    const machine = new Joiner(codeOf(input, purpose), {
+      signingSeed: fromHex(input.signing_seed),
+      sealingKey: new SealingKey(fromHex(input.sealing_secret)),
+      nonce: fromHex(input.nonce),
+      deviceName: input.device_name.text,
+      guest: input.guest?.text,
+      kit: input.kit?.map(fromHex),
+    });
+    for (const { n, message } of input.messages) machine.receive(n, fromHex(message));
+    return { bodies_sent: [machine.body0, machine.body2].map(toHex), words: inText(machine.words) };
+  };
+}
+
+// ------------------------------------------------------------------------------------------------------------- session
+
+const fixed = (nonce) => ({ draw: () => fromHex(nonce) });
+
+function eventOf({ kind, message, head, epoch, code, data }) {
+  if (kind === 'CHALLENGED') return [kind, toHex(message[2])];
+  if (kind === 'CONNECTED') return head ? [kind, head.epoch, head.seq, toHex(head.logHash)] : [kind];
+  if (kind === 'REMOVED') return [kind, epoch];
+  if (kind === 'REFUSED') return [kind, { text: code }, data];
+  return [kind, kind === 'CLOSING' ? message[1] : message[0]];
+}
+
+function client(input) {
+  const session = new ClientSession({
+    setId: fromHex(input.set_id),
+    member: input.member,
+    signingSeed: fromHex(input.signing_seed),
+    relayKey: fromHex(input.expected_relay_key),
+  });
+  const steps = {
+    HELLO: () => session.hello(fixed(input.nonce)),
+    PROOF: () => session.proof(),
+    REQUEST: (frame) => session.request(fromHex(frame)),
+  };
+  const sent = [];
+  const events = [];
+  for (const [step, frame] of input.steps) {
+    if (step === 'RECEIVE') events.push(eventOf(session.receive(fromHex(frame))));
+    else sent.push(toHex(steps[step](frame)));
+  }
+  return { sent, events, unanswered: session.awaited.length };
+}
+
+function relay(input) {
+  const [setId, members, removed, epoch, seq, logHash, recordHash, time, incarnation] = input.set;
+  const keys = new Map(members.map(([member, key]) => [member, fromHex(key)]));
+  const head = { epoch, seq, logHash: fromHex(logHash), recordHash: fromHex(recordHash), time, incarnation };
+  const set = { setId: fromHex(setId), members: keys, removed: new Map(removed), ...head };
+  const session = new RelaySession({ relaySeed: fromHex(input.relay_seed), set });
+  const replies = input.frames.map((frame) => session.receive(fromHex(frame), fixed(input.nonce)));
+  const shown = replies.filter((reply) => reply !== undefined);
+  return {
+    replies: shown.map((reply) => (reply.refused ? ['REFUSED', { text: reply.refused }] : toHex(reply))),
+    closed: session.closed,
+    asked_of_store: session.asked,
+  };
+}
+
+/** `layer::operation` → function(inputs, entropy) → outputs. */
+export const operations = new Map([
+  ['access::code_text', (input, entropy) => {
+    const made = makeCode({ relayUrl: input.relay_url?.text, purpose: input.purpose }, entropy);
+    return { code: { text: made.text } };
+  }],
+  ['access::parse_code', parsedCode],
+  ['access::entropy_to_words', (input) => ({ words: inText(wordsOfSeed(fromHex(input.entropy))) })],
+  ['access::words_to_entropy', (input) => ({ entropy: toHex(seedOfWords(input.words.text)) })],
+  ['access::kit_keys', (input) => halves(input).output],
+  ['access::kit_half', kitHalf],
+  ['access::check_kit_proof', (input) => {
+    checkKitProof(fromHex(input.verify_key), fromHex(input.sealing_key), fromHex(input.proof));
+    return {};
+  }],
+  ['access::device_fingerprint', (input) => ({
+    words: inText(deviceFingerprint(fromHex(input.set_id), fromHex(input.verify_key))),
+  })],
+  ['access::state_phrase', (input) => ({
+    words: inText(statePhrase(fromHex(input.set_id), fromHex(input.record_hash), fromHex(input.state_digest), input.vector)),
+  })],
+  ['access::seal_message', (input, entropy) => ({
+    message: toHex(sealMessage(codeOf(input, 'PAIRING'), input.n, fromHex(input.body), entropy)),
+  })],
+  ['access::transcript', transcript],
+  ['access::sponsor', sponsor('PAIRING')],
+  ['access::joiner', joiner('PAIRING')],
+  ['access::host', sponsor('INVITATION')],
+  ['access::guest', joiner('INVITATION')],
+  ['session::decode', (input) => ({ message: toJson(decodeFrame(input.side, fromHex(input.frame))) })],
+  ['session::client', client],
+  ['session::relay', relay],
+]);

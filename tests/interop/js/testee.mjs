@@ -1,0 +1,56 @@
+// SPEC appendix B: the testee of a conformance run. One request a line on standard input, one answer a line on
+// standard output; standard error is for people.
+//
+//     e2esync conformance run -- node tests/interop/js/testee.mjs
+
+import { createInterface } from 'node:readline';
+import { fromHex } from './bytes.mjs';
+import { Refusal } from './errors.mjs';
+import { operations as accessOperations } from './operations_access.mjs';
+import { operations as coreOperations } from './operations_core.mjs';
+
+const operations = new Map([...coreOperations, ...accessOperations]);
+
+/** The draws of a case, in their order (SPEC 5.8). */
+class GivenEntropy {
+  constructor(draws) {
+    this.draws = [...draws];
+  }
+
+  draw(name, length) {
+    const given = this.draws.shift();
+    if (given?.name !== name) throw new Error(`drew "${name}" where the case gives "${given?.name}"`);
+    const value = fromHex(given.value);
+    if (value.length !== length) throw new Error(`drew ${length} bytes of "${name}" where the case gives ${value.length}`);
+    return value;
+  }
+}
+
+const hello = () => ({ name: 'e2esync-interop', version: '1.0.0', language: 'JavaScript' });
+
+async function answer(request) {
+  if (request.command === 'hello') return { result: 'valid', output: hello() };
+  if (request.command === 'perform') {
+    const perform = operations.get(request.operation);
+    if (!perform) return { result: 'skip', reason: `${request.operation} is not done here` };
+    return { result: 'valid', output: await perform(request.input, new GivenEntropy(request.entropy)) };
+  }
+  return { result: 'skip', reason: `${request.command} is not done here` };
+}
+
+async function answerSafely(request) {
+  try {
+    return await answer(request);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    // SPEC appendix B: where a relay refused, its own code is told.
+    return { result: 'invalid', error: error.reason ?? error.code, message: error.message };
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+  const request = JSON.parse(line);
+  const said = await answerSafely(request);
+  process.stdout.write(`${JSON.stringify({ id: request.id, ...said })}\n`);
+}
+process.exit(0);
