@@ -3,6 +3,8 @@
 
 import { operations as contactset } from './operations_contactset.mjs';
 import { operations as encodingAndCrypto } from './operations_crypto.mjs';
+import { operations as epochs } from './operations_epochs.mjs';
+import { operations as log } from './operations_log.mjs';
 
 /** `layer::operation` → function(inputs, entropy) → outputs. */
-export const operations = new Map([...encodingAndCrypto, ...contactset]);
+export const operations = new Map([...encodingAndCrypto, ...contactset, ...epochs, ...log]);
