@@ -5,6 +5,7 @@ import { operations as contactset } from './operations_contactset.mjs';
 import { operations as encodingAndCrypto } from './operations_crypto.mjs';
 import { operations as epochs } from './operations_epochs.mjs';
 import { operations as log } from './operations_log.mjs';
+import { operations as snapshots } from './operations_snapshots.mjs';
 
 /** `layer::operation` → function(inputs, entropy) → outputs. */
-export const operations = new Map([...encodingAndCrypto, ...contactset, ...epochs, ...log]);
+export const operations = new Map([...encodingAndCrypto, ...contactset, ...epochs, ...log, ...snapshots]);
