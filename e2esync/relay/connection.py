@@ -30,7 +30,9 @@ OUTBOX_MAX: Final = 1 << 20
 _HOPELESS: Final = 4 << 20
 _PENDING_MAX: Final = 4 << 20
 _SEND_TIMEOUT: Final = 60
-_KEEPALIVE: Final = 50
+KEEPALIVE: Final = 50.0
+"""Seconds of silence after which a connection is kept alive: proxies forget those that are silent for a minute."""
+
 _VISIT_MAX: Final = (MAILBOX_TTL + 60_000) / 1000
 
 
@@ -220,7 +222,7 @@ class Connection:
 
     async def _idle(self) -> None:
         self._something_to_send = trio.Event()
-        with trio.move_on_after(_KEEPALIVE) as scope:
+        with trio.move_on_after(self._relay.keepalive) as scope:
             await self._something_to_send.wait()
         if scope.cancelled_caught and self._ping is not None:
             # Proxies and address translators forget connections that are silent for a minute.

@@ -14,7 +14,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -23,7 +23,8 @@ import trio
 from e2esync.epoch.roles import KITS, Role
 from e2esync.errors import E2esyncError, SessionError
 from e2esync.limits import HANDSHAKE_TIMEOUT
-from e2esync.relay.connection import Connection
+from e2esync.relay.connection import KEEPALIVE, Connection
+from e2esync.relay.counters import Counters
 from e2esync.relay.holds import Hold, Holds
 from e2esync.relay.hub import Hub
 from e2esync.relay.threads import StoreThread
@@ -68,6 +69,14 @@ class _Sweep:
     """Time to drop what is past its retention; the writer does that between batches."""
 
 
+@dataclass(slots=True)
+class _Probe:
+    """Somebody waits to hear whether the store can be written."""
+
+    done: trio.Event = field(default_factory=trio.Event)
+    failure: E2esyncError | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Heard:
     """Other processes changed these sets and mailboxes."""
@@ -80,6 +89,9 @@ def system_now() -> int:
     return time.time_ns() // 1_000_000
 
 
+_Item = _Job | _Sweep | _Heard | _Probe
+
+
 class Relay:
     """A running relay over one store. `run` drives it; `handle` takes one connection."""
 
@@ -88,14 +100,19 @@ class Relay:
 
     def __init__(
         self, store: Engine, *, now: Callable[[], int] = system_now, draw: Callable[[int], bytes] = os.urandom,
-        connections_max: int = _CONNECTIONS_MAX, log_addresses: bool = False,
+        connections_max: int = _CONNECTIONS_MAX, log_addresses: bool = False, trust_proxy: bool = False,
+        keepalive: float = KEEPALIVE,
     ) -> None:
         self.hub = Hub()
+        self.counters = Counters()
         self._store = store
         self._now = now
+        self._incarnation = store.incarnation
         self._draw = draw
         self._connections_max = connections_max
         self._log_addresses = log_addresses
+        self._trust_proxy = trust_proxy
+        self.keepalive = keepalive
         self._connections: dict[int, Connection] = {}
         self._numbers = 0
         self._holds = Holds()
@@ -103,7 +120,7 @@ class Relay:
         self._unheard: set[bytes] = set()
         self.stopping = False
         self._timers: trio.Nursery | None = None
-        self._writer: StoreThread[_Job | _Sweep | _Heard, BatchResult] = self.worker(self._execute, self._executed)
+        self._writer: StoreThread[_Item, BatchResult] = self.worker(self._execute, self._executed)
         self._reader: StoreThread[_ReadJob, list[Message]] = self.worker(self._consult, self._consulted)
 
     @property
@@ -137,8 +154,10 @@ class Relay:
     async def handle(self, transport: Transport) -> None:
         """Serves one connection until it ends."""
         if self.stopping or len(self._connections) >= self._connections_max:
+            self.counters.turned_away += 1
             await self._turn_away(transport)
             return
+        self.counters.connections += 1
         self._numbers += 1
         session = RelaySession(self._store.key, self._draw(32), self._numbers)
         connection = Connection(self, transport, session, self._numbers)
@@ -152,8 +171,17 @@ class Relay:
             self._gone(connection)
             await transport.aclose()
 
+    async def probe(self) -> None:
+        """Returns when the store has made a row durable. Raises what keeps it from that."""
+        probe = _Probe()
+        self._writer.submit(probe)
+        await probe.done.wait()
+        if probe.failure is not None:
+            raise probe.failure
+
     def submit(self, connection: Connection, command: Admit | Change, size: int) -> None:
         """Passes a command to the writer, or holds it back (SPEC 13.6)."""
+        self._count(command)
         job = _Job(connection, command, size)
         if (
             isinstance(command, Change) and isinstance(command.request, Append | Open)
@@ -165,18 +193,26 @@ class Relay:
 
     def consult(self, connection: Connection, command: Consult, size: int) -> None:
         """Passes a reading request to the reader."""
+        self._count(command)
         self._reader.submit(_ReadJob(connection, command, size))
+
+    def _count(self, command: Admit | Change | Consult) -> None:
+        kind = "Admit" if isinstance(command, Admit) else type(command.request).__name__
+        self.counters.requests[kind] += 1
 
     # In the store's threads.
 
-    def _execute(self, items: Sequence[_Job | _Sweep | _Heard]) -> BatchResult:
+    def _execute(self, items: Sequence[_Item]) -> BatchResult:
         jobs = [item for item in items if isinstance(item, _Job)]
         heard = {key for item in items if isinstance(item, _Heard) for key in item.keys}
         result = BatchResult([], {})
         try:
+            for item in items:
+                if isinstance(item, _Probe):
+                    self._try_to_write(item)
             if any(isinstance(item, _Sweep) for item in items):
                 self._store.sweep(self._now())
-            if heard:
+            if any(isinstance(item, _Heard) for item in items):
                 result = self._store.hear(heard, self._now())
                 heard = set()
             if jobs:
@@ -187,9 +223,16 @@ class Relay:
             logger.error("nothing can be stored: %s (%s)", error.message, error.hint)
         except Exception:
             logger.exception("a bug: a batch of commands failed")
+        self.counters.store_errors += 1
         self._unheard |= heard
         busy = RefusalAnswer(Refusal.BUSY, "the relay cannot store anything now")
         return BatchResult([Outcome(busy) for _ in jobs], result.heads, result.news)
+
+    def _try_to_write(self, probe: _Probe) -> None:
+        try:
+            self._store.probe(self._now())
+        except E2esyncError as error:
+            probe.failure = error
 
     def _consult(self, jobs: Sequence[_ReadJob]) -> list[Message]:
         return [self._consult_one(job.command) for job in jobs]
@@ -205,7 +248,16 @@ class Relay:
 
     # In trio's thread.
 
-    def _executed(self, items: Sequence[_Job | _Sweep | _Heard], result: BatchResult) -> None:
+    def _executed(self, items: Sequence[_Item], result: BatchResult) -> None:
+        self.counters.batches += bool(result.outcomes)
+        if self._store.incarnation != self._incarnation:
+            # Whoever is connected believes in a state that is gone; its next handshake tells it which one there is.
+            self._incarnation = self._store.incarnation
+            for connection in list(self._connections.values()):
+                connection.drop()
+        for item in items:
+            if isinstance(item, _Probe):
+                item.done.set()
         jobs = [item for item in items if isinstance(item, _Job)]
         answers = [
             partial(self._complete, job, outcome.result)
@@ -225,6 +277,8 @@ class Relay:
             self._complete(job, result)
 
     def _complete(self, job: _Job | _ReadJob, result: Message) -> None:
+        if isinstance(result, RefusalAnswer):
+            self.counters.refusals[result.code.value] += 1
         # trio gives up on a callback that raises, and with it on the whole relay.
         try:
             job.connection.complete(job.command, result, job.size)
@@ -269,15 +323,20 @@ class Relay:
     async def _accepted(self, listener: Listener, stream: trio.SocketStream) -> None:
         # Whatever leaves this function ends the whole relay, so nothing that one connection causes may.
         try:
-            if self._log_addresses:
-                logger.info("connection from %s", stream.socket.getpeername()[0])
             with trio.fail_after(HANDSHAKE_TIMEOUT / 1000):
                 transport = await listener.upgrade(stream)
+            if self._log_addresses:
+                logger.info("connection from %s", self._address_of(stream, transport))
             await self.handle(transport)
         except (SessionError, trio.TooSlowError, OSError):
             return
         except Exception:
             logger.exception("a bug: a connection failed")
+
+    def _address_of(self, stream: trio.SocketStream, transport: Transport) -> str:
+        """Who connects: the socket's other end, or whom a trusted proxy names last; others wrote what is before."""
+        forwarded = str(getattr(transport, "forwarded", "")) if self._trust_proxy else ""
+        return forwarded.rpartition(",")[2].strip() or str(stream.socket.getpeername()[0])
 
     async def _turn_away(self, transport: Transport) -> None:
         try:
@@ -310,7 +369,10 @@ class Relay:
         """Passes on to this process's devices what other processes on the same store do."""
         notifier = self._store.notifier()
         if notifier is None:
-            return
+            # Nobody else writes; but a backup may be restored at any time.
+            while True:
+                await trio.sleep(_CHECKPOINT_INTERVAL)
+                self._writer.submit(_Heard(()))
         try:
             while True:
                 keys = await trio.to_thread.run_sync(notifier.wait, _NOTIFIER_WAIT, abandon_on_cancel=False)

@@ -127,6 +127,14 @@ class PostgresStore:
                 gone += sweep_mailboxes(rows, now)
         return gone
 
+    def probe(self, now: int) -> None:
+        """Makes one row durable, to see that it can."""
+        with self._writer() as connection:
+            connection.execute(
+                "INSERT INTO meta (name, value) VALUES ('probe', %s) "
+                "ON CONFLICT (name) DO UPDATE SET value = excluded.value", (now.to_bytes(8, "big"),),
+            )
+
     def checkpoint(self) -> None:
         """PostgreSQL does that by itself."""
 

@@ -1,8 +1,8 @@
 """The relay's tables in PostgreSQL (SPEC 4.1 lists what they may hold): those of the SQLite file, keyed by set id.
 
 `owner` is the set's id and the first column of every key, `mailbox` and a kit's `verify_key` likewise: on Citus they
-are what the tables are distributed by, on YugabyteDB what they are hashed by. Only `meta`, a few rows that never
-change, is everybody's.
+are what the tables are distributed by, on YugabyteDB what they are hashed by. Only `meta`, a few rows that hardly
+ever change, is everybody's: key, incarnation, and the moment of the last probe.
 """
 
 from __future__ import annotations

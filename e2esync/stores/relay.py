@@ -18,7 +18,7 @@ from typing import Final
 import apsw
 
 from e2esync.crypto import SigningKey
-from e2esync.errors import ProfileDamaged
+from e2esync.errors import ProfileBusy, ProfileDamaged
 from e2esync.limits import SET_BYTES_MAX
 from e2esync.session import messages as m
 from e2esync.session.commands import Admit, Change, Consult
@@ -87,6 +87,7 @@ class RelayStore:
         """
         batch = Batch(self._rows, self._views, self._identity, now, self._quota)
         with self._transaction():
+            self._check_same_file()
             decided = [decide(batch, command) for command in commands]
             batch.flush()
         batch.commit()
@@ -96,8 +97,9 @@ class RelayStore:
         return BatchResult([outcome(each, heads) for each in decided], heads)
 
     def hear(self, keys: Iterable[bytes], now: int) -> BatchResult:
-        """Nobody else writes to this file: there is never any news."""
+        """There is never any news: nobody else writes to this file, but for a backup that is put in its place."""
         del keys, now
+        self._check_same_file()
         return BatchResult([], {})
 
     def read(self, consult: Consult, now: int) -> m.Message:
@@ -106,6 +108,7 @@ class RelayStore:
 
         try:
             with self._reader:
+                self._check_incarnation(self._reader)
                 message = answer(SqliteRows(self._reader), self._identity, consult, now)
         except Declined as declined:
             return declined.answer()
@@ -116,10 +119,16 @@ class RelayStore:
     def sweep(self, now: int) -> int:
         """Drops what is past its retention (SPEC 11.5, 13.7); for the writer's thread. Returns how many things went."""
         with self._transaction():
+            self._check_same_file()
             gone = sweep(self._rows, now)
         if gone:
             self._views.clear()
         return gone
+
+    def probe(self, now: int) -> None:
+        """Makes one row durable, to see that it can."""
+        with self._transaction():
+            self._writer.execute("INSERT OR REPLACE INTO meta VALUES ('probe', ?)", (now,))
 
     def checkpoint(self) -> None:
         """Moves what is durable in the log to the file; may run beside everything else, in a thread of its own."""
@@ -166,6 +175,20 @@ class RelayStore:
             if isinstance(error, apsw.Error):
                 raise storage_error(error, self.path) from error
             raise
+
+    def _check_same_file(self) -> None:
+        """If a backup was restored under this relay, takes note of it and raises ProfileBusy: devices come again."""
+        try:
+            self._check_incarnation(self._writer)
+        except ProfileBusy:
+            self._views.clear()
+            self._identity = self._load_identity(os.urandom, restored=False)
+            raise
+
+    def _check_incarnation(self, connection: apsw.Connection) -> None:
+        (incarnation,) = connection.execute("SELECT value FROM meta WHERE name = 'incarnation'").fetchone() or (None,)
+        if incarnation != self._identity.incarnation:
+            raise ProfileBusy("the relay was restored from a backup while it ran", "devices bring what it lacks")
 
     def _undo(self) -> None:
         self._views.clear()

@@ -73,6 +73,9 @@ class Engine(Protocol):
         """Drops what is past its retention (SPEC 11.5, 13.7). Returns how many things went."""
         ...
 
+    def probe(self, now: int) -> None:
+        """Makes one row durable, to see that it can; for the thread of `execute`. Raises what `execute` raises."""
+
     def checkpoint(self) -> None:
         """Upkeep that may be done at any time beside everything else."""
 

@@ -27,6 +27,7 @@ SET_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "parts": ("blob", "start", "bytes"),
     "slots": ("member", "announcement", "heartbeat", "time", "version", "announced"),
     "openings": ("member", "due"),
+    "seeding": ("record_hash", "epoch", "waits"),
 }
 """What belongs to one set, by its `owner`."""
 
@@ -80,12 +81,12 @@ def migrate(source: Depot, target: Depot, wait: Callable[[int], None]) -> int:
         raise ProfileBusy("a relay runs on the new store", "stop it; it is started again when everything is there")
     _claim(source, target)
     held = source.hold()
-    copied = _copy_changed(source, target)
+    copied = copy_changed(source, target)
     while not held:
         wait(copied)
         held = source.hold()
-    copied += _copy_changed(source, target)
-    _copy_rest(source, target)
+    copied += copy_changed(source, target)
+    copy_rest(source, target)
     source.mark_moved()
     return len(target.sets())
 
@@ -97,7 +98,8 @@ def _claim(source: Depot, target: Depot) -> None:
     target.become(key, incarnation)
 
 
-def _copy_changed(source: Depot, target: Depot) -> int:
+def copy_changed(source: Depot, target: Depot) -> int:
+    """Copies the sets whose versions differ, and drops those that are gone. Returns how many were copied."""
     there = {set_id: version for set_id, (_, version) in target.sets().items()}
     here = source.sets()
     changed = [set_id for set_id, (_, version) in here.items() if there.get(set_id) != version]
@@ -119,11 +121,11 @@ def _copy_set(old: Rows, new: Rows, set_id: bytes) -> None:
     new.run(f"UPDATE sets SET {', '.join(f'{name} = ?' for name in _STATE)} WHERE owner = ?", (*found[1:], key))
     for table, columns in SET_TABLES.items():
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-        for piece in _pieces(old, table, columns, found.key):
+        for piece in rows_in_pieces(old, table, columns, found.key):
             new.many(f"INSERT INTO {table} (owner, {names}) VALUES (?, {marks})", [(key, *row) for row in piece])
 
 
-def _pieces(rows: Rows, table: str, columns: tuple[str, ...], key: Key) -> Iterator[list[Row]]:
+def rows_in_pieces(rows: Rows, table: str, columns: tuple[str, ...], key: Key) -> Iterator[list[Row]]:
     """A set's rows of one table, a few at a time: a set may be larger than the memory."""
     # The first columns are the rest of the primary key.
     order = columns[:2] if table in ("boxes", "envelopes", "parts") else columns[:1]
@@ -147,7 +149,8 @@ def _drop_set(rows: Rows, set_id: bytes) -> None:
             rows.run(f"DELETE FROM {table} WHERE owner = ?", (found.key,))
 
 
-def _copy_rest(source: Depot, target: Depot) -> None:
+def copy_rest(source: Depot, target: Depot) -> None:
+    """Copies what belongs to no single set."""
     with source.transaction() as old, target.transaction() as new:
         for table, columns in OTHER_TABLES.items():
             new.run(f"DELETE FROM {table}")

@@ -25,6 +25,7 @@ import trio
 
 from e2esync.errors import E2esyncError, Unreachable
 from e2esync.transports.base import CountingTransport
+from e2esync.transports.http import Page
 from e2esync.transports.streams import WireStream, open_stream
 from e2esync.transports.tcp import TcpTransport
 from e2esync.transports.websocket import accept_websocket, connect_websocket
@@ -112,10 +113,10 @@ class Listener:
     upgrade: Callable[[trio.abc.Stream], Awaitable[CountingTransport]]
 
 
-async def listen(text: str, tls: ssl.SSLContext | None = None) -> Listener:
+async def listen(text: str, tls: ssl.SSLContext | None = None, page: Page | None = None) -> Listener:
     """Listens on an address; its `address` names the real port. Raises Unreachable if that cannot be.
 
-    A TLS address needs a context with a certificate.
+    A TLS address needs a context with a certificate. `page` is for browsers, on addresses of WebSockets.
     """
     address = parse_address(text)
     if address.secure and tls is None:
@@ -135,7 +136,7 @@ async def listen(text: str, tls: ssl.SSLContext | None = None) -> Listener:
             await stream.handshake()
             if address.scheme in ("tcp", "tls"):
                 return TcpTransport(stream)
-            return await accept_websocket(stream)
+            return await accept_websocket(stream, page)
         except BaseException:
             await stream.aclose()
             raise

@@ -25,6 +25,7 @@ from websockets.uri import WebSocketURI
 from e2esync.errors import RemoteProtocolError, Unreachable
 from e2esync.limits import FRAME_MAX
 from e2esync.transports.base import gone
+from e2esync.transports.http import NO_PAGE, Page, page_bytes
 from e2esync.transports.streams import CONNECT_TIMEOUT, WireStream
 
 # Empty fragments cost memory that no size limit sees.
@@ -44,6 +45,8 @@ class WebSocketTransport:
         self._protocol = protocol
         self._frames: deque[bytes] = deque()
         self._fragments: list[bytes] = []
+        # Whom a proxy in front says that it speaks for; a stranger can write anything there.
+        self.forwarded = ""
         # Pongs leave from the task that receives, frames from the one that sends.
         self._sending = trio.Lock()
 
@@ -154,11 +157,18 @@ async def connect_websocket(stream: WireStream, host: str, port: int, path: str,
     return transport
 
 
-async def accept_websocket(stream: WireStream) -> WebSocketTransport:
-    """The upgrade, as server. Raises RemoteProtocolError for a request that is none; it has been answered then."""
+async def accept_websocket(stream: WireStream, page: Page | None = None) -> WebSocketTransport:
+    """The upgrade, as server. Raises RemoteProtocolError for a request that is none; it has been answered then.
+
+    `page` is what a browser sees at `/`.
+    """
     protocol = ServerProtocol(max_size=FRAME_MAX, logger=_SILENT)
     transport = WebSocketTransport(stream, protocol)
     request, behind = await _requested(stream, protocol)
+    if page is not None and "Upgrade" not in request.headers:
+        await stream.send_all(page_bytes(page if request.path.partition("?")[0] == "/" else NO_PAGE))
+        raise RemoteProtocolError("the other side asked for a page, and has it")
+    transport.forwarded = ",".join(request.headers.get_all("X-Forwarded-For"))
     response = protocol.accept(request)
     # A date tells strangers the clock, which heads tell members already, and costs 37 bytes of every reconnect.
     for name in ("Date", "Server"):

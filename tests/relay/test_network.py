@@ -43,10 +43,9 @@ async def test_a_reconnect_with_nothing_new_is_light(tmp_path: Path) -> None:
         assert again.transport.sent + again.transport.received < RECONNECT_MAX
 
 
-async def test_a_silent_connection_is_kept_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("e2esync.relay.connection._KEEPALIVE", 0.01)
+async def test_a_silent_connection_is_kept_alive(tmp_path: Path) -> None:
     listener = await listen("ws://127.0.0.1:0")
-    async with running(tmp_path, (listener,)) as scene:
+    async with running(tmp_path, (listener,), keepalive=0.01) as scene:
         one = await scene.device(1, listener)
         before = one.transport.received
         with trio.fail_after(10):

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +28,7 @@ from e2esync.stores.relay import RelayStore
 from e2esync.transports import connect
 from tests.relay.driver import Device
 from tests.session.world import Book
+from tests.transports import certificates
 
 ROOT = Path(__file__).parents[2]
 STOP_WITHIN = 5.0
@@ -155,3 +161,86 @@ async def append_until_killed(
                 await one.send(waiting.pop(0))
     except SessionError:
         return [request for request in one.session.unanswered if isinstance(request, m.Append)]
+
+
+def told(process: subprocess.Popen[str], *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Another command of `relay`, beside a process that runs."""
+    assert process.poll() is None
+    return subprocess.run(
+        [sys.executable, "-m", "e2esync.cli.relay", *arguments], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )
+
+
+def fetched(url: str) -> tuple[int, str]:
+    """The status and body of a page."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+async def test_it_is_kept_while_it_runs(tmp_path: Path) -> None:
+    """Settings from a file, pages for monitoring and browsers; backup, check, stats and restore beside it."""
+    (tmp_path / "relay.toml").write_text('health = "127.0.0.1:0"\nname = "Ours"\nlog_format = "json"\n', "utf-8")
+    with relay(tmp_path, "--config", "relay.toml") as (process, info):
+        book = Book(bytes.fromhex(info["key"]))
+        (url,) = info["listening"]
+        visitor = await device(url, book, None)
+        assert await visitor.ask(book.create()) == m.Created(book.set_id)
+        await visitor.aclose()
+        for path, status, words in (("/healthz", 200, "alive"), ("/readyz", 200, "ready"), ("/x", 404, "nothing"),
+                                    ("/metrics", 200, 'requests_total{kind="Create"} 1')):
+            assert (answer := await trio.to_thread.run_sync(fetched, info["health"] + path))[0] == status
+            assert words in answer[1]
+        status, page = await trio.to_thread.run_sync(fetched, url.replace("ws://", "http://") + "/")
+        assert status == 200
+        assert "<h1>Ours</h1>" in page
+        assert info["key"] in page.replace(" ", "")
+        for arguments, words in ((["backup", "copy"], "1 books are in copy"), (["check"], "every chain"),
+                                 (["stats"], "records"), (["restore", "copy", "--yes"], "1 books are back"),
+                                 (["key", "export", "key"], "as you keep a password"), (["check"], "every chain")):
+            done = await trio.to_thread.run_sync(partial(told, process, *arguments, folder=tmp_path))
+            assert (done.returncode, done.stderr) == (0, "")
+            assert words in done.stdout
+        assert (await trio.to_thread.run_sync(partial(told, process, "restore", "copy", folder=tmp_path))).returncode
+        done = await trio.to_thread.run_sync(partial(told, process, "key", "rotate", folder=tmp_path))
+        assert "stop it first" in done.stderr
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(STOP_WITHIN) == 0
+        assert process.stderr is not None
+        # What it said about the restored backup is JSON, and has no id in it.
+        lines = process.stderr.read().splitlines()
+        assert {json.loads(line)["level"] for line in lines} == {"error"}
+        assert not any(book.set_id.hex() in line for line in lines)
+
+
+def test_a_service_manager_and_new_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cert, key = certificates.make(tmp_path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        arguments = ("--listen", "wss://127.0.0.1:0", "--tls-cert", str(cert), "--tls-key", str(key))
+        with relay(tmp_path, *arguments) as (process, info):
+            assert manager.recv(100) == b"READY=1"
+            port = int(info["listening"][1].rsplit(":", 1)[1])
+            first = ssl.get_server_certificate(("127.0.0.1", port))
+            certificates.make(tmp_path)
+            assert ssl.get_server_certificate(("127.0.0.1", port)) == first
+            process.send_signal(signal.SIGHUP)
+            assert manager.recv(100).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+            assert manager.recv(100) == b"READY=1"
+            assert ssl.get_server_certificate(("127.0.0.1", port)) == cert.read_text("ascii") != first
+            cert.write_text("nothing", "ascii")
+            process.send_signal(signal.SIGHUP)
+            assert manager.recv(100).startswith(b"RELOADING=1")
+            assert manager.recv(100) == b"READY=1"
+            ssl.get_server_certificate(("127.0.0.1", port))
+            process.send_signal(signal.SIGTERM)
+            assert manager.recv(100) == b"STOPPING=1"
+            assert process.wait(STOP_WITHIN) == 0
+            assert process.stderr is not None
+            assert "the certificate was not changed" in process.stderr.read()

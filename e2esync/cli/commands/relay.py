@@ -13,6 +13,9 @@ EXAMPLES = """\
   e2esync relay serve --db relay.sqlite3 --listen 127.0.0.1:8765
   then, on a device of yours: e2esync init --relay ws://127.0.0.1:8765
   e2esync relay serve --db postgresql://relay@db.example/relay
+  e2esync relay backup /backup/relay-today        while it runs; restore FILE brings it back
+  e2esync relay check                             is everything whole?
+  e2esync relay example systemd                   or container, nginx, caddy
   e2esync relay check-engine postgresql://relay@db.example/empty
   e2esync relay move wss://other.example      on any device of yours; the others follow"""
 

@@ -1,0 +1,70 @@
+"""`e2esync relay backup`, `restore`, `check` and `stats`: a store is kept for years, beside the relay that uses it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from .relay import database, settings_of, the_place
+
+
+def backup(args: argparse.Namespace) -> int:
+    """Copies the store to a new file, as of one moment."""
+    from e2esync.stores import relay_backup
+
+    target = Path(the_place(args, "the name of a new file"))
+    count = relay_backup.backup(database(settings_of(args).db, there=True), target)
+    _tell(args, f"{count} books are in {target}; it holds the relay's signing key too", file=str(target), sets=count)
+    return 0
+
+
+def restore(args: argparse.Namespace) -> int:
+    """Puts a backup in the store's place, under a new incarnation."""
+    from e2esync.stores import relay_backup
+
+    source = Path(the_place(args, "a file that `relay backup` made"))
+    place = database(settings_of(args).db)
+    if not getattr(args, "yes", False) and Path(place).is_file():
+        from .exits import MassChange
+
+        raise MassChange(f"{place} exists; what came after the backup will have to come back from devices")
+    count = relay_backup.restore(source, place)
+    _tell(args, f"{count} books are back; devices bring what came later, by themselves", sets=count)
+    return 0
+
+
+def check(args: argparse.Namespace) -> int:
+    """Verifies everything that can be without a member's key; 0 if all of it is well."""
+    from e2esync.stores.relay_check import check_store
+    from e2esync.stores.relay_migrate import open_depot
+
+    faults = []
+    with closing(open_depot(database(settings_of(args).db, there=True))) as depot:
+        for fault in check_store(depot):
+            faults.append(fault)
+            if not getattr(args, "json", False):
+                print(f"{fault.set_id.hex()}: {fault.what}", file=sys.stderr)
+        sets = len(depot.sets())
+    well = f"{sets} books: every chain, log, head, box and blob is whole"
+    _tell(args, f"{len(faults)} faults in {sets} books" if faults else well, sets=sets,
+          faults=[{"set": fault.set_id.hex(), "what": fault.what} for fault in faults])
+    return 1 if faults else 0
+
+
+def stats(args: argparse.Namespace) -> int:
+    """Counts what is stored."""
+    from e2esync.stores.relay_check import count_store
+    from e2esync.stores.relay_migrate import open_depot
+
+    with closing(open_depot(database(settings_of(args).db, there=True))) as depot:
+        counts = count_store(depot)
+    rows = [f"{name:<12}{each['count']:>12,}{each['bytes']:>18,} bytes" for name, each in counts.items()]
+    _tell(args, "\n".join(rows), **counts)
+    return 0
+
+
+def _tell(args: argparse.Namespace, words: str, **fields: object) -> None:
+    print(json.dumps({"schema": 1, **fields}) if getattr(args, "json", False) else words)

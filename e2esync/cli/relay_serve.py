@@ -1,0 +1,161 @@
+"""`e2esync relay serve`: a relay in the foreground, until a signal.
+
+Prints one line when it listens, then nothing but problems. SIGTERM and SIGINT stop it: everything acknowledged is on
+disk by then, and the exit code is 0. SIGHUP has it read its certificate again. A service manager is told of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import resource
+import signal
+import ssl
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import Final
+
+import trio
+
+from e2esync import __version__
+from e2esync.errors import Unreachable
+from e2esync.relay.health import Health
+from e2esync.relay.journal import keep_journal
+from e2esync.relay.landing import landing_page
+from e2esync.relay.server import Relay
+from e2esync.relay.service import reloading, tell_manager, watchdog_interval
+from e2esync.stores.relay_engine import Engine, open_engine
+from e2esync.transports.address import Listener, listen, parse_address
+
+from .exits import UsageError
+from .relay import database, settings_of
+from .relay_settings import Settings
+
+logger: Final = logging.getLogger("e2esync.relay")
+_FILES_WANTED: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """What the tasks of one relay process share."""
+
+    settings: Settings
+    relay: Relay
+    tls: ssl.SSLContext | None
+    stop: trio.Event
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Serves until a signal comes; 0. Raises what keeps it from starting: Unreachable, ProfileDamaged, ProfileBusy."""
+    if args.places:
+        raise UsageError("serve takes no URL", "name the database with --db")
+    settings = settings_of(args)
+    if not 45 <= settings.keepalive <= 55:
+        raise UsageError("keepalive is 45 to 55 seconds", "proxies forget a connection that is silent for a minute")
+    keep_journal(as_json=settings.log_format == "json")
+    _raise_file_limit()
+    tls = _tls_context(settings)
+    with closing(open_engine(database(settings.db), set_bytes_max=settings.set_bytes)) as store:
+        trio.run(_serve, store, settings, tls, bool(getattr(args, "json", False)))
+    return 0
+
+
+async def _serve(store: Engine, settings: Settings, tls: ssl.SSLContext | None, as_json: bool) -> None:
+    page = landing_page(store.key.verify_key, name=settings.name, operator=settings.operator)
+    listeners = [await listen(address, tls, page) for address in settings.listen]
+    relay = Relay(
+        store, connections_max=settings.connections, log_addresses=settings.log_addresses,
+        trust_proxy=settings.trust_proxy, keepalive=settings.keepalive,
+    )
+    running = _Running(settings, relay, tls, trio.Event())
+    async with trio.open_nursery() as nursery:
+        # Signals are caught before anybody is told that the relay runs.
+        await nursery.start(_heed_signals, running)
+        health = await _listen_for_health(settings.health) if settings.health else None
+        if health is not None:
+            nursery.start_soon(Health(relay, __version__).serve, list(health.sockets))
+        nursery.start_soon(_keep_watchdog, relay)
+        _announce(listeners, health, store.key.verify_key, as_json)
+        tell_manager("READY=1")
+        await relay.run(listeners, stop=running.stop)
+        nursery.cancel_scope.cancel()
+
+
+async def _heed_signals(running: _Running, task_status: trio.TaskStatus[None]) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        task_status.started()
+        async for number in signals:
+            if number == signal.SIGHUP:
+                _reload(running)
+            else:
+                tell_manager("STOPPING=1")
+                running.stop.set()
+
+
+def _reload(running: _Running) -> None:
+    """The certificate again: connections from now on see the new one, and those that there are go on."""
+    tell_manager(reloading())
+    if running.tls is not None:
+        try:
+            _load_certificate(running.tls, running.settings)
+        except Unreachable as error:
+            logger.error("the certificate was not changed: %s", error.message)
+    tell_manager("READY=1")
+
+
+async def _listen_for_health(place: str) -> Listener:
+    if "://" in place:
+        raise UsageError("health takes HOST:PORT", "it is plain HTTP, for the machine itself")
+    # Its upgrade is not used: nothing but pages is served here.
+    return await listen(str(parse_address(place)))
+
+
+async def _keep_watchdog(relay: Relay) -> None:
+    """A sign of life for a manager that asks for one: as long as the store takes rows."""
+    interval = watchdog_interval()
+    while interval is not None:
+        await relay.probe()
+        tell_manager("WATCHDOG=1")
+        await trio.sleep(interval)
+
+
+def _announce(listeners: Sequence[Listener], health: Listener | None, key: bytes, as_json: bool) -> None:
+    places = [str(listener.address) for listener in listeners]
+    if as_json:
+        told: dict[str, object] = {"schema": 1, "listening": places, "key": key.hex()}
+        if health is not None:
+            told["health"] = f"http://{health.address.host}:{health.address.port}"
+        print(json.dumps(told), flush=True)
+    else:
+        print(f"relay on {', '.join(places)}, key {key.hex()}", flush=True)
+
+
+def _tls_context(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.tls_cert:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load_certificate(context, settings)
+    return context
+
+
+def _load_certificate(context: ssl.SSLContext, settings: Settings) -> None:
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key or None)
+    except (OSError, ssl.SSLError) as error:
+        reason = getattr(error, "reason", None) or error.strerror or "unreadable"
+        raise Unreachable(
+            f"the TLS certificate in {settings.tls_cert} cannot be used: {str(reason).lower()}",
+            "give --tls-cert a PEM file with the certificate chain, and --tls-key its private key",
+        ) from error
+
+
+def _raise_file_limit() -> None:
+    # One descriptor per device that stays connected; the usual limit of 1,024 is a limit on households.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES_WANTED if hard == resource.RLIM_INFINITY else min(_FILES_WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
