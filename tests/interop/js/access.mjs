@@ -1,9 +1,11 @@
 // SPEC 12.1, 12.4, 12.5: pairing codes, the recovery kit, and words that people compare.
 
-import { ZERO32, concat, u32, utf8 } from './bytes.mjs';
-import { SealingKey, checkSealPublic, checkVerifyKey, equal, hash, sign, verify, verifyKeyOf } from './crypto.mjs';
+import { concat, u32, utf8 } from './bytes.mjs';
+import { SealingKey, checkSealPublic, checkVerifyKey, equal, hash, verifyKeyOf } from './crypto.mjs';
 import { encode } from './encoding.mjs';
-import { Refusal, must } from './errors.mjs';
+import { must } from './errors.mjs';
+import * as records from './records.mjs';
+import { recoded } from './schema.mjs';
 import { firstWords } from './words.mjs';
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
@@ -102,28 +104,14 @@ export function kitKeys(seed, number) {
   return { signingSeed, verifyKey: verifyKeyOf(signingSeed), sealingKey: new SealingKey(concat(first, second)) };
 }
 
-/** What a possession signs (SPEC 9.3). */
-export function possessionBody(person, role, verifyKey, sealingKey) {
-  return encode([person, role, verifyKey, sealingKey]);
-}
-
-function proofBody(verifyKey, sealingKey) {
-  return possessionBody(new Uint8Array(16), 4, verifyKey, sealingKey);
-}
-
-export function kitProof(keys) {
-  return sign(keys.signingSeed, 'SIGN_POSSESSION', ZERO32, proofBody(keys.verifyKey, keys.sealingKey.public));
+export function kitProof({ signingSeed, sealingKey }) {
+  return records.kitProof(signingSeed, sealingKey.public);
 }
 
 export function checkKitProof(verifyKey, sealingKey, proof) {
   checkVerifyKey(verifyKey);
   checkSealPublic(sealingKey);
-  try {
-    verify(verifyKey, 'SIGN_POSSESSION', ZERO32, proofBody(verifyKey, sealingKey), proof);
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    throw new Refusal('ChainInvalid', 'the kit proof does not verify');
-  }
+  recoded('ChainInvalid', () => records.verifyKitProof(verifyKey, sealingKey, proof));
 }
 
 // ------------------------------------------------------------------------------------------ words for people, SPEC 12.5

@@ -27,7 +27,7 @@ const mailNumber = int(0, 8);
 const shortHead = tuple(int(), int(), signature);
 
 /** What a relay may refuse with (SPEC 13.8). */
-export const REFUSALS = [
+const REFUSALS = [
   'BadFrame', 'BadVersion', 'NotMember', 'NotAllowed', 'EpochClosed', 'HeadMoved', 'BadEnvelope', 'BadRecord', 'BadSlot',
   'BadBlob', 'BlobMissing', 'NotFound', 'QuotaExceeded', 'TooOften', 'MailboxTaken', 'MailboxFull', 'Busy',
 ];

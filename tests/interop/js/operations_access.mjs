@@ -5,7 +5,6 @@ import { fromHex, toHex } from './bytes.mjs';
 import { checkKitProof, deviceFingerprint, kitKeys, kitProof, makeCode, parseCode, statePhrase } from './access.mjs';
 import { SealingKey } from './crypto.mjs';
 import { decode } from './encoding.mjs';
-import { Refusal } from './errors.mjs';
 import { decodeFrame } from './frames.mjs';
 import { Joiner, Sponsor, commitmentOf, sealMessage, wordsOf } from './pairing.mjs';
 import { ClientSession, RelaySession } from './session.mjs';

@@ -2,12 +2,13 @@
 // I/O. Whatever is wrong ends the attempt with PairingAborted: a code is good for one attempt.
 
 import { concat, utf8 } from './bytes.mjs';
-import { checkKitProof, isName, possessionBody } from './access.mjs';
-import { checkSealPublic, checkVerifyKey, equal, hash, open, seal, sign, verify, verifyKeyOf } from './crypto.mjs';
+import { checkKitProof, isName } from './access.mjs';
+import { checkSealPublic, checkVerifyKey, equal, hash, open, seal, verifyKeyOf } from './crypto.mjs';
 import { decode, encode } from './encoding.mjs';
-import { Refusal, must } from './errors.mjs';
+import { must } from './errors.mjs';
 import { tuple } from './fields.mjs';
-import { bytes, epoch, int, member, shaped } from './schema.mjs';
+import { possession, verifyPossession } from './records.mjs';
+import { bytes, epoch, int, member, recoded, shaped } from './schema.mjs';
 import { firstWords, typedWords } from './words.mjs';
 
 const VERSION = 1;
@@ -20,15 +21,8 @@ const claimFields = [bytes(32), bytes(1216), isName];
 const CLAIMS = { PAIRING: claimFields, INVITATION: [...claimFields, isName, bytes(32), bytes(1216), bytes(64)] };
 const LANDING = [bytes(32), epoch, int(), bytes(32), member];
 
-/** Runs `step`; every refusal in it becomes PairingAborted. */
-function aborting(step) {
-  try {
-    return step();
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    throw new Refusal('PairingAborted', error.message);
-  }
-}
+/** Every refusal in a step becomes PairingAborted. */
+const aborting = (step) => recoded('PairingAborted', step);
 
 // -------------------------------------------------------------------------------------------------- messages, SPEC 12.2
 
@@ -90,17 +84,17 @@ export class Sponsor {
 
   #claims(body) {
     const form = [bytes(32), tuple(...CLAIMS[this.code.purpose]), bytes(64)];
-    const [nonce, claims, possession] = shaped(decode(body), form, 'message 2');
+    const [nonce, claims, proved] = shaped(decode(body), form, 'message 2');
     // Step 1: what N says was fixed before A's nonce was known.
     must(equal(this.commitment, commitmentOf(nonce, claims)), 'PairingAborted', 'not what was committed to');
     const [verifyKey, sealingKey, deviceName, guest, kitVerify, kitSealing, proof] = claims;
     const [, setId, person, role] = this.offer;
     checkVerifyKey(verifyKey);
     checkSealPublic(sealingKey);
-    verify(verifyKey, 'SIGN_POSSESSION', setId, possessionBody(person, role, verifyKey, sealingKey), possession);
+    verifyPossession(setId, person, role, verifyKey, sealingKey, proved);
     if (this.code.purpose === 'INVITATION') checkKitProof(kitVerify, kitSealing, proof);
     this.words = wordsOf(this.body0, this.body1, nonce);
-    this.newcomer = { verifyKey, sealingKey, deviceName, possession };
+    this.newcomer = { verifyKey, sealingKey, deviceName, possession: proved };
     if (guest !== undefined) Object.assign(this.newcomer, { guest, kit: [kitVerify, kitSealing, proof] });
   }
 
@@ -151,8 +145,8 @@ export class Joiner {
     const [, setId, person, role, relayKey, recordHash, epoch] = shaped(decode(body), OFFER[this.code.purpose], 'message 1');
     this.offer = { setId, person, role, relayKey, recordHash, epoch };
     this.words = wordsOf(this.body0, body, this.nonce);
-    const possession = sign(this.signingSeed, 'SIGN_POSSESSION', setId, possessionBody(person, role, this.claims[0], this.claims[1]));
-    this.body2 = encode([this.nonce, this.claims, possession]);
+    const proof = possession(this.signingSeed, setId, person, role, this.sealingKey.public);
+    this.body2 = encode([this.nonce, this.claims, proof]);
     this.awaits = 3;
     return entropy ? sealMessage(this.code, 2, this.body2, entropy) : undefined;
   }

@@ -3,32 +3,22 @@
 // The client: START → HELLO SENT → CHALLENGED → PROVED → OPEN, and ENDED from everywhere. A refusal of a step leaves
 // the session ended: whoever spoke out of turn is not spoken to again.
 
-import { concat, readU64, u64 } from './bytes.mjs';
+import { ZERO32, concat, readU64, u64 } from './bytes.mjs';
 import { equal, hash, sign, verify, verifyKeyOf } from './crypto.mjs';
 import { decode, encode } from './encoding.mjs';
 import { Refusal, must } from './errors.mjs';
-import { bytesOrNone } from './fields.mjs';
 import { MESSAGES, TYPE, decodeFrame, encodeFrame } from './frames.mjs';
-import { bytes, int, shaped } from './schema.mjs';
+import { verifyHead } from './log.mjs';
 
 const VERSION = 1;
 const PIPELINE_MAX = 64;
 const HANDSHAKE_FRAME_MAX = 4_096;
 /** A WELCOME of eight bytes is the epoch in which the member was removed: no head is that short. */
 const REMOVED_BODY = 8;
-const NOWHERE = new Uint8Array(32);
-const HEAD = [int(), int(), bytes(32), bytes(32), int(), int(), bytesOrNone(32)];
 
 /** What both sides sign: everything that was said before (SPEC 13.2). */
 export function binding(setId, member, nonceClient, nonceRelay, relayKey) {
   return hash('TRANSCRIPT', encode([VERSION, setId, member, nonceClient, nonceRelay, relayKey]));
-}
-
-/** A head's fields, the signature verified (SPEC 10.2). */
-export function readHead(body, signature, setId, relayKey) {
-  verify(relayKey, 'SIGN_HEAD', setId, body, signature);
-  const [epoch, seq, logHash, recordHash, time, incarnation, bound] = shaped(decode(body, { limit: 256 }), HEAD, 'a head');
-  return { epoch, seq, logHash, recordHash, time, incarnation, bound, body, signature };
 }
 
 export class ClientSession {
@@ -127,15 +117,15 @@ export class ClientSession {
   /** Signed by the relay for this very handshake: a visitor's, a removed member's (step 4), or a head. */
   #readWelcome(body, signature) {
     if (this.visitor) {
-      verify(this.relayKey, 'SIGN_SESSION', NOWHERE, this.binding, signature);
+      verify(this.relayKey, 'SIGN_SESSION', ZERO32, this.binding, signature);
       return { kind: 'CONNECTED' };
     }
     if (body.length === REMOVED_BODY) {
       verify(this.relayKey, 'SIGN_SESSION', this.setId, concat(this.binding, body), signature);
       return { kind: 'REMOVED', epoch: readU64(body, 0) };
     }
-    const head = readHead(body, signature, this.setId, this.relayKey);
-    const bound = head.bound.length > 0 && equal(head.bound, this.binding);
+    const head = verifyHead(this.setId, this.relayKey, [body, signature]);
+    const bound = equal(head.binding, this.binding);
     must(bound, 'HandshakeFailed', "the relay's head is not of this session");
     return { kind: 'CONNECTED', head };
   }
@@ -220,7 +210,7 @@ export class RelaySession {
     if (this.visitor !== (signature.length === 0)) throw new Refusal('BadFrame', "a proof that is not this client's");
     if (this.visitor) {
       this.state = 'OPEN';
-      return encodeFrame(TYPE.WELCOME, new Uint8Array(0), sign(this.relaySeed, 'SIGN_SESSION', NOWHERE, this.binding));
+      return encodeFrame(TYPE.WELCOME, new Uint8Array(0), sign(this.relaySeed, 'SIGN_SESSION', ZERO32, this.binding));
     }
     // SPEC 13.2 step 2: one and the same refusal, so that a stranger learns nothing.
     const key = equal(this.setId, this.set.setId) ? this.set.members.get(this.member) : undefined;
@@ -252,7 +242,7 @@ export class RelaySession {
     if (message[0] === TYPE.FIND) {
       // SPEC 13.10 step 1: before anything is looked up.
       const [, key, signature] = message;
-      this.#verify('SIGN_FIND', NOWHERE, concat(key, this.binding), signature, key, true);
+      this.#verify('SIGN_FIND', ZERO32, concat(key, this.binding), signature, key, true);
     }
     this.asked += 1;
     return undefined;

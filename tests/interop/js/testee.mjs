@@ -8,6 +8,7 @@ import { fromHex } from './bytes.mjs';
 import { Refusal } from './errors.mjs';
 import { operations as accessOperations } from './operations_access.mjs';
 import { operations as coreOperations } from './operations_core.mjs';
+import { commands } from './operations_device.mjs';
 
 const operations = new Map([...coreOperations, ...accessOperations]);
 
@@ -35,16 +36,20 @@ async function answer(request) {
     if (!perform) return { result: 'skip', reason: `${request.operation} is not done here` };
     return { result: 'valid', output: await perform(request.input, new GivenEntropy(request.entropy)) };
   }
-  return { result: 'skip', reason: `${request.command} is not done here` };
+  const command = commands.get(request.command);
+  if (!command) return { result: 'skip', reason: `${request.command} is not done here` };
+  return { result: 'valid', output: (await command(request)) ?? {} };
 }
+
+/** Of a device's request its relay's own code is told, where that refused. */
+const codeOf = (request, error) => (request.command === 'perform' ? error.code : (error.reason ?? error.code));
 
 async function answerSafely(request) {
   try {
     return await answer(request);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    // SPEC appendix B: where a relay refused, its own code is told.
-    return { result: 'invalid', error: error.reason ?? error.code, message: error.message };
+    return { result: 'invalid', error: codeOf(request, error), message: error.message };
   }
 }
 

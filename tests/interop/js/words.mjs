@@ -47,6 +47,6 @@ export function seedOfWords(text) {
   for (const word of words) number = (number << 11n) | BigInt(PLACES.get(word));
   const bytes = new Uint8Array(Buffer.from(number.toString(16).padStart(66, '0'), 'hex'));
   const seed = bytes.slice(0, KIT_BYTES);
-  must(bytes[KIT_BYTES] === checksum(seed), 'BadCode', 'the words do not fit together: one of them is another, or they are in another order');
+  must(bytes[KIT_BYTES] === checksum(seed), 'BadCode', 'one of the words is another, or they are in another order');
   return seed;
 }

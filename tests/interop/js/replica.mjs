@@ -1,0 +1,212 @@
+// SPEC 8, 10, 14: one device's whole knowledge of one set. No I/O: what was served goes in, what is to be sent comes
+// out. Nothing here moves before it has been verified.
+
+import { ZERO32, sameBytes, toHex } from './bytes.mjs';
+import { SealingKey } from './crypto.mjs';
+import { ContactSet, encodeOps } from './contactset.mjs';
+import { Refusal, must } from './errors.mjs';
+import { nextLogHash, readEnvelope, sealEnvelope, sealHeartbeat, signEntry } from './log.mjs';
+import { signAnnouncement } from './epochs.mjs';
+import { BATCH } from './operations.mjs';
+import { READER, isDevice } from './records.mjs';
+
+const VERSION = 1;
+
+export class Replica {
+  constructor({ setId, member, signingSeed, relayUrl }) {
+    Object.assign(this, { setId, member, signingSeed, relayUrl });
+    this.sealing = new Map(); // number → SealingKey of this device
+    this.announced = { number: 0, revision: 0 };
+    this.outbox = []; // own entries that have not landed: { counter, id, entry, fields, envelope?, epoch? }
+    this.made = new Set(); // ids of all entries that this device made
+    this.announcements = new Map(); // member → { bytes, number, sealingKey, requests }
+    this.closed = new Map(); // epoch → { seq, logHash } at which it was closed
+    this.claims = []; // { author, vector }: what others say that they have seen
+    this.snapshot = []; // the open epoch's runs: { run, contents: Map(id in hex → packed state), chunks? }
+  }
+
+  get epoch() {
+    return this.chain.epoch;
+  }
+
+  get position() {
+    return this.envelopes.length;
+  }
+
+  get logHash() {
+    return this.hashes[this.position];
+  }
+
+  get self() {
+    return this.chain.members.get(this.member);
+  }
+
+  /** This device is in the epoch that `chain` ends with, whose log begins from `set`. */
+  begin({ chain, key, set, horizon, manifest = null, snapshot = [] }) {
+    Object.assign(this, { chain, key, horizon, manifest, snapshot, start: set.copy(), unsure: undefined });
+    this.sealAgain();
+    this.forgetKeysBelow(chain.numbers.get(this.member) ?? 0);
+    this.rewind();
+  }
+
+  /** Back to the beginning of the open epoch's log. */
+  rewind() {
+    this.set = this.start.copy();
+    this.envelopes = [];
+    this.hashes = [this.chain.recordHash];
+    this.batches = []; // the runs of the log's batches, in its order, like `snapshot`
+  }
+
+  /** SPEC 14.2 step 7. */
+  forgetKeysBelow(number) {
+    for (const held of this.sealing.keys()) if (held < number) this.sealing.delete(held);
+  }
+
+  // -------------------------------------------------------------------------------------------------- reading, SPEC 14.1
+
+  /** The log hashes behind these further envelopes of the open epoch. */
+  hashesBehind(envelopes) {
+    const hashes = [this.logHash];
+    for (const envelope of envelopes) hashes.push(nextLogHash(hashes.at(-1), envelope));
+    return hashes.slice(1);
+  }
+
+  /** What an envelope says, or undefined where it has no effect: it takes its position all the same (SPEC 10.4). */
+  peek(envelope) {
+    try {
+      return readEnvelope(this.chain, this.key, envelope);
+    } catch (error) {
+      if (error instanceof Refusal) return undefined;
+      throw error;
+    }
+  }
+
+  /** Folds verified envelopes; `items` has the contents of their batches by index id in hex. Gives codes and entries. */
+  fold(envelopes, items) {
+    const notices = [];
+    const folded = [];
+    this.hashes.push(...this.hashesBehind(envelopes));
+    for (const envelope of envelopes) {
+      this.envelopes.push(envelope);
+      const entry = this.peek(envelope);
+      if (!entry) continue;
+      if (entry.author === this.member && !this.made.has(toHex(entry.id))) notices.push('CloneDetected');
+      const status = this.#foldEntry(entry, items);
+      if (status === 'FORKED') notices.push('ForkDetected');
+      if (status === 'APPLIED') this.#keepBatches(entry, items);
+      folded.push({ ...entry, position: this.position });
+      this.claims.push({ author: entry.author, vector: entry.vector });
+    }
+    this.outbox = this.outbox.filter((own) => own.counter > this.set.counterOf(this.member));
+    return { notices, folded };
+  }
+
+  #foldEntry(entry, items) {
+    try {
+      return this.set.fold(entry, this.epoch, ([, id]) => items.get(toHex(id))?.list ?? []);
+    } catch (error) {
+      if (error instanceof Refusal) return 'INVALID';
+      throw error;
+    }
+  }
+
+  #keepBatches(entry, items) {
+    for (const [kind, id, key, count] of entry.operations) {
+      if (kind !== BATCH) continue;
+      const { list, chunks } = items.get(toHex(id));
+      this.batches.push({ run: [id, key, count], contents: new Map(list.map(([c, packed]) => [toHex(c), packed])), chunks });
+    }
+  }
+
+  /** The set as this device shows it: with its own entries that have not landed. */
+  local() {
+    const set = this.set.copy();
+    for (const own of this.outbox) set.fold(own.fields, this.epoch);
+    return set;
+  }
+
+  // -------------------------------------------------------------------------------------------------- writing, SPEC 10.3
+
+  /** An entry of these operations, into the outbox. It never changes again. */
+  edit(operations, entropy) {
+    must(this.self.role !== READER, 'ReadOnly', 'this person may read the book and not change it');
+    const vector = new Map(this.set.vectorList().map(([member, counter]) => [member, counter]));
+    const last = this.outbox.at(-1) ?? this.set.vector.get(this.member) ?? { counter: 0, id: ZERO32 };
+    if (last.counter > 0) vector.set(this.member, last.counter);
+    const header = {
+      author: this.member,
+      counter: last.counter + 1,
+      prev: last.id,
+      vector: [...vector].sort((a, b) => a[0] - b[0]),
+      seenHead: [this.epoch, this.position, this.logHash.slice(0, 16)],
+    };
+    const { entry, id } = signEntry(this.signingSeed, this.setId, { ...header, ops: encodeOps(operations) }, entropy);
+    this.made.add(toHex(id));
+    this.outbox.push({ counter: header.counter, id, entry, fields: { ...header, id, operations, size: entry.length } });
+  }
+
+  /** The envelopes of what has not landed: within an epoch a retry is the same bytes (SPEC 10.5). */
+  unsent(entropy) {
+    for (const own of this.outbox) {
+      own.envelope ??= sealEnvelope(this.key, this.setId, this.epoch, own.entry, [], entropy);
+    }
+    return this.outbox.map((own) => own.envelope);
+  }
+
+  sealAgain() {
+    for (const own of this.outbox) delete own.envelope;
+  }
+
+  // -------------------------------------------------------------------------------------------- the slot, SPEC 10.6, 10.7
+
+  /** The announcement of the next sealing key, which is stored before; with requests where there are some. */
+  announce(requests, entropy) {
+    const number = this.chain.numbers.get(this.member) + 1;
+    if (!this.sealing.has(number)) this.sealing.set(number, SealingKey.generate(entropy));
+    return this.announcementOf(number, this.sealing.get(number), this.signingSeed, requests);
+  }
+
+  announcementOf(number, sealingKey, seed, requests = []) {
+    this.announced = { number, revision: this.announced.revision + 1 };
+    const fields = { member: this.member, ...this.announced, sealingKey: sealingKey.public, version: VERSION, requests };
+    const bytes = signAnnouncement(seed, this.setId, fields);
+    this.announcements.set(this.member, { bytes, ...fields });
+    return bytes;
+  }
+
+  heartbeat(now, entropy) {
+    const vector = this.set.vectorList().map(([member, counter]) => [member, counter]);
+    const fields = { member: this.member, epoch: this.epoch, time: now, until: now, vector, head: this.signedHead };
+    return sealHeartbeat(this.key, this.signingSeed, this.setId, fields, entropy);
+  }
+
+  // --------------------------------------------------------------------------------------------------- compare, SPEC 14.6
+
+  /** Step 1: whether somebody says to have seen what this device was not served. */
+  isWithheld() {
+    const lacks = ([member, counter], author) =>
+      member !== author && this.chain.members.has(member) && counter > this.set.counterOf(member);
+    this.claims = this.claims.filter(({ author, vector }) => vector.some((dot) => lacks(dot, author)));
+    return this.claims.length > 0 || this.set.parked.size > 0;
+  }
+
+  /** Steps 2 and 3: what a head `[epoch, seq, log hash or its first half]` that another device has seen says, if anything. */
+  judgeHead([epoch, seq, logHash], position = this.position + 1) {
+    if (epoch > this.epoch) return 'WithheldDetected';
+    const closed = this.closed.get(epoch);
+    if (epoch < this.epoch) {
+      const differs = closed && closed.seq === seq && !sameBytes(closed.logHash.slice(0, logHash.length), logHash);
+      return differs ? 'ForkDetected' : undefined;
+    }
+    if (seq >= position) return 'WithheldDetected';
+    return sameBytes(this.hashes[seq].slice(0, logHash.length), logHash) ? undefined : 'ForkDetected';
+  }
+
+  /** Members that are devices, other than this one. */
+  others() {
+    return [...this.chain.members.values()].filter((member) => isDevice(member) && member.index !== this.member);
+  }
+}
+
+/** A set in which nothing was written yet. */
+export const emptySet = () => new ContactSet();
