@@ -49,7 +49,7 @@ class Verdict(StrEnum):
     """The testee did not answer in time."""
 
 
-_CONVERSATIONS: Final = ("session::", "access::sponsor", "access::joiner")
+_CONVERSATIONS: Final = ("session::", "scenarios::", "access::sponsor", "access::joiner")
 _MAKING: Final = (
     "encode", "sign", "seal", "build", "pad", "plan", "split", "code_text", "entropy_to", "kit_keys", "possession",
     "fold", "converge", "boundary", "view", "digest", "write", "make",

@@ -16,6 +16,7 @@ from e2esync.conformance.vectors import (
     encoding,
     envelopes,
     epochs,
+    scenarios,
     session,
     snapshots,
 )
@@ -23,7 +24,7 @@ from e2esync.conformance.vectors.case import Json, Layer
 
 LAYERS: Final[tuple[Callable[[], Layer], ...]] = (
     encoding.layer, crypto.layer, cards.layer, contactset.layer, epochs.layer, envelopes.layer, snapshots.layer,
-    access.layer, session.layer,
+    access.layer, session.layer, scenarios.layer,
 )
 """One function per file, from the bottom up. A further floor adds its own here."""
 
