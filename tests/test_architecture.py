@@ -60,6 +60,7 @@ LOCAL_MODULES = (
     "e2esync.cli.commands.history", "e2esync.cli.commands.diff", "e2esync.cli.commands.undo",
     "e2esync.cli.commands.labels", "e2esync.cli.commands.photo", "e2esync.cli.commands.phone",
     "e2esync.cli.commands.email", "e2esync.cli.commands.birthdays", "e2esync.client.labels",
+    "e2esync.cli.commands.vdir", "e2esync.client.vdir", "e2esync.client.vdir_writing",
     "e2esync.cli.commands.dedupe", "e2esync.cli.commands.merge", "e2esync.client.duplicates",
     "e2esync.cli.commands.backup", "e2esync.client.events", "e2esync.client.backup", "e2esync.client.restoring",
     "e2esync.cli.commands.restore", "e2esync.cli.commands.trash", "e2esync.cli.commands.config",

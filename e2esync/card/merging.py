@@ -40,7 +40,7 @@ def merge_registers(mine: Registers, theirs: Registers, make_id: MakeId) -> tupl
     values: Registers = {}
     left: list[str] = []
     known = {(prop, told): path for path, entry in mine.items()
-             if (prop := path.partition("/")[0]) in MAPS and (told := _told(prop, entry)) is not None}
+             if (prop := path.partition("/")[0]) in MAPS and (told := meaning_of(prop, entry)) is not None}
     for path, value in theirs.items():
         prop, slash, _key = path.partition("/")
         if path in _INNER or prop == ORIGIN:
@@ -61,7 +61,7 @@ def merge_registers(mine: Registers, theirs: Registers, make_id: MakeId) -> tupl
 
 def _merge_entry(prop: str, path: str, entry: Value, mine: Registers, known: dict[tuple[str, str], str],
                  values: Registers, left: list[str], make_id: MakeId) -> None:
-    told = _told(prop, entry)
+    told = meaning_of(prop, entry)
     if told is None:
         if path not in mine:
             values[path] = entry
@@ -103,7 +103,7 @@ def _merge_name(mine: Registers, theirs: Registers, values: Registers, make_id: 
         values[f"nicknames/{make_id('nicknames', shown)}"] = {"name": shown}
 
 
-def _told(prop: str, entry: Any) -> str | None:
+def meaning_of(prop: str, entry: Any) -> str | None:
     """What makes an entry the same as another; None where that cannot be said."""
     if not isinstance(entry, dict):
         return None

@@ -29,6 +29,7 @@ from .values import check_value
 from .writer.target import MediaSource
 
 _REV: Final = re.compile(r"^REV[^:\n]*:([0-9TZ:.+-]+)", re.M | re.I | re.A)
+UNCLOSED: Final = "the card has no END line; it was read as far as it goes"
 _SMALL: Final = 60_000
 """Texts below this length cannot make a card that is over the limit."""
 
@@ -123,7 +124,7 @@ class _Reading:
         read = card_of(lines, texts, guess_style(lines, version, eol), self.salt)
         notices = list(read.notices)
         if not block.closed:
-            notices.append("the card has no END line; it was read as far as it goes")
+            notices.append(UNCLOSED)
         if any(line is None and raw.strip() for line, (raw, _) in zip(lines, texts, strict=True)):
             notices.append("a line without a property name was kept as it is, but not understood")
         return replace(read, notices=tuple(notices)) if notices else read

@@ -48,6 +48,7 @@ COMMANDS: Final = (
     Command("dedupe", "commands.dedupe", _CONTACTS, "find contacts that may be one person, and merge them"),
     Command("merge", "commands.merge", _CONTACTS, "make one contact of two"),
     Command("export", "commands.export", _CONTACTS, "write contacts to a file that other programs read"),
+    Command("vdir", "commands.vdir", _CONTACTS, "a folder of .vcf files, two ways: for khard, vdirsyncer, DAVx5"),
     Command("quarantine", "commands.quarantine", _CONTACTS, "cards that an import could not read"),
     Command("history", "commands.history", _PAST, "what was changed, when, and by which device"),
     Command("diff", "commands.diff", _PAST, "what a step changed, or what has changed since a time"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from e2esync.replica.port import KeptRow, OutboxRow, PendingRow
+from e2esync.stores.copies import Copies
 from e2esync.stores.database import Database, Row, blob, number, text
 from e2esync.stores.history import History
 from e2esync.stores.index import CardRow, NameIndex
@@ -33,6 +34,7 @@ class BookStore(SharedState):
         super().__init__(database, book)
         self._names = NameIndex(database, book)
         self.history = History(database, book)
+        self.copies = Copies(database, book)
 
     # Own writes that are in no entry yet.
 
@@ -248,6 +250,7 @@ class BookStore(SharedState):
         with self.transaction():
             self._forget_quarantined()
             self.history.clear()
+            self.copies.forget()
             named = self._media_places()
             self.delete_media(digest for digest in self.media_digests() if digest not in named)
 

@@ -178,6 +178,11 @@ class ProfileStore:
 
     # The file.
 
+    def changes(self) -> int:
+        """A number that is another one after a different process, or connection, has changed anything."""
+        row = self._db.one("SELECT data_version FROM pragma_data_version")
+        return 0 if row is None else number(row[0])
+
     def purge(self) -> bool:
         """Take what was deleted out of the files (secure_delete has overwritten it; this empties the log).
 

@@ -105,6 +105,10 @@ CREATE TABLE history(
   before BLOB NOT NULL) STRICT;
 CREATE INDEX history_contact ON history(book, contact);
 CREATE INDEX history_step ON history(step);
+CREATE TABLE copies(
+  book INTEGER NOT NULL, folder TEXT NOT NULL, name TEXT NOT NULL, contact BLOB NOT NULL, stamp BLOB NOT NULL,
+  hash BLOB NOT NULL, shown BLOB NOT NULL, base BLOB NOT NULL, next BLOB NOT NULL,
+  PRIMARY KEY(book, folder, name)) STRICT;
 """
 
 MIGRATIONS: Final[tuple[str, ...]] = (_V1,)
@@ -113,7 +117,7 @@ VERSION: Final = len(MIGRATIONS)
 BOOK_TABLES: Final = (
     "named", "secrets", "records", "contacts", "buckets", "vector", "parked", "envelopes", "pending", "outbox",
     "outbox_contacts", "uploads", "overlay", "cards", "stale", "runs", "slots", "media", "kept", "steps",
-    "history", "books",
+    "history", "copies", "books",
 )
 """Every table that carries a book's number: what leaves with a book."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from ..context import Context
@@ -33,7 +31,6 @@ EXAMPLES = """\
 _VERSIONS: Final = {"vcard2.1": "2.1", "vcard3": "3.0", "vcard4": "4.0"}
 _ENDINGS: Final = {"jscontact": ".json", "jcard": ".json", "csv": ".csv"}
 _PROGRAMS: Final = ("apple", "google", "android", "outlook")
-_SAFE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@-]{0,99}", re.A)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -164,6 +161,8 @@ def _write_content(context: Context, content: bytes) -> None:
 
 
 def _write_folder(context: Context, writer: _Writer, contacts: Mapping[bytes, str]) -> None:
+    from e2esync.client.folder import file_name
+
     folder = context.args.output
     make_folder(folder)
     bar = context.progress()
@@ -177,11 +176,3 @@ def _write_folder(context: Context, writer: _Writer, contacts: Mapping[bytes, st
         used.add(name.casefold())
         write_private(os.path.join(folder, name + writer.ending), content, replace=True)
     bar.close()
-
-
-def file_name(uid: str) -> str:
-    """A contact's file name without ending: its uid if that is a harmless name, else a hash of it."""
-    uid = uid.removeprefix("urn:uuid:")
-    if _SAFE.fullmatch(uid):
-        return uid
-    return blake2b(uid.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
