@@ -18,26 +18,42 @@ from e2esync.session import messages as m
 from e2esync.session.commands import Change
 from e2esync.snapshot.blob import open_manifest
 from e2esync.snapshot.manifest import RunRef, parse_manifest
-from tests.helpers.network import Device, Network
+from e2esync.stores.book import BookStore
+from e2esync.stores.profile import ProfileStore
+from tests.helpers.network import Network
 
 
 class Archive:
-    """Every byte that was ever sent to the relay, from now on, whatever the relay drops."""
+    """Every byte that was ever sent to a relay, whatever the relay drops."""
 
-    def __init__(self, net: Network, monkeypatch: Any) -> None:
+    def __init__(self) -> None:
         self.openings: list[tuple[Record, bytes, Sequence[bytes]]] = []
         self.envelopes: list[tuple[int, bytes]] = []
         self.blobs: dict[bytes, bytes] = {}
         self.sent = 0
+
+    @classmethod
+    def of(cls, requests: Iterable[Any]) -> Archive:
+        """What these requests brought."""
+        archive = cls()
+        for request in requests:
+            archive._keep(request)
+        return archive
+
+    @classmethod
+    def recording(cls, net: Network, monkeypatch: Any) -> Archive:
+        """What comes from now on."""
+        archive = cls()
         execute = net.relay.execute
 
         def recording(commands: Sequence[Any], now: int) -> Any:
             for command in commands:
                 if isinstance(command, Change):
-                    self._keep(command.request)
+                    archive._keep(command.request)
             return execute(commands, now)
 
         monkeypatch.setattr(net.relay, "execute", recording)
+        return archive
 
     def _keep(self, request: Any) -> None:
         if isinstance(request, m.Open | m.Create):
@@ -60,9 +76,8 @@ class Thief:
         self.epochs: dict[int, Secret] = {}
         self.runs: list[RunRef] = []
 
-    def take(self, device: Device) -> None:
+    def take(self, store: BookStore) -> None:
         """Every key that a device holds at this moment."""
-        store = device.store
         for number in store.secret_numbers(SEALING):
             secret = store.secret(SEALING, number)
             assert secret is not None
@@ -107,10 +122,10 @@ class Thief:
                 yield state
 
 
-def on_disk(device: Device) -> bytes:
+def on_disk(profile: ProfileStore) -> bytes:
     """All that a device's database holds, index, history and trash included, once it has settled."""
-    device.profile.settle()
-    database = device.profile._db
+    profile.settle()
+    database = profile._db
     tables = [str(name) for (name,) in database.all("SELECT name FROM sqlite_schema WHERE type = 'table'")]
     return b"\0".join(
         value if isinstance(value, bytes) else str(value).encode()

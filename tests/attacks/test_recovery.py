@@ -1,0 +1,197 @@
+"""What a kit may do, and what is gone when a book has forgotten it (SPEC 12.6, 12.8, 14.4)."""
+
+from __future__ import annotations
+
+import pytest
+
+from e2esync.access.kit import RecoveryKit
+from e2esync.client.forgetting import forget
+from e2esync.client.kits import replace_kit
+from e2esync.client.recovery import open_kit
+from e2esync.crypto import SigningKey
+from e2esync.epoch.chain import Chain
+from e2esync.epoch.record import parse_record
+from e2esync.errors import ChainInvalid, E2esyncError, HandshakeFailed
+from e2esync.limits import BLOB_DEAD_RETENTION, OPENINGS_INTERVAL
+from e2esync.session import messages as m
+from e2esync.session.commands import Reading
+from e2esync.testing import Device, Network
+from tests.attacks.scene import MOMENTS, Weak, attack, defences, heals, refused, scene, show_record, two
+from tests.attacks.test_members import forged, stranger
+from tests.laws.archive import Archive, Thief, on_disk
+
+NEEDLE = "Wilhelmina Forgettable"
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@attack(Weak("epoch.chain:check_record_signature", late=True))
+async def test_a17_a_recovery_by_another_kit(net: Network, moment: str) -> None:
+    """A device comes in "by the kit", which never signed it: the root's key is in the chain, and no other is."""
+    phone, laptop = await scene(net, moment)
+    await net.settle()
+    laptop.add("Carl")
+    chain = laptop.replica.chain
+    ghost, add = stranger(net, chain.set_id)
+    other = RecoveryKit.generate(net.entropy)
+    for signer in (other.signing_key(0), ghost, SigningKey(bytes(32))):
+        record = forged(chain, signer, 0, add, net)
+        await refused(laptop, ChainInvalid, *show_record(net.relay.key, chain.set_id, record))
+    await heals(net, phone, laptop)
+    assert set(laptop.replica.chain.members) == set(chain.members)
+
+
+@attack()
+async def test_a17_a_new_beginning_under_the_old_id(net: Network) -> None:
+    """The relay says that the book was begun anew: another record 0 has another set id."""
+    phone, laptop = await two(net)
+    laptop.add("Bob")
+    other = await net.begin("Mallory", RecoveryKit.generate(net.entropy))
+    net.devices.remove(other)
+    set_id = phone.replica.set_id
+    begun = [parse_record(raw) for raw in other.store.records()]
+    with pytest.raises(ChainInvalid):
+        Chain.begin(begun[0], set_id)
+    before = laptop.standing()
+    with (net.relay.lying(*show_record(net.relay.key, set_id, *begun)), pytest.raises(E2esyncError) as raised):
+        await laptop.sync()
+    assert raised.value.code in {"RollbackDetected", "ForkDetected", "ChainInvalid"}
+    assert laptop.standing() == before
+    await heals(net, phone, laptop)
+    other.profile.close()
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@attack(Weak("client.book:Book._kit_uses", lambda _book: []))
+async def test_a17_the_use_of_a_kit_is_said_on_every_device(net: Network, moment: str) -> None:
+    """Whoever holds the kit comes in, and nobody else's device keeps quiet about it."""
+    phone, laptop = await scene(net, moment)
+    for device in (phone, laptop):
+        await device.sync()
+        assert not any("kit was used" in notice for notice in device.book.status().notices)
+    await net.recover("Rescued")
+    for device in (phone, laptop):
+        await device.sync()
+        with defences():
+            assert any("kit was used" in notice for notice in device.book.status().notices)
+    await heals(net)
+
+
+async def really_delete(net: Network, device: Device) -> None:
+    """The command `forget`, ten minutes later: the relay lets one member open no faster."""
+    net.clock.time += OPENINGS_INTERVAL
+    with device.online():
+        await forget(device.profile, entropy=device.entropy, now=device.now)
+
+
+async def rounds(*devices: Device) -> None:
+    """Three syncs of each, and the time that openings need between them."""
+    for device in devices * 3:
+        device.net.clock.time += OPENINGS_INTERVAL
+        await device.sync()
+
+
+def stolen(net: Network, *devices: Device) -> Thief:
+    """All that the relay ever took, with the keys of these devices."""
+    archive = Archive.of(done.change.request for done in net.relay.main.journal)
+    thief = Thief(archive, net.devices[0].replica.set_id)
+    for device in devices:
+        thief.take(device.store)
+    return thief
+
+
+def found(net: Network, *devices: Device) -> bool:
+    """Whether the deleted contact is still anywhere in what these devices, and the relay's whole past, hold."""
+    needle = NEEDLE.encode()
+    return needle in stolen(net, *devices).plaintext() or any(needle in on_disk(each.profile.store) for each in devices)
+
+
+async def forgotten_by_two(net: Network) -> tuple[Device, Device, Device]:
+    """A contact was written and deleted, a forget was opened: two devices know, and the sleeper does not."""
+    phone, laptop = await two(net)
+    sleeper = await net.pair(phone, "Sleeper")
+    phone.add(NEEDLE)
+    await net.settle()
+    await phone.rotate()
+    await rounds(phone, laptop, sleeper)
+    laptop.note(NEEDLE, "changed")
+    await rounds(laptop, phone, sleeper)
+    assert found(net, phone)
+    phone.remove(NEEDLE)
+    await rounds(phone, laptop)
+    await really_delete(net, phone)
+    await rounds(laptop, phone)
+    return phone, laptop, sleeper
+
+
+@attack()
+async def test_a25_a_deleted_contact_after_every_device_was_stolen(net: Network) -> None:
+    """All relay bytes are kept, every key of every device is taken, everything is tried on everything: it is gone.
+
+    The controls: one device has not acknowledged (N3), and the kit (N4); both still open it.
+    """
+    phone, laptop, sleeper = await forgotten_by_two(net)
+    assert list(phone.book.not_forgotten().values()) == ["Sleeper"]
+    assert not found(net, phone, laptop)
+    assert found(net, phone, laptop, sleeper)
+    await sleeper.sync()
+    await rounds(phone, laptop, sleeper)
+    assert not phone.book.not_forgotten()
+    assert not found(net, phone, laptop, sleeper)
+    assert phone.names() == sleeper.names() == ["Ada"]
+    by_kit = stolen(net)
+    by_kit.keys.append(net.kit.sealing_key(0))
+    assert NEEDLE.encode() in by_kit.plaintext()
+    await heals(net)
+
+
+@attack()
+async def test_a66_an_old_kit_after_its_replacement(net: Network) -> None:
+    """The kit gives way to another, then the book forgets: of what is written from then on, the old kit opens nothing.
+
+    What it could open before is the stated exception (N4), as long as somebody has kept it.
+    """
+    phone, laptop = await two(net)
+    phone.add("Before")
+    await net.settle()
+    new = RecoveryKit.generate(net.entropy)
+    net.clock.time += OPENINGS_INTERVAL
+    with phone.online():
+        (done,) = await replace_kit(phone.profile, net.kit, new, entropy=phone.entropy, now=phone.now)
+    assert (done.done, done.root) == (True, True)
+    phone.add(NEEDLE)
+    await rounds(phone, laptop)
+    await really_delete(net, phone)
+    await rounds(laptop, phone)
+    read = {}
+    for name, kit in (("old", net.kit), ("new", new)):
+        thief = stolen(net)
+        thief.keys.append(kit.sealing_key(0))
+        read[name] = thief.plaintext()
+    assert NEEDLE.encode() not in read["old"]
+    assert NEEDLE.encode() in read["new"]
+    assert b"Before" in read["old"]
+    with pytest.raises(HandshakeFailed), net.dialing("Thief"):
+        async with open_kit(net.kit, net.url, entropy=net.entropy, now=net.clock):
+            pytest.fail("opened with the old kit")
+    # An honest relay drops what its retention does not hold any more: then nothing that it stores opens for that kit.
+    net.clock.time += BLOB_DEAD_RETENTION + 1
+    net.relay.main.store.sweep(net.clock())
+    for kit, reads in ((net.kit, False), (new, True)):
+        thief = Thief(still_held(net, phone), phone.replica.set_id)
+        thief.keys.append(kit.sealing_key(0))
+        plaintext = thief.plaintext()
+        assert (bool(thief.epochs), b"Before" in plaintext, NEEDLE.encode() in plaintext) == (reads,) * 3
+    await heals(net)
+
+
+def still_held(net: Network, member: Device) -> Archive:
+    """Of all that the relay ever took, what it still gives to a member."""
+    archive, main = stolen(net).archive, net.relay.main
+
+    def gives(request: Reading) -> bool:
+        answer = main.read(member.replica.set_id, member.replica.member, request)
+        return not isinstance(answer, m.RefusalAnswer) and not (isinstance(answer, m.LogPart) and not answer.envelopes)
+    archive.blobs = {blob: raw for blob, raw in archive.blobs.items() if gives(m.GetBlob(blob, 0))}
+    archive.envelopes = [each for each in archive.envelopes if gives(m.Read(each[0], 1))]
+    archive.openings = [each for each in archive.openings if gives(m.ReadBox(each[0].epoch))]
+    return archive
