@@ -1,0 +1,362 @@
+"""Books that several people share (SPEC 12.3, 14.5): who gets in, and what one book says about another."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+import trio
+
+from e2esync.access.code import PairingCode, Purpose
+from e2esync.access.kit import RecoveryKit
+from e2esync.access.pairing import AskWords, Offer, Outgoing, Sponsor
+from e2esync.client.book import Book
+from e2esync.client.books import accept, create_book, share
+from e2esync.client.pairing import SPONSORS, Mailbox, read_code
+from e2esync.client.together import sync_all
+from e2esync.epoch.chain import Chain
+from e2esync.epoch.record import parse_record
+from e2esync.epoch.roles import Role
+from e2esync.errors import ChainInvalid, E2esyncError, PairingAborted
+from e2esync.limits import OPENINGS_INTERVAL
+from e2esync.session import messages as m
+from e2esync.session.codec import encode_message
+from e2esync.testing import Device, Hook, Network, flip, mutate
+from tests.attacks.scene import MOMENTS, Weak, attack, defences, heals, refused, requests, scene, show_record
+from tests.attacks.test_members import forged, stranger
+
+FAMILY = 1
+Ask = Callable[[str, str], Awaitable[str]]
+
+
+async def yes(_offer: Offer) -> bool:
+    """Who is invited trusts whoever it is."""
+    return True
+
+
+async def begin(net: Network, name: str) -> Device:
+    """A person with a kit of its own, and one device."""
+    return await net.begin(name, RecoveryKit.generate(net.entropy))
+
+
+async def everything(*devices: Device) -> None:
+    """All books of these devices, until they are in step."""
+    for device in devices * 2:
+        device.net.clock.time += OPENINGS_INTERVAL
+        with device.online():
+            for each in await sync_all(device.profile, entropy=device.entropy, now=device.now):
+                assert each.error is None
+
+
+async def host(net: Network) -> tuple[Device, Device]:
+    """Ada, who has made the book Family with one contact, and Bob, who has nothing to do with it yet."""
+    ada, bob = await begin(net, "Ada"), await begin(net, "Bob")
+    with ada.online():
+        await create_book(ada.profile, "Family", entropy=ada.entropy, now=ada.now)
+    family(ada).add({"@type": "Card", "version": "1.0", "uid": "urn:g", "name": {"full": "Grace"}})
+    await everything(ada, bob)
+    net.clock.time += OPENINGS_INTERVAL
+    return ada, bob
+
+
+def family(device: Device, number: int = FAMILY) -> Book:
+    """The shared book on a device."""
+    return Book(device.profile, number, entropy=device.entropy, now=device.now)
+
+
+async def share_as(device: Device, show: Callable[[str], None], ask: Ask, number: int = FAMILY) -> None:
+    """`share` on a device."""
+    with device.online():
+        await share(device.profile, number, Role.WRITER, device.name, show_code=lambda code: show(code.text()),
+                    ask_words=ask, entropy=device.entropy, now=device.now)
+
+
+async def accept_as(device: Device, code: str, name: str, show: Callable[[tuple[str, ...]], None],
+                    decide: Callable[[Offer], Awaitable[bool]] = yes) -> None:
+    """`accept` on a device."""
+    with device.online():
+        await accept(device.profile, code, name, "Phone", decide=decide, show_words=show, entropy=device.entropy,
+                     now=device.now)
+
+
+async def invite(ada: Device, bob: Device, number: int = FAMILY) -> list[str]:
+    """Both sides, with the words typed as shown; the code. Raises what Ada's side does, or else Bob's."""
+    codes, words = trio.open_memory_channel[str](1), trio.open_memory_channel[str](1)
+    seen: list[str] = []
+    raised: list[E2esyncError] = []
+
+    async def guest() -> None:
+        seen.append(await codes[1].receive())
+        try:
+            await accept_as(bob, seen[0], bob.name, lambda shown: words[0].send_nowait(" ".join(shown)))
+        except E2esyncError as error:
+            raised.append(error)
+
+    async def ask(_device: str, _person: str) -> str:
+        return await words[1].receive()
+
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(guest)
+            try:
+                await share_as(ada, codes[0].send_nowait, ask, number)
+            except E2esyncError as error:
+                raised.insert(0, error)
+    finally:
+        ada.net.raised = list(raised)
+    if raised:
+        raise raised[0]
+    return seen
+
+
+def standing(device: Device, number: int = FAMILY) -> tuple[bytes, bytes, int]:
+    """What a refusal leaves as it is."""
+    book = family(device, number)
+    return book.replica.chain.head.hash, book.replica.position.log_hash, len(book.replica.chain.members)
+
+
+def opened(net: Network, device: Device, since: int) -> bool:
+    """Whether a device has sealed anything to anybody."""
+    return "Open" in {kind for kind, _size in requests(net, device, since)}
+
+
+@attack(Weak("access.pairing:equal", lambda *_: True, alone=True))
+async def test_a01_a_key_in_the_place_of_the_guests(net: Network) -> None:
+    """The relay has got hold of the code, and sits between with a key and a kit of Mallory's, under Bob's name.
+
+    Both conversations are in order; the words that Bob reads out are not those of the device that Ada would add.
+    """
+    ada, bob = await host(net)
+    mallory = await begin(net, "Mallory")
+    before, since = standing(ada), len(net.trace)
+    codes = trio.open_memory_channel[str](3)
+    words, offers = trio.open_memory_channel[str](1), trio.open_memory_channel[Offer](1)
+    raised: list[E2esyncError] = []
+
+    def show(code: str) -> None:
+        for _each in range(3):
+            codes[0].send_nowait(code)
+
+    async def towards_ada() -> None:
+        async def keep(offer: Offer) -> bool:
+            offers[0].send_nowait(offer)
+            return True
+        await accept_as(mallory, await codes[1].receive(), "Bob", lambda _words: None, keep)
+
+    async def towards_bob() -> None:
+        code, url = read_code(await codes[1].receive(), Purpose.INVITATION, None)
+        await sponsor_until_words(net, url, code, await offers[1].receive())
+
+    async def guest() -> None:
+        await trio.sleep(1)
+        await accept_as(bob, await codes[1].receive(), "Bob", lambda shown: words[0].send_nowait(" ".join(shown)))
+
+    async def ask(_device: str, person: str) -> str:
+        assert person == "Bob"
+        return await words[1].receive()
+
+    elsewhere: Hook = mutate(m.UseMailbox, lambda use: replace(use, mailbox=b"elsewher"))
+    others = [lambda message, wire: elsewhere(message, wire) if wire.device in ("Bob", "Between") else message]
+    async with trio.open_nursery() as nursery:
+        for task in (towards_ada, towards_bob, guest):
+            nursery.start_soon(quietly, task)
+        with net.relay.lying(*others), defences():
+            try:
+                await share_as(ada, show, ask)
+            except E2esyncError as error:
+                raised.append(error)
+        nursery.cancel_scope.cancel()
+    assert [type(error) for error in raised] == [PairingAborted]
+    assert "the words are not the ones" in raised[0].message
+    assert standing(ada) == before
+    assert not opened(net, ada, since)
+    assert [info.number for info in mallory.profile.store.books()] == [0]
+    await invite(ada, bob)
+    await everything(ada, bob)
+    assert [row.name for row in family(bob).list()] == ["Grace"]
+
+
+async def quietly(task: Callable[[], Awaitable[None]]) -> None:
+    """The other sides of an attempt that fails."""
+    try:
+        await task()
+    except E2esyncError:
+        return
+
+
+async def sponsor_until_words(net: Network, url: str, code: PairingCode, offer: Offer) -> None:
+    """An inviter's side, up to the words, with the offer that somebody else has made."""
+    sponsor = Sponsor(code, offer, net.entropy)
+    with net.dialing("Between"):
+        mailbox = await Mailbox.open(url, None, code, SPONSORS, net.entropy)
+        sponsor.start()
+        while True:
+            mail = await mailbox.receive()
+            events = sponsor.receive(mail.n, mail.message)
+            await mailbox.send([event for event in events if isinstance(event, Outgoing)])
+            if any(isinstance(event, AskWords) for event in events):
+                await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("side", ["Ada", pytest.param("Bob", marks=pytest.mark.slow)])
+@attack()
+async def test_a01_a_relay_without_the_code(net: Network, side: str) -> None:
+    """What passes the mailbox is changed: nobody is asked anything, and nothing is sealed."""
+    ada, bob = await host(net)
+    before, since = standing(ada), len(net.trace)
+    spoilt = mutate(m.MailPush, lambda mail: m.MailPush(mail.n, flip(mail.message)), device=side)
+    with net.relay.lying(spoilt), pytest.raises(PairingAborted):
+        await invite(ada, bob)
+    assert standing(ada) == before
+    assert not opened(net, ada, since)
+    assert [info.number for info in bob.profile.store.books()] == [0]
+    await invite(ada, bob)
+    await everything(ada, bob)
+    assert [row.name for row in family(bob).list()] == ["Grace"]
+
+
+@attack()
+async def test_a61_an_invitation_again(net: Network) -> None:
+    """After it was used, and after its time: the code opens nothing, for the relay's friends as for others."""
+    ada, bob = await host(net)
+    mallory = await begin(net, "Mallory")
+    (code,) = await invite(ada, bob)
+    before = standing(ada)
+    for wait in (0, 400_000):
+        net.clock.time += wait
+        with pytest.raises(PairingAborted):
+            await accept_as(mallory, code, "Mallory", lambda _words: None)
+    assert standing(ada) == before
+    assert [info.number for info in mallory.profile.store.books()] == [0]
+
+
+@pytest.mark.slow
+@attack()
+async def test_a61_an_invitation_into_another_book(net: Network) -> None:
+    """What the guest sent for one book is played to the host who invites into another: it is for nobody there."""
+    ada, bob = await host(net)
+    recorded: list[m.MailPush] = []
+
+    def keep(message: m.Message, wire: object) -> m.Message:
+        if isinstance(message, m.MailPush) and wire.device == "Ada":  # type: ignore[attr-defined]
+            recorded.append(message)
+        return message
+    with net.relay.lying(keep):
+        await invite(ada, bob)
+    assert [each.n for each in recorded] == [0, 2]
+    with ada.online():
+        await create_book(ada.profile, "Club", entropy=ada.entropy, now=ada.now)
+    net.clock.time += OPENINGS_INTERVAL
+    before, since = standing(ada, 2), len(net.trace)
+    again = {each.n: each for each in recorded}
+    replayed = mutate(m.MailPush, lambda mail: again.get(mail.n, mail), device="Ada")
+    with net.relay.lying(replayed), pytest.raises(PairingAborted):
+        await invite(ada, bob, 2)
+    assert standing(ada, 2) == before
+    assert not opened(net, ada, since)
+    await invite(ada, bob, 2)
+
+
+@pytest.mark.parametrize("changed", ["role", *(pytest.param(each, marks=pytest.mark.slow) for each in (
+    "person", "set", "sealing key"))])
+@pytest.mark.parametrize("moment", MOMENTS)
+@attack(Weak("epoch.record:check_possession", late=True))
+async def test_a61_a_newcomers_proof_for_something_else(net: Network, moment: str, changed: str) -> None:
+    """An owner's device adds somebody by a proof that was given for another role, person, book or key."""
+    phone, laptop = await scene(net, moment)
+    await net.settle()
+    laptop.add("Carl")
+    chain = phone.replica.chain
+    _key, add = stranger(net, b"o" * 32 if changed == "set" else chain.set_id, Role.WRITER)
+    _other, another = stranger(net, chain.set_id, Role.WRITER)
+    spoiled = {"role": replace(add, role=Role.OWNER), "person": replace(add, person=b"n" * 16), "set": add,
+               "sealing key": replace(add, seal_key=another.seal_key)}[changed]
+    record = forged(chain, phone.replica.signing_key, phone.replica.member, spoiled, net,
+                    closes_seq=phone.replica.position.seq, closes_hash=phone.replica.position.log_hash)
+    await refused(laptop, ChainInvalid, *show_record(net.relay.key, chain.set_id, record))
+    await heals(net)
+
+
+def held(net: Network, set_id: bytes) -> list[tuple[str, bytes]]:
+    """(kind, bytes) of all that the relay took for a set."""
+    return [(type(done.change.request).__name__, encode_message(done.change.request))
+            for done in net.relay.main.journal if done.change.set_id == set_id or begins(done.change.request, set_id)]
+
+
+def begins(request: object, set_id: bytes) -> bool:
+    """Whether a visitor's request makes this set."""
+    if not isinstance(request, m.Create):
+        return False
+    try:
+        Chain.begin(parse_record(request.record), set_id)
+    except ChainInvalid:
+        return False
+    return True
+
+
+def pieces(net: Network, set_id: bytes, size: int = 16) -> set[bytes]:
+    """All that is so long, 16 as the shortest id is, in what the relay took for a set.
+
+    Its own key, which every chain names, is left out.
+    """
+    raws = [raw.replace(net.relay.key.verify_key, bytes(32)) for _kind, raw in held(net, set_id)]
+    assert sum(map(len, raws)) > 2_000
+    return {raw[at:at + size] for raw in raws for at in range(len(raw) - size + 1)}
+
+
+@attack()
+async def test_a65_who_is_in_which_books(net: Network) -> None:
+    """Nothing that the relay holds for one book, 16 bytes long, is there for another: no id, no key, no token."""
+    ada, bob = await host(net)
+    await invite(ada, bob)
+    await everything(ada, bob)
+    sets = {"Ada's": ada.replica.set_id, "Bob's": bob.replica.set_id, "Family": family(ada).set_id}
+    windows = {name: pieces(net, set_id) for name, set_id in sets.items()}
+    (net.folder / "other").mkdir()
+    async with Network(seed=net.seed + "other", folder=net.folder / "other") as other:
+        zoe = await begin(other, "Zoe")
+        await zoe.sync()
+        strangers = pieces(other, zoe.replica.set_id, 12)
+    # What somebody's book at another relay has as well is only how things are spelt.
+    for one, further in (("Ada's", "Bob's"), ("Ada's", "Family"), ("Bob's", "Family")):
+        for piece in windows[one] & windows[further]:
+            assert any(piece[at:at + 12] in strangers for at in range(5)), (one, further, piece.hex())
+    # The control: what one book holds twice is found.
+    keys = [member.verify_key for member in family(ada).replica.chain.members.values()]
+    assert all(key[:16] in windows["Family"] for key in keys)
+
+
+async def private_traffic(net: Network, pushed: int) -> list[tuple[str, int]]:
+    """What the relay sees of Bob's own book while Mallory writes so many chosen contacts into the one they share."""
+    mallory, bob = await begin(net, "Mallory"), await begin(net, "Bob")
+    with mallory.online():
+        await create_book(mallory.profile, "Family", entropy=mallory.entropy, now=mallory.now)
+    await everything(mallory, bob)
+    net.clock.time += OPENINGS_INTERVAL
+    await invite(mallory, bob)
+    for number in range(3):
+        bob.add(f"Secret {number}", notes={"n": {"note": f"the plan {number}"}})
+    for number in range(pushed):
+        family(mallory).add({"@type": "Card", "version": "1.0", "uid": f"urn:Secret {number % 5}/{number}",
+                             "name": {"full": f"Secret {number % 5}"},
+                             "notes": {"n": {"note": f"the plan {number % 7}"}}})
+    await everything(mallory, bob)
+    bob.note("Secret 1", "changed")
+    await everything(bob)
+    await bob.rotate()
+    await everything(bob, mallory)
+    assert len(family(bob).list()) == pushed
+    return [(kind, len(raw)) for kind, raw in held(net, bob.replica.set_id)]
+
+
+@pytest.mark.slow
+@attack()
+async def test_a36_chosen_contacts_pushed_into_a_shared_book(net: Network) -> None:
+    """Guesses of Bob's own contacts, by the hundred: his own book's requests and their sizes are the same."""
+    quiet = await private_traffic(net, 0)
+    (net.folder / "loud").mkdir()
+    async with Network(seed=net.seed, folder=net.folder / "loud") as loud:
+        pushed = await private_traffic(loud, 200)
+    assert len(quiet) > 8
+    assert pushed == quiet
