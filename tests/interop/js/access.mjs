@@ -114,7 +114,7 @@ export function checkKitProof(verifyKey, sealingKey, proof) {
   recoded('ChainInvalid', () => records.verifyKitProof(verifyKey, sealingKey, proof));
 }
 
-// ------------------------------------------------------------------------------------------ words for people, SPEC 12.5
+// ----------------------------------------------------------------------------------------- words for people, SPEC 12.5
 
 export function deviceFingerprint(setId, verifyKey) {
   return firstWords(hash('FINGERPRINT', concat(setId, verifyKey)), 4);

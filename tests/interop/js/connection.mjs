@@ -15,7 +15,7 @@ const PATIENCE = 12_000;
 const NOBODY = { setId: new Uint8Array(0), member: 0, signingSeed: new Uint8Array(0) };
 
 export class Connection {
-  /** A session as a member: `identity` = `{setId, member, signingSeed}`. `relayKey` empty: whatever key the relay shows. */
+  /** A session as a member: `identity` = `{setId, member, signingSeed}`. `relayKey` empty: whatever key it shows. */
   static async member(url, identity, relayKey) {
     return new Connection(url, { ...identity, relayKey }).#shakeHands();
   }

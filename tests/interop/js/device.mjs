@@ -13,16 +13,21 @@ import { firstEpoch, openEpoch } from './opening.mjs';
 import { enter, fetchChain, readLog } from './reading.mjs';
 import { READER, setIdOf } from './records.mjs';
 import { Replica, emptySet } from './replica.mjs';
+import { writeBackOperations } from './writeback.mjs';
 
 const ASK_SEAL = 3;
 const KIT_HALVES = 16;
 const TRIES = 5;
 const HEARTBEAT_INTERVAL = 900_000;
+const COMPACT_ENTRIES = 512;
+const COMPACT_BYTES = 1_048_576;
+const COMPACT_INTERVAL = 3_600_000;
 
 export class Device {
   constructor(replica, name) {
     this.replica = replica;
     this.name = name;
+    this.compacted = -Infinity; // when this device last opened an epoch for a long log
     this.heard = new Map(); // member → { bytes, until }: by when a device has promised to be heard again
   }
 
@@ -52,7 +57,7 @@ export class Device {
     return device;
   }
 
-  // ------------------------------------------------------------------------------------------------------ sync, SPEC 14
+  // ----------------------------------------------------------------------------------------------------- sync, SPEC 14
 
   /** A session as this member; `work` gets it. */
   async withRelay(work) {
@@ -88,8 +93,10 @@ export class Device {
   async sync() {
     return this.withRelay(async (connection) => {
       const notices = await this.catchUp(connection);
+      this.writeBack(Date.now());
       notices.push(...(await this.send(connection)));
       notices.push(...(await this.fulfil(connection)));
+      notices.push(...(await this.compact(connection)));
       await this.putSlot(connection);
       return [...new Set([...notices, ...this.standing()])].sort();
     });
@@ -111,7 +118,8 @@ export class Device {
     if (head.epoch > replica.epoch && replica.unsure === undefined) return [];
     const code = this.judgeWelcome(head);
     const restored = code && replica.incarnation !== undefined && head.incarnation !== replica.incarnation;
-    if (head.epoch < replica.epoch) throw new Refusal(restored ? 'RelayRestored' : code, 'the relay shows an older epoch');
+    const older = head.epoch < replica.epoch;
+    if (older) throw new Refusal(restored ? 'RelayRestored' : code, 'the relay shows an older epoch');
     if (restored || replica.unsure !== undefined) {
       const notices = await heal(replica, connection, restored);
       return restored ? ['RelayRestored', ...notices] : notices;
@@ -198,7 +206,8 @@ export class Device {
       if (error instanceof Refusal) return [];
       throw error;
     }
-    this.heard.set(member, { bytes, until: fields.until > fields.time ? Date.now() + fields.until - fields.time : Infinity });
+    const stays = fields.until > fields.time; // One that only passes by has promised nothing.
+    this.heard.set(member, { bytes, until: stays ? Date.now() + fields.until - fields.time : Infinity });
     replica.claims.push({ author: member, vector: fields.vector });
     const head = parseHead(fields.head[0]);
     if (head.incarnation !== replica.incarnation) return []; // SPEC 14.6 step 4.
@@ -228,7 +237,9 @@ export class Device {
     const notices = [];
     for (let attempt = 1; this.replica.outbox.length > 0; attempt++) {
       try {
-        for (const envelope of this.replica.unsent(entropy)) await connection.ask('APPEND', this.replica.epoch, envelope);
+        for (const envelope of this.replica.unsent(entropy)) {
+          await connection.ask('APPEND', this.replica.epoch, envelope);
+        }
       } catch (error) {
         if (error.reason !== 'EpochClosed' || attempt === TRIES) throw error;
         notices.push(...(await this.enterNewest(connection, error.data)));
@@ -255,6 +266,28 @@ export class Device {
     if (wanted(this.replica) === undefined) return [];
     await this.open(connection, wanted);
     return this.read(connection);
+  }
+
+  /** SPEC 14.3, last paragraph: by the author of the envelope that makes the log too long, at most once an hour. */
+  async compact(connection) {
+    const { replica } = this;
+    const bytes = replica.envelopes.reduce((sum, envelope) => sum + envelope.length, 0);
+    const long = replica.position > COMPACT_ENTRIES || bytes > COMPACT_BYTES;
+    const newest = long ? replica.peek(replica.envelopes.at(-1)) : undefined;
+    if (newest?.author !== replica.member || Date.now() < this.compacted + COMPACT_INTERVAL) return [];
+    this.compacted = Date.now();
+    await this.open(connection, () => []);
+    return this.read(connection);
+  }
+
+  /** SPEC 14.8. A reader keeps aside what it may not write. */
+  writeBack(now) {
+    const { replica } = this;
+    if (!replica.writeBack || now < replica.writeBack.due || replica.self.role === READER) return;
+    const operations = writeBackOperations(replica.writeBack.kept, replica.local(), now);
+    replica.writeBack = undefined;
+    // One entry for each operation: together they might not fit one.
+    for (const operation of operations) replica.edit([operation], entropy);
   }
 
   /** Of what is asked for, what this device may do, behind the changes that come before. */

@@ -1,6 +1,6 @@
 // SPEC 6.4, for fields that hold fields: predicates like those of schema.mjs, which never ask JavaScript's coercion.
 
-import { INT_MAX } from './schema.mjs';
+import { INT_MAX, int } from './schema.mjs';
 
 export const bytesWithin = (least, most) => (value) =>
   value instanceof Uint8Array && value.length >= least && value.length <= most;
@@ -24,4 +24,4 @@ export const noneOr = (test) => (value) => (Array.isArray(value) && value.length
 
 /** A map of at most so many counts. */
 export const counts = (most) => (value) =>
-  value instanceof Map && value.size <= most && [...value.values()].every((count) => Number.isSafeInteger(count) && count >= 0);
+  value instanceof Map && value.size <= most && [...value.values()].every((count) => int()(count));

@@ -28,8 +28,8 @@ const shortHead = tuple(int(), int(), signature);
 
 /** What a relay may refuse with (SPEC 13.8). */
 const REFUSALS = [
-  'BadFrame', 'BadVersion', 'NotMember', 'NotAllowed', 'EpochClosed', 'HeadMoved', 'BadEnvelope', 'BadRecord', 'BadSlot',
-  'BadBlob', 'BlobMissing', 'NotFound', 'QuotaExceeded', 'TooOften', 'MailboxTaken', 'MailboxFull', 'Busy',
+  'BadFrame', 'BadVersion', 'NotMember', 'NotAllowed', 'EpochClosed', 'HeadMoved', 'BadEnvelope', 'BadRecord',
+  'BadSlot', 'BadBlob', 'BlobMissing', 'NotFound', 'QuotaExceeded', 'TooOften', 'MailboxTaken', 'MailboxFull', 'Busy',
 ];
 
 export const TYPE = {
@@ -94,7 +94,7 @@ export const MESSAGES = new Map([
   [54, push(int())],
 ]);
 
-/** The message in a frame that `side` ('CLIENT' or 'RELAY') has sent. Refuses with `NonCanonical` or `LimitExceeded`. */
+/** The message in a frame that `side` ('CLIENT' or 'RELAY') has sent, or NonCanonical, or LimitExceeded. */
 export function decodeFrame(side, frame) {
   const message = decode(frame, { limit: FRAME_MAX });
   const type = Array.isArray(message) ? message[0] : undefined;

@@ -33,7 +33,7 @@ async function takeSide(connection, code, side) {
   await inMailbox(() => connection.ask('MAILBOX', code.mailboxId, side, entropy.draw('mailbox token', 16)));
 }
 
-// ----------------------------------------------------------------------------------------------------------- the sponsor
+// --------------------------------------------------------------------------------------------------------- the sponsor
 
 /** One attempt to pair, on the side of a device that is in. */
 export class Sponsoring {
@@ -94,7 +94,7 @@ export class Sponsoring {
   }
 }
 
-// ------------------------------------------------------------------------------------------------------------ the joiner
+// ---------------------------------------------------------------------------------------------------------- the joiner
 
 /** One attempt to join, on the side of the new device. */
 export class Joining {
@@ -159,7 +159,8 @@ export class Joining {
 }
 
 /** A new device arrives: keys of its own, number 1, and a name in the set's own object. */
-async function land({ setId, member, signingSeed, sealingKey, relayUrl, relayKey, name }, { checkChain, checkLog = () => {} }) {
+async function land(place, { checkChain, checkLog = () => {} }) {
+  const { setId, member, signingSeed, sealingKey, relayUrl, relayKey, name } = place;
   const replica = new Replica({ setId, member, signingSeed, relayUrl });
   replica.sealing.set(1, sealingKey);
   try {
@@ -181,7 +182,7 @@ async function land({ setId, member, signingSeed, sealingKey, relayUrl, relayKey
   return device;
 }
 
-// ---------------------------------------------------------------------------------------------------- recovery, SPEC 12.6
+// ------------------------------------------------------------------------------------------------- recovery, SPEC 12.6
 
 /** A new device by the kit's seed, which removes these members. */
 export async function recover(relayUrl, seed, name, remove) {

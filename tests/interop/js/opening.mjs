@@ -51,7 +51,7 @@ async function prepare(replica, connection, wanted, rekey) {
   const record = signRecord(replica.signingSeed, replica.setId, {
     epoch, prev: replica.chain.recordHash, relay: NO_RELAY, closesSeq: replica.position, closesHash: replica.logHash,
     time: Date.now(), opener: replica.member, changes, flags: 0, commit, boxes: hash, manifest: place.manifest,
-    numbers: recipients.filter(([index]) => isDevice(after.members.get(index))).map(([index, number]) => [index, number]),
+    numbers: recipients.filter(([, number]) => number > 0).map(([index, number]) => [index, number]),
   });
   const announcement = own ? replica.announcementOf(own.number, own.sealingKey, seed) : new Uint8Array(0);
   const message = [record, list, boxes, announcement, place.live, place.dead];
@@ -78,7 +78,7 @@ function recipientsOf(replica, after, own) {
     if (!isDevice(member)) return [member.index, 0, member.sealingKey];
     if (member.index === replica.member) return [member.index, own.number, own.sealingKey.public];
     const announced = replica.announcements.get(member.index);
-    if (announced && replica.chain.members.has(member.index)) return [member.index, announced.number, announced.sealingKey];
+    if (announced) return [member.index, announced.number, announced.sealingKey];
     return [member.index, 1, member.sealingKey]; // The key of the add is that of number 1.
   });
 }
@@ -91,7 +91,7 @@ function adopt(replica, { record, seed, key, own, place }) {
   replica.begin({ chain, key, ...place });
 }
 
-// -------------------------------------------------------------------------------------------------- snapshot, SPEC 11.3
+// ------------------------------------------------------------------------------------------------- snapshot, SPEC 11.3
 
 /** Uploads S' and its manifest. The horizon stays where it is: this implementation never forgets by itself. */
 async function putSnapshot(replica, connection, key, epoch, entropy) {
@@ -103,7 +103,8 @@ async function putSnapshot(replica, connection, key, epoch, entropy) {
   const live = [];
   if (dirty.size > 0) snapshot.push(await putRun(replica, connection, dirty, live, entropy));
   const runs = snapshot.map(({ run }) => run);
-  const fields = { vector: set.vectorList(), digest: set.digest(), horizon: replica.horizon, runs, unknown: sorted(set.unknown) };
+  const unknown = sorted(set.unknown);
+  const fields = { vector: set.vectorList(), digest: set.digest(), horizon: replica.horizon, runs, unknown };
   const { id, blob } = sealManifest(key, replica.setId, epoch, fields, entropy);
   await connection.putBlob(id, blob);
   live.push(id);
@@ -154,7 +155,9 @@ export function firstEpoch({ kit, setId, person, signingSeed, sealingKey, relayK
   const { commit, key } = epochKeys(setId, 0, secret);
   const recipients = [[0, 0, kit.sealingKey.public], [1, 1, sealingKey.public]];
   const { list, boxes, hash } = sealBoxes(setId, 0, secret, recipients, entropy);
-  const add = (role, seed, sealing) => [ADD, person, role, verifyKeyOf(seed), sealing, possession(seed, setId, person, role, sealing)];
+  const add = (role, seed, sealing) => {
+    return [ADD, person, role, verifyKeyOf(seed), sealing, possession(seed, setId, person, role, sealing)];
+  };
   const record = signRecord(kit.signingSeed, setId, {
     epoch: 0, prev: ZERO32, relay: relayKey, closesSeq: 0, closesHash: ZERO32, time: Date.now(), opener: 0,
     changes: [add(5, kit.signingSeed, kit.sealingKey.public), add(3, signingSeed, sealingKey.public)],

@@ -130,9 +130,10 @@ export const operations = new Map([
   ['access::device_fingerprint', (input) => ({
     words: inText(deviceFingerprint(fromHex(input.set_id), fromHex(input.verify_key))),
   })],
-  ['access::state_phrase', (input) => ({
-    words: inText(statePhrase(fromHex(input.set_id), fromHex(input.record_hash), fromHex(input.state_digest), input.vector)),
-  })],
+  ['access::state_phrase', (input) => {
+    const state = [fromHex(input.set_id), fromHex(input.record_hash), fromHex(input.state_digest)];
+    return { words: inText(statePhrase(...state, input.vector)) };
+  }],
   ['access::seal_message', (input, entropy) => ({
     message: toHex(sealMessage(codeOf(input, 'PAIRING'), input.n, fromHex(input.body), entropy)),
   })],

@@ -24,7 +24,7 @@ const LANDING = [bytes(32), epoch, int(), bytes(32), member];
 /** Every refusal in a step becomes PairingAborted. */
 const aborting = (step) => recoded('PairingAborted', step);
 
-// -------------------------------------------------------------------------------------------------- messages, SPEC 12.2
+// ------------------------------------------------------------------------------------------------- messages, SPEC 12.2
 
 function messageKey({ mailboxId, secret, purpose }, n) {
   const context = purpose === 'INVITATION' ? 'e2e invitation' : 'e2e pairing';
@@ -51,7 +51,7 @@ export function wordsOf(body0, body1, nonce) {
   return firstWords(hash('SAS', hash('TRANSCRIPT', encode([body0, body1, nonce]))), 3);
 }
 
-// ---------------------------------------------------------------------------------------------------------- the sponsor
+// --------------------------------------------------------------------------------------------------------- the sponsor
 
 /** A: awaits message 0, sends its offer, awaits message 2, and then the words that its owner types. */
 export class Sponsor {
@@ -113,7 +113,7 @@ export class Sponsor {
   }
 }
 
-// ----------------------------------------------------------------------------------------------------------- the joiner
+// ---------------------------------------------------------------------------------------------------------- the joiner
 
 /** N: sends its commitment, shows words after message 1, sends its claims, and awaits its landing. */
 export class Joiner {
@@ -142,7 +142,8 @@ export class Joiner {
   }
 
   #offer(body, entropy) {
-    const [, setId, person, role, relayKey, recordHash, epoch] = shaped(decode(body), OFFER[this.code.purpose], 'message 1');
+    const offer = shaped(decode(body), OFFER[this.code.purpose], 'message 1');
+    const [, setId, person, role, relayKey, recordHash, epoch] = offer;
     this.offer = { setId, person, role, relayKey, recordHash, epoch };
     this.words = wordsOf(this.body0, body, this.nonce);
     const proof = possession(this.signingSeed, setId, person, role, this.sealingKey.public);
@@ -153,7 +154,8 @@ export class Joiner {
 
   #landing(body) {
     const [recordHash, epoch, seq, logHash, index] = shaped(decode(body), LANDING, 'message 3');
-    must(index > 0 && epoch > this.offer.epoch, 'PairingAborted', 'the record that adds this device is not behind the one of the offer');
+    const behind = index > 0 && epoch > this.offer.epoch;
+    must(behind, 'PairingAborted', 'the record that adds this device is not behind the one of the offer');
     this.landing = { recordHash, epoch, seq, logHash, index };
     return undefined;
   }

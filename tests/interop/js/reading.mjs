@@ -2,7 +2,7 @@
 // verified before the replica moves.
 
 import { sameBytes, toHex } from './bytes.mjs';
-import { equal } from './crypto.mjs';
+import { equal, systemEntropy } from './crypto.mjs';
 import { ContactSet } from './contactset.mjs';
 import { Chain, openOwnBox, parseBoxList } from './epochs.mjs';
 import { Refusal, must } from './errors.mjs';
@@ -10,6 +10,7 @@ import { expandHead } from './log.mjs';
 import { BATCH } from './operations.mjs';
 import { repeatWhole } from './resending.mjs';
 import { openManifest, overlay, readIndex, readRun } from './snapshots.mjs';
+import { toWriteBack } from './writeback.mjs';
 
 const protocol = (condition, message) => must(condition, 'RemoteProtocolError', message);
 
@@ -126,7 +127,7 @@ function snapshotOfFold(replica, set, manifest) {
   return manifest.runs.map((run, at) => kept[at] ?? { run, contents: differences(base, set) });
 }
 
-/** What a new run over `base` holds for a set: every contact whose state differs, and an empty state for who is absent. */
+/** What a new run over `base` holds for a set: every contact whose state differs; an empty state for who is absent. */
 export function differences(base, set) {
   const wanted = new Map(set.packed().map(([id, packed]) => [toHex(id), packed]));
   const dirty = new Map();
@@ -167,7 +168,10 @@ export async function enter(replica, connection, newest) {
   const place = fits
     ? { set: own.set, snapshot: snapshotOfFold(replica, own.set, manifest) }
     : await adoptRuns(replica.setId, connection, manifest); // step 5
-  if (own && !fits) notices.push('SnapshotMismatch');
+  if (own && !fits) {
+    notices.push('SnapshotMismatch');
+    replica.writeBack = toWriteBack(own.set, place.set, Date.now(), systemEntropy);
+  }
   const shown = replica.local();
   for (const { record } of chains.slice(1)) replica.closed.set(record.epoch - 1, closing(record));
   replica.begin({ chain, key, horizon: manifest.horizon, manifest: chain.record.manifest, ...place });
@@ -185,7 +189,7 @@ function following(chain, record) {
     return chain.next(record);
   } catch (error) {
     if (error instanceof Refusal && /follows another one/.test(error.message)) {
-      throw new Refusal('ForkDetected', 'the chain goes on behind another record than the one that this device has seen');
+      throw new Refusal('ForkDetected', 'the chain goes on behind a record that this device has never seen');
     }
     throw error;
   }
@@ -228,7 +232,7 @@ async function ownFold(replica, connection, { closesSeq, closesHash }, manifest)
       throw error;
     }
     const hash = replica.hashesBehind(rest).at(-1);
-    must(sameBytes(hash, closesHash), 'ForkDetected', 'the epoch was closed at another log than the one that is served');
+    must(sameBytes(hash, closesHash), 'ForkDetected', 'the epoch was closed at another log than is served');
     notices.push(...replica.fold(rest, await fetchBatches(replica, connection, rest)).notices);
   } else if (replica.position > closesSeq) {
     const seen = replica.envelopes.slice(0, closesSeq);
@@ -248,7 +252,8 @@ export async function arrive(replica, connection, check = () => {}) {
   const { head } = connection.welcome;
   const records = await fetchChain(connection, 0, head.epoch);
   const chain = Chain.verify(replica.setId, records);
-  must(sameBytes(chain.relayKey, connection.relayKey), 'HandshakeFailed', 'another relay than the one that the chain names');
+  const named = sameBytes(chain.relayKey, connection.relayKey);
+  must(named, 'HandshakeFailed', 'another relay than the one that the chain names');
   check(chain, records);
   const key = await openBox(replica, connection, chain);
   let place = { set: new ContactSet(), horizon: 0, manifest: null, snapshot: [] };

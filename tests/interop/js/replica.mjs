@@ -62,7 +62,7 @@ export class Replica {
     for (const held of this.sealing.keys()) if (held < number) this.sealing.delete(held);
   }
 
-  // -------------------------------------------------------------------------------------------------- reading, SPEC 14.1
+  // ------------------------------------------------------------------------------------------------ reading, SPEC 14.1
 
   /** The log hashes behind these further envelopes of the open epoch. */
   hashesBehind(envelopes) {
@@ -81,7 +81,7 @@ export class Replica {
     }
   }
 
-  /** Folds verified envelopes; `items` has the contents of their batches by index id in hex. Gives codes and entries. */
+  /** Folds verified envelopes; `items` has what is in their batches by index id in hex. Gives codes and entries. */
   fold(envelopes, items) {
     const notices = [];
     const folded = [];
@@ -114,7 +114,8 @@ export class Replica {
     for (const [kind, id, key, count] of entry.operations) {
       if (kind !== BATCH) continue;
       const { list, chunks } = items.get(toHex(id));
-      this.batches.push({ run: [id, key, count], contents: new Map(list.map(([c, packed]) => [toHex(c), packed])), chunks });
+      const contents = new Map(list.map(([contact, packed]) => [toHex(contact), packed]));
+      this.batches.push({ run: [id, key, count], contents, chunks });
     }
   }
 
@@ -125,7 +126,7 @@ export class Replica {
     return set;
   }
 
-  // -------------------------------------------------------------------------------------------------- writing, SPEC 10.3
+  // ------------------------------------------------------------------------------------------------ writing, SPEC 10.3
 
   /** An entry of these operations, into the outbox. It never changes again. */
   edit(operations, entropy) {
@@ -157,7 +158,7 @@ export class Replica {
     for (const own of this.outbox) delete own.envelope;
   }
 
-  // -------------------------------------------------------------------------------------------- the slot, SPEC 10.6, 10.7
+  // ----------------------------------------------------------------------------------------- the slot, SPEC 10.6, 10.7
 
   /** The announcement of the next sealing key, which is stored before; with requests where there are some. */
   announce(requests, entropy) {
@@ -168,7 +169,8 @@ export class Replica {
 
   announcementOf(number, sealingKey, seed, requests = []) {
     this.announced = { number, revision: this.announced.revision + 1 };
-    const fields = { member: this.member, ...this.announced, sealingKey: sealingKey.public, version: VERSION, requests };
+    const key = sealingKey.public;
+    const fields = { member: this.member, ...this.announced, sealingKey: key, version: VERSION, requests };
     const bytes = signAnnouncement(seed, this.setId, fields);
     this.announcements.set(this.member, { bytes, ...fields });
     return bytes;
@@ -180,7 +182,7 @@ export class Replica {
     return sealHeartbeat(this.key, this.signingSeed, this.setId, fields, entropy);
   }
 
-  // --------------------------------------------------------------------------------------------------- compare, SPEC 14.6
+  // ------------------------------------------------------------------------------------------------ compare, SPEC 14.6
 
   /** Step 1: whether somebody says to have seen what this device was not served. */
   isWithheld() {
@@ -190,7 +192,7 @@ export class Replica {
     return this.claims.length > 0 || this.set.parked.size > 0;
   }
 
-  /** Steps 2 and 3: what a head `[epoch, seq, log hash or its first half]` that another device has seen says, if anything. */
+  /** Steps 2 and 3: what a head `[epoch, seq, log hash or its first half]` that another device has seen says. */
   judgeHead([epoch, seq, logHash], position = this.position + 1) {
     if (epoch > this.epoch) return 'WithheldDetected';
     const closed = this.closed.get(epoch);

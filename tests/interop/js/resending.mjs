@@ -24,7 +24,8 @@ export function repeatWhole(replica, shown) {
 }
 
 const livesOf = (set, contact) => set.contacts.get(contact) ?? [];
-const holdsDot = (life, { member, counter }) => life.groups.some((group) => group.member === member && group.counter === counter);
+const sameDot = (a, b) => a.member === b.member && a.counter === b.counter;
+const holdsDot = (life, dot) => life.groups.some((group) => sameDot(group, dot));
 const holdsPath = (life, path) => life.groups.some((group) => group.values.has(path));
 
 /** "contact/life" → what the entries set there. */
@@ -45,8 +46,8 @@ function lastShown(life) {
   for (const { time, member, counter, values } of life.groups) {
     for (const [path, value] of values) {
       const held = latest.get(path);
-      const later = !held || time > held.time || (time === held.time && (member - held.member || counter - held.counter) > 0);
-      if (value !== null && later) latest.set(path, { value, time, member, counter });
+      const order = held ? time - held.time || member - held.member || counter - held.counter : 1;
+      if (value !== null && order > 0) latest.set(path, { value, time, member, counter });
     }
   }
   return latest;

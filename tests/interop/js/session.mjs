@@ -1,7 +1,7 @@
 // SPEC 13.2 and 13.3: a session as two small machines, one for each side. Frames in, events or replies out; no I/O.
 //
-// The client: START → HELLO SENT → CHALLENGED → PROVED → OPEN, and ENDED from everywhere. A refusal of a step leaves
-// the session ended: whoever spoke out of turn is not spoken to again.
+// The client: START → HELLO SENT → CHALLENGED → PROVED → OPEN, and ENDED from everywhere. A refusal of a step
+// leaves the session ended: whoever spoke out of turn is not spoken to again.
 
 import { ZERO32, concat, readU64, u64 } from './bytes.mjs';
 import { equal, hash, sign, verify, verifyKeyOf } from './crypto.mjs';
@@ -38,8 +38,8 @@ export class ClientSession {
   proof() {
     this.#expect('CHALLENGED');
     this.state = 'PROVED';
-    const signature = this.visitor ? new Uint8Array(0) : sign(this.signingSeed, 'SIGN_SESSION', this.setId, this.binding);
-    return encodeFrame(TYPE.PROOF, signature);
+    if (this.visitor) return encodeFrame(TYPE.PROOF, new Uint8Array(0));
+    return encodeFrame(TYPE.PROOF, sign(this.signingSeed, 'SIGN_SESSION', this.setId, this.binding));
   }
 
   /** A request may follow PROOF at once, before WELCOME has come. */
@@ -81,7 +81,8 @@ export class ClientSession {
     if (this.state !== 'OPEN') return this.#outOfTurn('only WELCOME or a refusal may come in the handshake');
     if (type === TYPE.CLOSING) return { kind: 'CLOSING', message };
     if (MESSAGES.get(type).push) return { kind: 'PUSHED', message };
-    if (!this.awaited.length || MESSAGES.get(this.awaited[0]).answer !== type) this.#outOfTurn('not the awaited answer');
+    const awaited = MESSAGES.get(this.awaited[0])?.answer;
+    if (awaited !== type) this.#outOfTurn('not the awaited answer');
     return { kind: 'ANSWERED', message, request: this.awaited.shift() };
   }
 

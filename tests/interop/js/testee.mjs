@@ -22,7 +22,7 @@ class GivenEntropy {
     const given = this.draws.shift();
     if (given?.name !== name) throw new Error(`drew "${name}" where the case gives "${given?.name}"`);
     const value = fromHex(given.value);
-    if (value.length !== length) throw new Error(`drew ${length} bytes of "${name}" where the case gives ${value.length}`);
+    if (value.length !== length) throw new Error(`drew ${length} bytes of "${name}" instead of ${value.length}`);
     return value;
   }
 }
