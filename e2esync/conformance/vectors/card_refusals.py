@@ -79,6 +79,7 @@ def add_cases(cases: Layer) -> None:
         ("infinite", 2, "a number that JSON cannot write", float("inf")),
         ("nan", 2, "a number that JSON cannot write", float("nan")),
         ("too-large-number", 2, "beyond ±(2^53−1)", INT_MAX + 1),
+        ("half-a-pair", 2, "a text that is not Unicode: half of a surrogate pair", "a\ud800"),
         ("bytes", 2, "JSON has no byte strings", b"a"),
         ("too-large", 3, "more than a contact may take", "a" * ((256 << 10) + 64)),
     ):

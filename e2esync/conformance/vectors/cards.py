@@ -124,6 +124,7 @@ def _registers(cases: Layer) -> None:
         ("whole", WHOLE, "one register for each entry, key, property and vendor member"),
         ("version-2", {"version": "2.0"}, "RFC 9982: without uid"),
         ("bare", {}, "a card of which everything is implied"),
+        ("empty-maps", {"phones": {}, "vCardProps": []}, "an empty map is a register, an empty vCardProps is none"),
     ):
         got = cases.valid("flatten", name, "7.1", comment, {"card": tagged(card)}, flags=("unknown",))
         cases.valid("assemble", name, "7.1", "the card of these registers, version 1.0, without `updated`",
@@ -144,6 +145,8 @@ def _ids(cases: Layer) -> None:
     cases.valid("derive_uid", "lines", "7.2", "a UUID of version 8", {"set_id": SET, "lines": list(map(text, lines))})
     cases.valid("derive_uid", "another-order", "7.2", "the order of the lines does not count",
                 {"set_id": SET, "lines": list(map(text, reversed(lines)))})
+    cases.valid("derive_uid", "lines-beyond-the-plane", "7.2", "lines by their UTF-8 bytes, not by UTF-16 units",
+                {"set_id": SET, "lines": [text("NOTE:\U00010000"), text("NOTE:\uffff")]})
     cases.valid("derive_uid", "empty", "7.2", "a card of which no line counts", {"set_id": SET, "lines": []})
 
 
@@ -155,6 +158,15 @@ def _digests(cases: Layer) -> None:
     ):
         cases.valid("base_digest", name, "7.2", "JSON with sorted keys, without white space, text as it is",
                     {"path": text(path), "value": tagged(value)})
+    for name, number in (
+        ("whole-float", 1.0), ("minus-zero", -0.0), ("large-float", 1.5e15), ("larger-float", 1e16), ("huge", 1.25e300),
+        ("small-float", 0.0001), ("smaller-float", 0.00001), ("two-digits", -2.5e-7), ("subnormal", 5e-324),
+        ("many-digits", 123456789012345680.0),
+    ):
+        cases.valid("base_digest", name, "7.2", f"a float in JSON: {number!r}",
+                    {"path": text("example.com:x"), "value": tagged(number)})
+    cases.valid("base_digest", "keys-beyond-the-plane", "7.2", "keys by their UTF-8 bytes, not by UTF-16 units",
+                {"path": text("example.com:x"), "value": tagged({"\uffff": 1, "\U00010000": 2})})
     cases.valid("content_id", "property", "7.2", "without a key", {"value": tagged(["x-a", {}, "unknown", "1"])})
     cases.valid("media_digest", "photo", "7.2", "keyed with the set id", {"set_id": SET, "content": "ffd8ff"})
     cases.valid("media_digest", "nothing", "7.2", "no bytes at all", {"set_id": SET, "content": ""})
@@ -167,8 +179,16 @@ def _numbers(cases: Layer) -> None:
     ):
         cases.valid("normalize_phone", name, "7.2", "for ids and matching; what was typed is kept", {
             "number": text(number)})
-    cases.valid("normalize_email", "mailto", "7.2", "without mailto: and case", {
-        "address": text(" mailto:Ada@Example.ORG ")})
+    cases.valid("normalize_phone", "outside-the-plane", "7.2", "a digit of two UTF-16 units", {
+        "number": text("\U0001d7dd2")})
+    for name, address, comment in (
+        ("mailto", " mailto:Ada@Example.ORG ", "without mailto: and case"),
+        ("sharp-s", "STRAẞE.Straße@b.example", "full case folding: one letter becomes two"),
+        ("last-sigma", "ΟΔΟΣ@b.example", "full case folding knows no last sigma"),
+        ("white-space", "\x85\x1f a@b.example\u3000", "white space that not every language trims"),
+        ("no-white-space", "\ufeffa@b.example", "and what some languages trim and Unicode does not"),
+    ):
+        cases.valid("normalize_email", name, "7.2", comment, {"address": text(address)})
 
 
 def _imports(cases: Layer) -> None:

@@ -157,7 +157,9 @@ def tagged(value: Any) -> Json:
     if kind is float:
         return {"float": struct.pack(">d", value).hex()}
     if kind is str:
-        return {"text": value}
+        # JSON readers of many languages refuse half of a surrogate pair even as an escape, and with it the whole file.
+        broken = any("\ud800" <= char <= "\udfff" for char in value)
+        return {"utf16": value.encode("utf-16-be", "surrogatepass").hex()} if broken else {"text": value}
     if kind is bytes:
         return {"bytes": value.hex()}
     if kind is list:
@@ -172,6 +174,8 @@ def untagged(value: Json) -> Any:
         return None
     if kind == "float":
         return struct.unpack(">d", bytes.fromhex(content))[0]
+    if kind == "utf16":
+        return bytes.fromhex(content).decode("utf-16-be", "surrogatepass")
     if kind == "bytes":
         return bytes.fromhex(content)
     if kind == "array":

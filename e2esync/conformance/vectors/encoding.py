@@ -57,6 +57,14 @@ def _encodings(cases: Layer) -> None:
     unsorted = {"é": 1, "b": 2, "a": 3, "\U00010000": 4, "\uffff": 5, "aa": 6}
     cases.valid("encode", "key-order", "6.1", "keys by their UTF-8 bytes, which is not the order of UTF-16 units",
                 {"value": tagged(unsorted)})
+    for name, number in {"float-of-a-whole-number": 1.0, "minus-zero": -0.0}.items():
+        cases.valid("encode", name, "6.3", "a float stays one", {"value": tagged(number)}, flags=("card-values",))
+    for name, broken, comment in (
+        ("half-a-pair", "\ud800", "a text that is not Unicode: half of a surrogate pair"),
+        ("pair-in-wrong-order", "\udc00\ud800", "a text that is not Unicode: two halves of no pair"),
+        ("half-a-pair-deeper-in", ["a", {"b": "x\udfff"}], "a text that is not Unicode, deeper in"),
+    ):
+        cases.invalid("encode", name, "6.1", comment, {"value": tagged(broken)}, NonCanonical)
     for name, value in {"too-large": 2**53, "too-small": -(2**53)}.items():
         cases.invalid("encode", name, "6.1", "beyond ±(2^53−1)", {"value": tagged(value)}, NonCanonical)
     for name, number in {"nan": float("nan"), "infinity": float("inf"), "minus-infinity": float("-inf")}.items():
@@ -69,6 +77,13 @@ def _decodings(cases: Layer) -> None:
         "deepest": [[[[[[]]]]]],
     }.items():
         cases.valid("decode", name, "6.2", "one value", {"bytes": wire.encode(value).hex()})
+    for name, value, comment in (
+        ("byte-order-mark", "\ufeffa", "a text keeps the U+FEFF that it begins with"),
+        ("keys-beyond-the-plane", {"\uffff": 1, "\U00010000": 2}, "keys by their UTF-8 bytes, not by UTF-16 units"),
+        ("keys-of-digits", {"10": 1, "9": 2, "a": 3}, "a key of digits is a text like any other"),
+        ("keys-of-objects", {"__proto__": 1, "constructor": 2}, "a key that means something to a language"),
+    ):
+        cases.valid("decode", name, "6.2 step 4", comment, {"bytes": wire.encode(value).hex()})
 
 
 def _refuse(cases: Layer, flag: str, step: str, examples: dict[str, tuple[str, str]]) -> None:
@@ -101,7 +116,9 @@ def _other_spellings(cases: Layer) -> None:
         "repeated-key": ("82a16101a16102", "a map key that stands twice"),
         "repeated-key-equal-value": ("82a16101a16101", "a map key that stands twice with the same value"),
         "unsorted-inner-keys": ("9182a16201a16102", "map keys out of order, deeper in"),
+        "keys-by-utf-16": ("82a4f090808001a3efbfbf02", "map keys in the order of UTF-16 units"),
         "too-large": ("cf0020000000000000", "2^53"),
+        "too-large-and-odd": ("cf0020000000000001", "2^53 + 1, which a float of 64 bits does not hold"),
         "too-small": ("d3ffe0000000000000", "−2^53"),
         "uint64-max": ("cfffffffffffffffff", "2^64−1"),
     })
@@ -171,7 +188,8 @@ def _limits(cases: Layer) -> None:
 
 def _card_values(cases: Layer) -> None:
     for name, value in {
-        "null": None, "float": 1.5, "minus-zero": -0.0, "smallest-float": 5e-324, "mixed": {"a": [None, 0.1, 1]},
+        "null": None, "float": 1.5, "minus-zero": -0.0, "whole-float": 1.0, "float-of-2-53": 2.0**53,
+        "smallest-float": 5e-324, "mixed": {"a": [None, 0.1, 1]},
     }.items():
         cases.valid("decode_values", name, "6.3", "a card value", {"bytes": wire.encode(value).hex()},
                     flags=("card-values",))
@@ -180,6 +198,7 @@ def _card_values(cases: Layer) -> None:
     for name, spelling, comment in (
         ("float32", "ca3f800000", "a float of 32 bits"),
         ("nan", "cb7ff8000000000000", "not a number"),
+        ("nan-with-payload", "cb7ff0000000000001", "not a number: a signalling one"),
         ("infinity", "cb7ff0000000000000", "not finite"),
         ("minus-infinity", "cbfff0000000000000", "not finite"),
         ("null-key", "81c001", "a map key that is not text"),

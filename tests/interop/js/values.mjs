@@ -10,6 +10,7 @@ export function fromJson(value) {
   switch (type) {
     case 'int': return content;
     case 'text': return content;
+    case 'utf16': return String.fromCharCode(...content.match(/.{4}/g).map((unit) => parseInt(unit, 16)));
     case 'bytes': return fromHex(content);
     case 'bool': return content;
     case 'null': return null;
