@@ -154,7 +154,10 @@ def encode(value: Any) -> bytes:
     if isinstance(value, bytes):
         return _head(len(value), None, (0xC4, 0xC5, 0xC6)) + value
     if isinstance(value, str):
-        spelled = value.encode("utf-8")
+        try:
+            spelled = value.encode("utf-8")
+        except UnicodeEncodeError:
+            refuse("NonCanonical", "a text with half of a surrogate pair")
         return _head(len(spelled), (0xA0, 0x20), (0xD9, 0xDA, 0xDB)) + spelled
     if isinstance(value, (list, tuple)):
         return _head(len(value), (0x90, 0x10), (None, 0xDC, 0xDD)) + b"".join(map(encode, value))

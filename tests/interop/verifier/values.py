@@ -11,6 +11,8 @@ def plain(tagged: dict[str, Any]) -> Any:
         return None
     if kind == "bytes":
         return bytes.fromhex(value)
+    if kind == "utf16":
+        return bytes.fromhex(value).decode("utf-16-be", "surrogatepass")
     if kind == "float":
         return struct.unpack(">d", bytes.fromhex(value))[0]
     if kind == "array":
