@@ -57,6 +57,7 @@ COMMANDS: Final = (
     Command("trash", "commands.trash", _PAST, "contacts that were deleted, for as long as they are kept"),
     Command("backup", "commands.backup", _PAST, "write everything to an encrypted file, or bring one back"),
     Command("conflicts", "commands.conflicts", _PAST, "contacts that two devices changed differently"),
+    Command("guard", "commands.guarding", _PAST, "contacts deleted or changed by the hundred: agree, or refuse"),
     Command("sync", "commands.sync", _SYNC, "send your changes and receive the others'"),
     Command("status", "commands.status", _SYNC, "what is unsent, when it last synced, what needs a look"),
     Command("inspect", "commands.inspect", _SYNC, "ask the relay what it holds about this book"),

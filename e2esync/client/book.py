@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from e2esync.card import Layout, ReadCard, VCardFile
     from e2esync.client.events import Event
+    from e2esync.client.guarding import Guarded
     from e2esync.client.history import Reversal
     from e2esync.client.importing import ImportPlan, ImportResult
     from e2esync.contactset import Candidate
@@ -35,6 +36,7 @@ Devices = list["Device"]
 Candidates = list["Candidate"]
 Words = list[str]
 Events = list["Event"]
+Guardeds = list["Guarded"]
 UNVERIFIED = ("this book was restored with the kit, and the relay alone says that it is the newest: compare the words "
               "with another device, then run `e2esync status --confirm` (FreshnessUnverified)")
 STOPPED = "writing is stopped ({}): `e2esync rejoin` brings this device back, with everything that is in it"
@@ -318,6 +320,24 @@ class Book:
 
         carry_out_reversal(self, plan)
 
+    def guarded(self) -> Guardeds:
+        """What others deleted or overwrote by the hundred: shown as it was until a person decides (SPEC 14.9)."""
+        from e2esync.client.guarding import guarded
+
+        return guarded(self)
+
+    def confirm_guarded(self, contacts: Collection[bytes] | None = None) -> int:
+        """A person agrees, to all or in these contacts: show what everybody has. Returns how many."""
+        from e2esync.client.guarding import confirm_guarded
+
+        return confirm_guarded(self, contacts)
+
+    def refuse_guarded(self, contacts: Collection[bytes] | None = None) -> int:
+        """A person refuses, all or these contacts: write back what is shown. Returns how many. Raises ReadOnly."""
+        from e2esync.client.guarding import refuse_guarded
+
+        return refuse_guarded(self, contacts)
+
     def forget_deleted(self, contacts: Iterable[bytes]) -> None:
         """Drop what the history knows of deleted contacts, and their photos, from this device and for good."""
         from e2esync.client.history import forget
@@ -379,6 +399,7 @@ class Book:
 
     def status(self) -> Status:
         """Everything `e2esync status` says."""
+        from e2esync.client.guarding import guard_notices
         from e2esync.contactset import view
         from e2esync.replica.writing import shown_state
         from e2esync.wire import decode
@@ -394,7 +415,8 @@ class Book:
             last_sync=decode(synced) if synced else 0, relay_url=self.relay_url, devices=self.devices(),
             notices=[*([STOPPED.format(replica.frozen)] if replica.frozen else []),
                      *([UNVERIFIED] if store.get("unverified") is not None else []),
-                     *self._moves(), *self._kit_uses(), *(decode(notices) if notices else []), *self._findings()],
+                     *guard_notices(self), *self._moves(), *self._kit_uses(),
+                     *(decode(notices) if notices else []), *self._findings()],
             conflicts=sum(1 for state in states if state and (shown := view(state)) and shown.conflicts),
             forgetting=list(self.not_forgotten().values()), phrase=self.phrase(),
         )

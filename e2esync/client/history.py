@@ -106,7 +106,7 @@ def plan_restore(book: Book, at: int, contacts: Collection[bytes] = ()) -> Rever
     plan = Reversal("restore")
     for contact, before in _as_of(book, at).items():
         if not contacts or contact in contacts:
-            _put_back(book, plan, contact, before, _present(book, contact))
+            put_back(book, plan, contact, before, _present(book, contact))
     return plan
 
 
@@ -116,7 +116,7 @@ def plan_untrash(book: Book, contacts: Iterable[bytes]) -> Reversal:
     rows = {row.contact: row for row in book.store.history.gone()}
     for contact in contacts:
         if contact in rows:
-            _put_back(book, plan, contact, _shown(read_before(rows[contact].before)), None)
+            put_back(book, plan, contact, _shown(read_before(rows[contact].before)), None)
     return plan
 
 
@@ -201,7 +201,7 @@ def _plan_undo_of(book: Book, plan: Reversal, contact: bytes, before: Registers 
     """Put back of one contact what is still as the step left it."""
     if after is None or now is None or before is None:
         if (after is None) == (now is None) and (before is not None or _alike(after, now)):
-            _put_back(book, plan, contact, before, now)
+            put_back(book, plan, contact, before, now)
         elif (before is None) != (now is None) or not _alike(before, now):
             plan.kept.append(display_name(now or after or before or {}))
         return
@@ -213,10 +213,10 @@ def _plan_undo_of(book: Book, plan: Reversal, contact: bytes, before: Registers 
             touched = True
     if touched:
         plan.kept.append(display_name(now))
-    _put_back(book, plan, contact, {path: value for path, value in wanted.items() if value is not None}, now)
+    put_back(book, plan, contact, {path: value for path, value in wanted.items() if value is not None}, now)
 
 
-def _put_back(book: Book, plan: Reversal, contact: bytes, wanted: Registers | None, now: Registers | None) -> None:
+def put_back(book: Book, plan: Reversal, contact: bytes, wanted: Registers | None, now: Registers | None) -> None:
     """Plan what makes a contact from what it is now what it was."""
     if wanted is None:
         if now is not None:

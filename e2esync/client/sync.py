@@ -50,7 +50,7 @@ from e2esync.replica.founding import found
 from e2esync.replica.home import keep_halves
 from e2esync.replica.leaving import Removal
 from e2esync.replica.own_object import device_names, name_book, name_device
-from e2esync.replica.port import SlotRow
+from e2esync.replica.port import HELD, SlotRow
 from e2esync.replica.writeback import write_back
 from e2esync.replica.writing import last_own
 from e2esync.session.messages import Inspect, Inspected, LogPush, RecordPush, SlotPush
@@ -96,6 +96,8 @@ class SyncResult:
     """What was detected and did not stop the sync."""
     left: tuple[str, ...] = ()
     """Devices that asked to leave and that this one has removed: the door is closed behind them."""
+    held: int = 0
+    """Contacts that others deleted or overwrote by the hundred: shown as they were until a person decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ async def _sync_once(profile: Profile, book: int, progress: Progress, entropy: E
         return SyncResult(
             done.received, done.sent, done.opened, done.media, getattr(wire, "sent", 0),
             getattr(wire, "received", 0), (*said, *online.link.notices), _closed_behind(online.replica, epoch),
+            len(online.replica.store.kept_keys(HELD)),
         ), online.replica.chain.relay_key != online.connection.relay_key
 
 
@@ -177,7 +180,8 @@ async def watch(profile: Profile, book: int = 0, *, on_event: Callable[[str], No
                 entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> None:
     """Stay in sync until cancelled: others' edits as they come, own ones as they are made; reconnects by itself.
 
-    `on_event` is told in a word what happened: `connected`, `received`, `sent`, `epoch`, `unreachable`.
+    `on_event` is told in a word what happened: `connected`, `received`, `sent`, `epoch`, `unreachable`, or `held`: too
+    much was deleted or overwritten at once, and a person is to decide (`Book.guarded`).
     """
     with profile.sync_lock():
         await watch_locked(profile, book, on_event=on_event, progress=progress, entropy=entropy, now=now)
@@ -368,7 +372,7 @@ async def _take_leave(online: Online) -> None:
 
 async def _take_push(online: Online, push: object, on_event: Callable[[str], None]) -> None:
     replica, link, run = online.replica, online.link, online.connection.run
-    position = replica.position
+    position, waiting = replica.position, len(replica.store.kept_keys(HELD))
     if isinstance(push, LogPush):
         end = push.start + len(push.envelopes) - 1
         if (push.epoch, end) <= (position.epoch, position.seq):
@@ -396,3 +400,5 @@ async def _take_push(online: Online, push: object, on_event: Callable[[str], Non
         # Somebody asks to leave, say: whoever is there just now closes the door.
         if await run(keep_house(replica, link, compact=False)):
             on_event("epoch")
+    if len(replica.store.kept_keys(HELD)) > waiting:
+        on_event("held")

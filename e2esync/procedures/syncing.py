@@ -38,6 +38,7 @@ from e2esync.replica.announcing import is_asked, stale
 from e2esync.replica.core import Replica
 from e2esync.replica.findings import heal, note
 from e2esync.replica.forgetting import note_complete, one_more_due
+from e2esync.replica.guarding import not_done
 from e2esync.replica.opening import rekey
 from e2esync.replica.sightings import CHAIN, compare_beats, doubt, is_behind
 from e2esync.replica.writeback import write_back
@@ -131,10 +132,13 @@ def keep_house(replica: Replica, link: Link, *, compact: bool) -> Procedure[bool
 
 
 def be_heard(replica: Replica, link: Link) -> Procedure[bool]:
-    """Overwrite the own heartbeat every 15 minutes and in every epoch (SPEC 10.7); returns whether it did."""
+    """Overwrite the own heartbeat every 15 minutes and in every epoch (SPEC 10.7); returns whether it did.
+
+    None while this device holds what it is to forget (SPEC 14.4 step 3): the others must not count it as done.
+    """
     store, key = replica.store, replica.key
     last, head = store.get("beat"), store.get("head")
-    if key is None or head is None:
+    if key is None or head is None or not_done(replica):
         return False
     epoch, time = decode(last) if last else (-1, 0)
     if epoch == replica.position.epoch and link.now() - time < HEARTBEAT_INTERVAL:

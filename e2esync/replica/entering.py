@@ -7,10 +7,10 @@ Either way the own entries that the snapshot does not cover go to the new log ag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from e2esync.contactset import BatchOp, Op, SetOp, decode_ops, encode_ops, unpack, whole_life
+from e2esync.contactset import BatchOp, Op, SetOp, alive_lives, decode_ops, encode_ops, unpack, whole_life
 from e2esync.crypto import Entropy, Secret, SigningKey
 from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.boxes import epoch_key, open_own_box, parse_box_list
@@ -30,9 +30,10 @@ from e2esync.log.envelope import next_log_hash, read_envelope
 from e2esync.replica.aging import rekeyed
 from e2esync.replica.core import EPOCH, SEALING, SIGNING, Position, Replica, write_position
 from e2esync.replica.forgetting import entered, forgets
+from e2esync.replica.guarding import release_restored, watch
 from e2esync.replica.history import NOBODY, keep
 from e2esync.replica.leaving import removal_of
-from e2esync.replica.port import DIRTY, ContactRow, OutboxRow, ReplicaStore, RunRow
+from e2esync.replica.port import DIRTY, HELD, ContactRow, OutboxRow, ReplicaStore, RunRow
 from e2esync.replica.sightings import CHAIN
 from e2esync.replica.snapshots import digest, run_row, settle, write_settled
 from e2esync.replica.writeback import keep_aside
@@ -179,6 +180,7 @@ def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, Co
         refs = manifest.runs if manifest else ()
         kept = [] if whole else _common(store.runs(), refs)
         before = _shown_before(replica, entrance, fetched)
+        guarding = _guarded_before(replica, entrance, fetched) if not differs else {}
         own = _settled_states(store, {run.number for run in kept}, fetched, manifest) if differs else {}
         shown = _replace_state(store, {run.number for run in kept}, fetched)
         missing = missing_runs(replica, manifest, whole=whole) if manifest else []
@@ -187,6 +189,7 @@ def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, Co
             raise SnapshotInvalid("the runs of the snapshot do not give the state that its manifest names")
         store.mark_shown(shown)
         store.put("media", b"")
+        _guard(replica, entrance, guarding, now)
         _move(replica, entrance, lives)
         after = ((contact, old, shown_state(store, contact) or b"") for contact, old in before.items())
         keep(store, NOBODY, now, after)
@@ -212,6 +215,26 @@ def _shown_before(replica: Replica, entrance: Entrance, fetched: dict[bytes, Con
     if not entrance.records or not here or forgets(entrance.records):
         return {}
     return {contact: shown_state(store, contact) or b"" for contact in {*here, *fetched, *store.overlaid()}}
+
+
+def _guarded_before(replica: Replica, entrance: Entrance, fetched: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Contact → the state of which the guard judges what a snapshot takes away: all that stands here by now."""
+    store = replica.store
+    if not entrance.records or entrance.chain.head.opener == replica.member:
+        return {}
+    return {row.contact: row.state for row in store.contacts()} | {
+        contact: row.state for contact in fetched if (row := store.contact(contact)) is not None}
+
+
+def _guard(replica: Replica, entrance: Entrance, before: Mapping[bytes, bytes], now: int) -> None:
+    """SPEC 14.9: what a snapshot takes away is counted as its opener's doing."""
+    store = replica.store
+    after = {contact: row.state if (row := store.contact(contact)) else b"" for contact in before}
+    opener = entrance.chain.head.opener
+    harmed = ((opener, contact, state, after[contact]) for contact, state in before.items())
+    watch(replica, harmed, lambda: sum(1 for state in before.values() if state and alive_lives(state)), now)
+    if entrance.records:
+        release_restored(replica)
 
 
 def _settled_states(store: ReplicaStore, kept: set[int], fetched: Iterable[bytes], manifest: Manifest | None,
@@ -363,9 +386,10 @@ def _move(replica: Replica, entrance: Entrance, lives: dict[tuple[bytes, int], t
     for row in store.outbox():
         store.update_outbox(OutboxRow(row.counter, row.entry, b"", 0))
     _send_whole_lives(replica, lives)
+    guarded = store.kept_keys(HELD)
     # Also what is laid over nothing now: going back to before own entries (SPEC 14.3 step 6) must not hide them.
     unlanded = {contact for row in store.outbox() for contact in store.outbox_contacts(row.counter)}
-    store.mark_shown(lay_over(replica, unlanded.union(store.overlaid())))
+    store.mark_shown(lay_over(replica, unlanded.union(store.overlaid(), guarded)))
 
 
 def _send_whole_lives(replica: Replica, lives: dict[tuple[bytes, int], tuple[bytes, set[str]]]) -> None:

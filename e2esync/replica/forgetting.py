@@ -15,6 +15,7 @@ from e2esync.epoch.record import Flag, Record, parse_record
 from e2esync.epoch.roles import RIGHTS
 from e2esync.replica.announcing import acknowledged, valid_announcement
 from e2esync.replica.core import Replica
+from e2esync.replica.guarding import forget_counted, holds_forgotten
 from e2esync.replica.port import ReplicaStore, RunRow
 from e2esync.wire import decode, encode
 
@@ -30,7 +31,8 @@ class Forgetting:
     ready: frozenset[int]
     """They were heard since, by an older key, and have announced a fresh one: one more epoch, and they are done."""
     silent: frozenset[int]
-    """Nothing was heard of them since, or they have announced no fresh key yet."""
+    """Nothing was heard of them since, or they have announced no fresh key yet; or it is this device, whose person
+    has not decided yet about what the guard holds (SPEC 14.9)."""
 
     @property
     def complete(self) -> bool:
@@ -52,10 +54,14 @@ def clean_runs(store: ReplicaStore, runs: Sequence[RunRow], changes: Container[b
 
 
 def entered(store: ReplicaStore, records: Sequence[Record]) -> None:
-    """After entering by `records`: if one of them is flagged, drop what undo, media and index kept of what went."""
+    """After entering by `records`: if one of them is flagged, drop what undo, media and index kept of what went.
+
+    What the guard holds in view stays until its person has decided (SPEC 14.9).
+    """
     flagged = [record.epoch for record in records if record.flags & Flag.FORGET]
     if flagged:
         store.forget()
+        forget_counted(store)
         store.put("forget", encode(flagged[-1]))
 
 
@@ -76,6 +82,8 @@ def forgetting(replica: Replica) -> Forgetting | None:
     for member in replica.chain.numbers:
         last = heard.get(member, -1)
         if last < epoch or member not in records[last].numbers:
+            continue
+        if member == replica.member and holds_forgotten(replica, epoch):
             continue
         if first_used(records, member, records[last].numbers[member]) >= epoch:
             done.add(member)

@@ -20,6 +20,8 @@ KIT_OBJECT = b"\xff" * CONTACT_ID
 """Apart from the other, as it is large and hardly ever changes: naming a device must not write it into a new run."""
 RESERVED = frozenset({OWN_OBJECT, KIT_OBJECT})
 """The set's own objects (SPEC 8.8): folded and hashed like contacts, and never shown as one."""
+HELD = "held"
+"""Kind of kept rows, by contact: what the guard goes on showing as it was (`replica.guarding`)."""
 DIRTY = 0
 """Run number of a contact whose state no run of the snapshot gives."""
 
@@ -134,6 +136,9 @@ class ReplicaStore(Protocol):
     def contact_ids(self) -> set[bytes]:
         """The ids of all rows, absent ones included."""
         ...
+    def count_contacts(self) -> int:
+        """How many rows there are, but for absent ones and the set's own objects."""
+        ...
     def unsettled(self) -> list[ContactRow]: ...
     def renumber_runs(self, numbers: Iterable[int], to: int) -> None:
         """Every contact whose run is one of `numbers` gets run `to`."""
@@ -247,6 +252,9 @@ class ReplicaStore(Protocol):
     def keep(self, kind: str, rows: Iterable[KeptRow]) -> None: ...
     def kept(self, kind: str) -> list[KeptRow]:
         """All of a kind, ascending by key."""
+        ...
+    def kept_keys(self, kind: str) -> list[bytes]:
+        """Their keys alone, ascending."""
         ...
     def kept_one(self, kind: str, key: bytes) -> KeptRow | None: ...
     def unkeep(self, kind: str, keys: Iterable[bytes]) -> None: ...

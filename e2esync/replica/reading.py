@@ -38,9 +38,10 @@ from e2esync.errors import (
 from e2esync.log.entry import Entry, parse_entry
 from e2esync.log.envelope import envelope_blobs, next_log_hash, read_envelope
 from e2esync.log.head import Head, ShortHead, from_short, verify_head
+from e2esync.replica import history
 from e2esync.replica.core import Position, Replica, write_position
-from e2esync.replica.history import NOBODY, Change, keep
-from e2esync.replica.port import DIRTY, ContactRow, OutboxRow, ReplicaStore, RunRow
+from e2esync.replica.guarding import Change, living, release_restored, watch
+from e2esync.replica.port import DIRTY, HELD, ContactRow, OutboxRow, ReplicaStore, RunRow
 from e2esync.replica.sightings import (
     CHAIN,
     author_forked,
@@ -195,7 +196,12 @@ def fold(replica: Replica, part: LogSlice, blobs: Mapping[bytes, bytes], now: in
             if opened.entry is None or not folding.entry(opened.entry, opened.blobs):
                 without += 1
         _landed(replica, part)
+        fresh = _is_new(store, part.end)
+        # What is folded again was counted the first time, and is put back by nobody.
+        guarded = watch(replica, folding.each_change(), lambda: living(store), now) if fresh else set()
+        seen = {contact: shown_state(store, contact) or b"" for contact in guarded}
         folding.write()
+        released = release_restored(replica, folding.changed) if fresh else set()
         envelopes = (one.envelope for one in part.opened)
         store.add_envelopes(part.start, zip(envelopes, part.hashes, strict=True))
         write_position(store, part.end)
@@ -203,8 +209,8 @@ def fold(replica: Replica, part: LogSlice, blobs: Mapping[bytes, bytes], now: in
             keep_head(replica, part.head)
         if any(BLOBS in state for state in folding.changed.values()):
             store.put("media", b"")
-        shown, laid, before = _show(replica, folding.changed)
-        if _is_new(store, part.end):
+        shown, laid, before = _show(replica, folding.changed, seen, released)
+        if fresh:
             folding.keep_history(now, laid, before)
     entries = len(part.opened) - without
     return Folded(frozenset(shown), entries, without, len(folding.unknown), tuple(folding.detections))
@@ -425,26 +431,32 @@ class _Folding:
             known = decode(self._store.get("unknown") or encode([]))
             self._store.put("unknown", encode([*known, *self.unknown]))
 
+    def each_change(self) -> Iterator[Change]:
+        """(author, contact, state before, state after), entry by entry."""
+        present = dict(self._states.before)
+        for result in self._results:
+            for contact, after in result.changed.items():
+                before, present[contact] = present[contact], after
+                yield result.author, contact, before, after
+
     def keep_history(self, now: int, laid: set[bytes], shown: Mapping[bytes, bytes]) -> None:
         """Keep what was shown before, entry by entry; where own writes lay over it, before and after the slice.
 
         `laid`: the contacts that they lay over; `shown`: those of them that are shown otherwise now, as they were.
         One author's entries that come after one another are one step: most often what was done offline.
         """
-        present, waiting = dict(self._states.before), dict(shown)
-        steps: list[tuple[int, list[Change]]] = []
-        for result in self._results:
-            if not steps or steps[-1][0] != result.author:
-                steps.append((result.author, []))
-            for contact, after in result.changed.items():
-                before, present[contact] = present[contact], after
-                if contact not in laid:
-                    steps[-1][1].append((contact, before, after))
-                elif contact in waiting and result.author != self._replica.member:
-                    steps[-1][1].append((contact, waiting.pop(contact), shown_state(self._store, contact) or b""))
+        waiting = dict(shown)
+        steps: list[tuple[int, list[history.Change]]] = []
+        for author, contact, before, after in self.each_change():
+            if not steps or steps[-1][0] != author:
+                steps.append((author, []))
+            if contact not in laid:
+                steps[-1][1].append((contact, before, after))
+            elif contact in waiting and author != self._replica.member:
+                steps[-1][1].append((contact, waiting.pop(contact), shown_state(self._store, contact) or b""))
         rest = [(contact, before, shown_state(self._store, contact) or b"") for contact, before in waiting.items()]
-        for author, changes in (*steps, (NOBODY, rest)):
-            keep(self._store, author, now, changes)
+        for author, changes in (*steps, (history.NOBODY, rest)):
+            history.keep(self._store, author, now, changes)
 
 
 def _pending(entry: Entry) -> Pending:
@@ -452,18 +464,24 @@ def _pending(entry: Entry) -> Pending:
                    len(entry.raw))
 
 
-def _show(replica: Replica, changed: Mapping[bytes, bytes]) -> tuple[set[bytes], set[bytes], dict[bytes, bytes]]:
+def _show(replica: Replica, changed: Mapping[bytes, bytes], guarded: Mapping[bytes, bytes], released: set[bytes],
+          ) -> tuple[set[bytes], set[bytes], dict[bytes, bytes]]:
     """Bring what people see up to date with what a slice changed.
 
-    Returns the contacts whose shown state changed, those that own writes lay over, and of these those that are shown
-    otherwise now, with what was shown before.
+    `guarded`: contact → what was shown, of those that the guard has just begun to hold; `released`: held no longer.
+    Returns the contacts whose shown state changed, those that own writes or the guard lay over, and of these those that
+    are shown otherwise now, with what was shown before.
     """
     store = replica.store
-    laid = set(store.overlaid())
+    laid = {*store.overlaid(), *guarded, *released}
     if laid and all_landed(replica):
-        before = store.clear_overlay()
+        before = store.clear_overlay() if not store.kept_keys(HELD) else lay_over(replica, laid)
     else:
-        before = lay_over(replica, laid & changed.keys())
+        before = lay_over(replica, (laid & changed.keys()) | guarded.keys())
+    for contact, state in guarded.items():
+        before.pop(contact, None)
+        if state != (shown_state(store, contact) or b""):
+            before[contact] = state
     shown = before.keys() | (changed.keys() - laid)
     store.mark_shown(shown)
     return shown, laid, before

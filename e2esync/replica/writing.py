@@ -6,9 +6,25 @@ send: an entry never changes once it is in the outbox, and it stays there until 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from e2esync.contactset import BatchOp, DeleteOp, Op, SetOp, clamp, decode_ops, encode_ops, fold_ops, unpack, write_life
+from e2esync.contactset import (
+    BatchOp,
+    DeleteOp,
+    Op,
+    SetOp,
+    changes,
+    clamp,
+    decode_ops,
+    delete_ops,
+    encode_ops,
+    fold_ops,
+    same,
+    set_ops,
+    unpack,
+    view,
+    write_life,
+)
 from e2esync.crypto import Entropy
 from e2esync.epoch.roles import WRITERS
 from e2esync.errors import ReadOnly
@@ -16,6 +32,7 @@ from e2esync.limits import ENTRY_BODY_MAX, HASH, NONCE
 from e2esync.log.entry import Entry, parse_entry, sign_entry
 from e2esync.log.envelope import seal_envelope
 from e2esync.replica.core import Replica
+from e2esync.replica.guarding import Held, held_one, release
 from e2esync.replica.history import keep_own
 from e2esync.replica.port import OutboxRow, PendingRow, ReplicaStore
 from e2esync.replica.snapshots import batch_run, fetcher, run_items
@@ -40,6 +57,7 @@ def write(replica: Replica, ops: list[SetOp | DeleteOp]) -> None:
     check_may_write(replica)
     store = replica.store
     with store.transaction():
+        ops = _decided(replica, ops)
         context = current_context(replica)
         journal = [(op.contact, encode_ops([op])) for op in ops]
         for contact, raw in journal:
@@ -64,7 +82,9 @@ def write_batch(replica: Replica, items: Iterable[tuple[bytes, dict[str, Value]]
     """
     check_may_write(replica)
     store = replica.store
+    items = list(items)
     with store.transaction():
+        _decide(replica, [contact for contact, _values in items if held_one(store, contact) is not None], now)
         pack(replica, entropy)
         counter, prev = last_own(replica)
         states: list[tuple[bytes, bytes]] = []
@@ -90,6 +110,74 @@ def write_batch(replica: Replica, items: Iterable[tuple[bytes, dict[str, Value]]
         keep_own(replica, now, ((contact, b"", state) for contact, state in fresh))
         _show(replica, known)
         _made(replica, entry.counter, entry.id)
+
+
+def put_back_ops(store: ReplicaStore, contact: bytes, now: int) -> list[SetOp]:
+    """What makes a held contact again what it is shown as: only where it still is what its author made of it.
+
+    What somebody else has written since is newer than both, and stays.
+    """
+    guarded, row = held_one(store, contact), store.contact(contact)
+    if guarded is None:
+        return []
+    state = row.state if row else b""
+    edits = changes(_registers(state), put_back_registers(guarded, state))
+    return set_ops(contact, state or None, now, edits) if edits else []
+
+
+def put_back_registers(guarded: Held, shared: bytes) -> dict[str, Value]:
+    """The registers of a held contact whose shared state is this, once it is put back."""
+    present, made, shown = (_registers(each) for each in (shared, guarded.after, guarded.before))
+    wanted = dict(present)
+    for path, value in changes(present, shown).items():
+        if (path in present) == (path in made) and (path not in present or same(present[path], made[path])):
+            wanted.pop(path, None)
+            wanted |= {path: value} if value is not None else {}
+    return wanted
+
+
+def _decide(replica: Replica, contacts: Sequence[bytes], now: int) -> None:
+    """Whoever writes these held contacts in a batch has decided about them: they come back whole first."""
+    store = replica.store
+    back = [op for contact in contacts for op in put_back_ops(store, contact, now)]
+    release(replica, contacts)
+    store.mark_shown(lay_over(replica, set(contacts) - {op.contact for op in back}))
+    write(replica, list(back))
+
+
+def _decided(replica: Replica, ops: list[SetOp | DeleteOp]) -> list[SetOp | DeleteOp]:
+    """The operations as they are without the guard: who writes a contact that it holds has decided about it.
+
+    An edit means the contact that the person sees, so that one comes back whole first; a deletion means what there is.
+    """
+    store = replica.store
+    guarded = {op.contact for op in ops if held_one(store, op.contact) is not None}
+    if not guarded:
+        return ops
+    edited = {op.contact for op in ops if isinstance(op, SetOp)}
+    found: list[SetOp | DeleteOp] = [op for op in ops if op.contact not in guarded]
+    before = {contact: shown_state(store, contact) or b"" for contact in guarded}
+    now = max(op.time for op in ops)
+    back = {contact: put_back_ops(store, contact, now) if contact in edited else [] for contact in guarded}
+    release(replica, guarded)
+    gone = guarded - edited
+    store.mark_shown(lay_over(replica, gone))
+    keep_own(replica, now, ((contact, before[contact], shown_state(store, contact) or b"") for contact in gone))
+    for contact in sorted(guarded):
+        row = store.contact(contact)
+        state = row.state or None if row else None
+        found += back[contact]
+        for op in ops:
+            if op.contact == contact and isinstance(op, SetOp):
+                found += set_ops(contact, state, op.time, op.values)
+            elif op.contact == contact:
+                found += delete_ops(contact, state, op.time)
+    return found
+
+
+def _registers(state: bytes) -> Mapping[str, Value]:
+    shown = view(state) if state else None
+    return shown.registers if shown else {}
 
 
 def check_may_write(replica: Replica) -> None:
@@ -161,7 +249,7 @@ def current_context(replica: Replica) -> bytes:
 
 
 def lay_over(replica: Replica, contacts: Iterable[bytes]) -> dict[bytes, bytes]:
-    """Lay own unlanded writes over the shared state of these contacts again.
+    """Lay own unlanded writes over the shared state of these contacts again, or over what the guard goes on showing.
 
     Returns those whose shown state changed by that, with what was laid over them before.
     """
@@ -173,12 +261,14 @@ def lay_over(replica: Replica, contacts: Iterable[bytes]) -> dict[bytes, bytes]:
     for contact in contacts:
         before = store.overlay(contact)
         row = store.contact(contact)
-        base = row.state if row else b""
+        shared = row.state if row else b""
+        guarded = held_one(store, contact)
+        base = guarded.before if guarded else shared
         states = {contact: base} if base else {}
         for counter, seen, ops in _unlanded(replica, contact, vector, batches):
             fold_ops(states, replica.member, counter, seen, ops, replica.position.epoch, lambda _op: ())
         after = states.get(contact, b"")
-        if after == base:
+        if after == shared:
             plain.append(contact)
         else:
             laid.append((contact, after))

@@ -251,13 +251,19 @@ class BookStore(SharedState):
             self._forget_quarantined()
             self.history.clear()
             self.copies.forget()
-            named = self._media_places()
-            self.delete_media(digest for digest in self.media_digests() if digest not in named)
+            self.drop_unnamed_media()
+
+    def drop_unnamed_media(self) -> None:
+        """Drop media that no shown contact names."""
+        named = self._media_places()
+        self.delete_media(digest for digest in self.media_digests() if digest not in named)
 
     def _forget_quarantined(self) -> None:
         """A card that could not be read is known by its uid alone: what history and the index say of who went."""
         gone = self.history.uids()
-        present = "SELECT contact FROM contacts WHERE book = ?1 AND state <> x''"
+        # What the guard goes on showing (SPEC 14.9) lies in the overlay alone, and waits for its person.
+        present = ("SELECT contact FROM contacts WHERE book = ?1 AND state <> x'' UNION"
+                   " SELECT contact FROM overlay WHERE book = ?1 AND state <> x''")
         gone |= {text(uid) for (uid,) in self._db.all(
             f"SELECT uid FROM cards WHERE book = ?1 AND contact NOT IN ({present})", (self._book,))}
         gone -= {text(uid) for (uid,) in self._db.all(
@@ -278,6 +284,10 @@ class BookStore(SharedState):
             "SELECT key, value, time FROM kept WHERE book = ? AND kind = ? ORDER BY key", (self._book, kind)
         )
         return [KeptRow(blob(key), blob(value), number(time)) for key, value, time in rows]
+
+    def kept_keys(self, kind: str) -> list[bytes]:
+        rows = self._db.all("SELECT key FROM kept WHERE book = ? AND kind = ? ORDER BY key", (self._book, kind))
+        return [blob(row[0]) for row in rows]
 
     def kept_one(self, kind: str, key: bytes) -> KeptRow | None:
         row = self._db.one(

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from e2esync.crypto.secret import Secret
-from e2esync.replica.port import DIRTY, ContactRow, RunRow, SlotRow
+from e2esync.replica.port import DIRTY, RESERVED, ContactRow, RunRow, SlotRow
 from e2esync.stores.database import Database, Row, blob, number, text
 
 Item = TypeVar("Item")
@@ -132,6 +132,11 @@ class SharedState:
     def contact_ids(self) -> set[bytes]:
         rows = self._db.all("SELECT contact FROM contacts WHERE book = ?", (self._book,))
         return {blob(row[0]) for row in rows}
+
+    def count_contacts(self) -> int:
+        row = self._db.one("SELECT count(*) FROM contacts WHERE book = ? AND state <> x'' AND contact NOT IN (?, ?)",
+                           (self._book, *sorted(RESERVED)))
+        return 0 if row is None else number(row[0])
 
     def unsettled(self) -> list[ContactRow]:
         return [_contact(row) for row in self._db.all(_CONTACT + "AND unsettled = 1 ORDER BY contact", (self._book,))]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Final
 
+from e2esync.replica.port import HELD
+
 from ..context import Context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from e2esync.stores.index import CardRow
 
@@ -36,13 +38,16 @@ def run(context: Context) -> int:
         from e2esync.stores.index import fold
 
         rows.sort(key=lambda row: (fold(row.name), row.contact))
+    held = set(context.profile().store.book(context.book_number()).kept_keys(HELD))
     if context.out.json:
-        context.out.result(contacts=[as_json(row) for row in rows])
+        context.out.result(contacts=[as_json(row) | {"guarded": row.contact in held} for row in rows])
         return 0
     if not rows:
         context.out.note("no contact fits" if query else "no contacts yet; `e2esync import FILE.vcf` brings some in")
         return 0
-    context.out.table(("NAME", "PHONE", "EMAIL", "ORGANIZATION", "UID"), table_rows(rows))
+    context.out.table(("NAME", "PHONE", "EMAIL", "ORGANIZATION", "UID"), table_rows(rows, held))
+    if shown := sum(row.contact in held for row in rows):
+        context.out.note(f"* {shown:,} that another device deleted or changed; see `e2esync guard`")
     return 0
 
 
@@ -51,13 +56,14 @@ def as_json(row: CardRow) -> dict[str, object]:
     return {"uid": row.uid, "name": row.name, "phones": row.phones, "emails": row.emails, "org": row.org}
 
 
-def table_rows(rows: list[CardRow]) -> Iterable[tuple[str, str, str, str, str]]:
-    """The cells of each contact, with the shortest uids that tell these contacts apart."""
+def table_rows(rows: list[CardRow], held: Container[bytes] = ()) -> Iterable[tuple[str, str, str, str, str]]:
+    """The cells of each contact, with the shortest uids that tell these contacts apart, and a mark at those held."""
     uids = [row.uid.removeprefix(_URN) for row in rows]
     length = _UID_SHORTEST
     while length < 64 and len({uid[:length] for uid in uids}) < len(uids):
         length += 4
     return [
-        (row.name, row.phones[0] if row.phones else "", row.emails[0] if row.emails else "", row.org, uid[:length])
+        ("* " * (row.contact in held) + row.name, row.phones[0] if row.phones else "",
+         row.emails[0] if row.emails else "", row.org, uid[:length])
         for row, uid in zip(rows, uids, strict=True)
     ]

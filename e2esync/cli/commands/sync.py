@@ -29,6 +29,7 @@ _EVENTS: Final = {
     "received": "received changes",
     "sent": "sent changes",
     "epoch": "the list of devices or the keys changed",
+    "held": "very many contacts were deleted or changed at once, and are still shown: see `e2esync guard`",
     "unreachable": "the relay cannot be reached; trying again",
     "stopped": "this book is synced no more; see `e2esync status`",
 }
@@ -86,6 +87,9 @@ def _tell(context: Context, result: SyncResult, name: str) -> int:
     mark = f"{name}: " if name else ""
     for notice in result.notices:
         context.out.warn(f"{mark}{notice.message}" + (f" ({notice.hint})" if notice.hint else ""))
+    if result.held:
+        context.out.warn(f"{mark}{result.held:,} contacts that others deleted or changed are shown as they were, until "
+                         "you decide: `e2esync guard`")
     context.out.note(mark + summary(result), *(
         f"{gone} asked to leave, and is out: nothing written from now on can be read or changed there."
         for gone in result.left))
@@ -100,7 +104,7 @@ def _sum(results: Sequence[SyncResult]) -> SyncResult:
         any(each.opened for each in results), sum(each.media for each in results),
         sum(each.bytes_sent for each in results), sum(each.bytes_received for each in results),
         tuple(notice for each in results for notice in each.notices),
-        tuple(name for each in results for name in each.left),
+        tuple(name for each in results for name in each.left), sum(each.held for each in results),
     )
 
 
@@ -108,7 +112,8 @@ def as_json(result: SyncResult) -> dict[str, Any]:
     """The result as JSON."""
     return {
         "sent": result.sent, "received": result.received, "opened": result.opened, "media": result.media,
-        "left": list(result.left), "bytes_sent": result.bytes_sent, "bytes_received": result.bytes_received,
+        "left": list(result.left), "held": result.held,
+        "bytes_sent": result.bytes_sent, "bytes_received": result.bytes_received,
         "notices": [{"code": notice.code, "message": notice.message} for notice in result.notices],
     }
 
