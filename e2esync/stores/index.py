@@ -109,6 +109,12 @@ class NameIndex:
         row = self._db.one("SELECT count(*) FROM cards WHERE book = ?", (self._book,))
         return 0 if row is None else int(row[0])
 
+    def held(self) -> set[bytes]:
+        """The contacts that the guard goes on showing (SPEC 14.9), for whoever lists them."""
+        # Spelled as in `replica.port`, which this module, the one that `list` needs, does without.
+        rows = self._db.all("SELECT key FROM kept WHERE book = ? AND kind = 'held'", (self._book,))
+        return {blob(row[0]) for row in rows}
+
     def _select(self, condition: str, values: Row) -> list[CardRow]:
         self.catch_up()
         rows = self._db.all(_CARD + condition + _ORDER, (self._book, *values))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Final
 
-from e2esync.replica.port import HELD
-
 from ..context import Context
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ def run(context: Context) -> int:
         from e2esync.stores.index import fold
 
         rows.sort(key=lambda row: (fold(row.name), row.contact))
-    held = set(context.profile().store.book(context.book_number()).kept_keys(HELD))
+    held = context.profile().store.names(context.book_number()).held()
     if context.out.json:
         context.out.result(contacts=[as_json(row) | {"guarded": row.contact in held} for row in rows])
         return 0

@@ -1,0 +1,59 @@
+"""Bulk damage by a device that is still a member (SPEC 14.9): nobody else loses anything to look at, or anything at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from e2esync.replica.history import Step
+from e2esync.testing import Device, Network
+from tests.attacks.scene import Weak, attack, defences, heals
+
+MANY = [f"Person {number:02}" for number in range(60)]
+MOST = MANY[:54]
+
+
+def unguarded(*_: Any) -> set[bytes]:
+    """Whatever others did shows at once."""
+    return set()
+
+
+def steal(phone: Device, deed: str) -> None:
+    """What a thief does with an unlocked phone."""
+    with phone.book.step(Step(deed, phone.now())):
+        for name in MOST:
+            if deed == "delete":
+                phone.remove(name)
+            else:
+                phone.book.write(phone.book.find(name).contact, {"name": {"full": "Pay me"}})
+
+
+@pytest.mark.parametrize("way", ["log", "snapshot"])
+@pytest.mark.parametrize("deed", ["delete", "edit"])
+@attack(Weak("replica.guarding:watch", unguarded))
+async def test_a60_mass_delete_and_mass_edit(net: Network, deed: str, way: str) -> None:
+    """Nine of ten contacts go, or say something else, by a device with all rights; the owner of the laptop sees it."""
+    phone = await net.begin("Phone")
+    laptop = await net.pair(phone, "Laptop")
+    with phone.book.step(Step("import", phone.now())):
+        for name in MANY:
+            phone.add(name)
+    await net.settle()
+    steal(phone, deed)
+    await phone.sync()
+    if way == "snapshot":
+        await phone.rotate()
+    with defences():
+        result = await laptop.sync()
+    assert laptop.names() == MANY
+    assert result.held == len(MOST)
+    assert "Phone" in laptop.book.status().notices[0]
+    # The thief is shut out, and everything is as it was, for every device.
+    await laptop.revoke(phone, lost=True)
+    assert laptop.names() == MANY
+    laptop.book.refuse_guarded()
+    tablet = await net.pair(laptop, "Tablet")
+    await heals(net, laptop, tablet)
+    assert laptop.names() == tablet.names() == MANY
+    assert laptop.book.status().notices == []
