@@ -150,6 +150,7 @@ def adopt_fold(replica: Replica, entrance: Entrance) -> bool:
         if not kept or forgets(entrance.records):
             store.drop_absent(number)
         store.mark_shown(settled.changes)
+        release_restored(replica)
         _move(replica, entrance, lives)
         entered(store, entrance.records)
     return True
