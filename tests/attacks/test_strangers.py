@@ -1,0 +1,117 @@
+"""What strangers cost a relay and a client (SPEC 13): nothing is unpacked, and nobody waits for them."""
+
+from __future__ import annotations
+
+import bz2
+import functools
+import gzip
+import lzma
+import tracemalloc
+import zlib
+
+import pytest
+import trio
+import trio.testing
+
+from e2esync.client.connection import Connection
+from e2esync.errors import Refused, RemoteProtocolError, Unreachable
+from e2esync.limits import HANDSHAKE_TIMEOUT, MAILBOX_TTL
+from e2esync.session import messages as m
+from e2esync.session.codec import decode_message
+from e2esync.session.messages import Side
+from e2esync.stores import relay_slots
+from e2esync.testing import Network, mutate
+from e2esync.transports.streams import WireStream
+from e2esync.transports.websocket import accept_websocket
+from tests.attacks.scene import attack, heals, refused, two
+from tests.transports.test_websocket import UPGRADE, masked, upgraded
+
+MUCH = 8 << 20
+
+
+@functools.cache
+def packed() -> dict[str, bytes]:
+    """16 MiB in a few KiB."""
+    huge = bytes(2 * MUCH)
+    return {"gzip": gzip.compress(huge), "deflate": zlib.compress(huge), "bz2": bz2.compress(huge),
+            "xz": lzma.compress(huge, preset=0)}
+
+
+@attack()
+async def test_a44_what_unpacks_to_much(net: Network) -> None:
+    """16 MiB in every packing, to the relay and to a client: there is no codec, so it is noise of its own size."""
+    phone, laptop = await two(net)
+    laptop.add("Bob")
+    bodies = packed().values()
+    tracemalloc.start()
+    try:
+        for body in bodies:
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            line = await net.dial("Stranger", net.url)
+            await line.send(body)
+            assert isinstance(decode_message(await line.receive(), Side.RELAY), m.RefusalAnswer)
+            await line.aclose()
+            phone.note("Ada", str(len(body)))
+            await phone.sync()
+            await refused(laptop, RemoteProtocolError, mutate(m.LogPart, lambda _part, own=body: own))
+            assert tracemalloc.get_traced_memory()[1] - before < MUCH
+    finally:
+        tracemalloc.stop()
+    await heals(net)
+
+
+@attack()
+async def test_a44_nothing_is_negotiated() -> None:
+    """An upgrade that offers compression gets none, a frame marked as packed ends it, and so does a length alone."""
+    offered = b"Sec-WebSocket-Extensions: permessage-deflate\r\nAccept-Encoding: br\r\n\r\n"
+    offer = UPGRADE.replace(b"\r\n\r\n", b"\r\n" + offered)
+    near, far = trio.testing.memory_stream_pair()
+    await near.send_all(offer)
+    await accept_websocket(WireStream(far))
+    answer = bytes(await near.receive_some(4096)).lower()
+    assert answer.startswith(b"http/1.1 101 ")
+    assert b"extensions" not in answer
+    assert b"encoding" not in answer
+    for frame in (masked(0xC2, packed()["deflate"]), b"\x82\xff" + (2**40).to_bytes(8, "big") + b"\0\0\0\0"):
+        async with upgraded() as (raw, transport), trio.open_nursery() as nursery:
+            nursery.start_soon(raw.send_all, frame)
+            with pytest.raises(RemoteProtocolError):
+                await transport.receive()
+            await transport.aclose()
+            nursery.cancel_scope.cancel()
+
+
+@attack()
+async def test_a46_strangers_who_flood(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds who say nothing and more mailboxes than there may be: members go on, and nothing of it stays."""
+    monkeypatch.setattr(relay_slots, "_MAILBOXES_MAX", 100)
+    phone, laptop = await two(net)
+    silent = [await net.dial("Stranger", net.url) for _each in range(300)]
+    refusals = set()
+    with net.dialing("Stranger"):
+        visit = await Connection.as_visitor(net.url, None, net.entropy)
+        for number in range(150):
+            try:
+                await visit.request(m.UseMailbox(number.to_bytes(8, "big"), 0, b"t" * 16), m.MailboxUsed)
+            except Refused as error:
+                refusals.add(error.reason)
+                # One is the laptop's, which has joined a moment ago.
+                assert number >= 99
+        await visit.aclose()
+    assert refusals == {"Busy"}
+    begun = trio.current_time()
+    phone.add("Bob")
+    await phone.sync()
+    await laptop.sync()
+    assert laptop.names() == ["Ada", "Bob"]
+    assert trio.current_time() - begun < 1
+    with trio.fail_after(HANDSHAKE_TIMEOUT / 1000 + 1):
+        for line in silent:
+            with pytest.raises(Unreachable):
+                await line.receive()
+    # Five minutes later the relay holds what members wrote, and takes mailboxes again.
+    net.clock.time += MAILBOX_TTL + 1
+    assert net.relay.main.store.sweep(net.clock()) >= 99
+    await net.pair(phone, "Tablet")
+    await heals(net)
