@@ -32,7 +32,7 @@ from e2esync.session.messages import Message, Side
 from e2esync.testing import Device, Hook, Network, Wire
 from tests.helpers.forger import Forger
 from tests.helpers.virtual import virtual_time
-from tests.vectors.saboteurs import Saboteur, at_work, first, nothing
+from tests.saboteurs.removing import Saboteur, at_work, first, nothing
 
 __all__ = ["FIRST", "MOMENTS", "ROTATION", "STEADY", "Peer", "Weak", "attack", "defences", "first", "heals", "ignored",
            "nothing", "opens", "prepared", "refused", "requests", "scene", "show_record", "two", "verdict"]
@@ -52,6 +52,14 @@ class Weak:
     also: tuple[str, ...] = ()
     """Further checks of the same thing."""
 
+    @property
+    def name(self) -> str:
+        """What its run is called."""
+        return f"without {self.target.rpartition(':')[2]}"
+
+
+CONTROLS: list[tuple[str, str, Weak]] = []
+"""Every control: module and name of its test, and what is missing in it. `python -m tests.saboteurs` counts them."""
 
 _missing: list[Weak] = []
 
@@ -72,6 +80,8 @@ def defences() -> Iterator[None]:
 def attack(*controls: Weak) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A test that must pass, and must fail without each of these checks."""
     def decorate(test: Callable[..., Any]) -> Callable[..., Any]:
+        CONTROLS.extend((test.__module__, test.__name__, weak) for weak in controls)
+
         @functools.wraps(test)
         async def run(control: Weak | None, **given: Any) -> None:
             if control is None:
@@ -92,7 +102,7 @@ def attack(*controls: Weak) -> Callable[[Callable[..., Any]], Callable[..., Any]
         only = inspect.Parameter.KEYWORD_ONLY
         taken = [each.replace(kind=only) for each in inspect.signature(test).parameters.values()]
         run.__signature__ = inspect.Signature([*taken, inspect.Parameter("control", only)])  # type: ignore[attr-defined]
-        ids = ["as it is", *(f"without {weak.target.rpartition(':')[2]}" for weak in controls)]
+        ids = ["as it is", *(weak.name for weak in controls)]
         return virtual_time(pytest.mark.parametrize("control", [None, *controls], ids=ids)(run))
     return decorate
 

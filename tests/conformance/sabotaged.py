@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from e2esync.conformance.performing import layers
 from e2esync.conformance.testee import main
-from tests.vectors.saboteurs import Saboteur, at_work
+from tests.saboteurs.removing import Saboteur, at_work
 
 
 async def idle(_profile: object) -> SimpleNamespace:

@@ -16,7 +16,7 @@ from e2esync.conformance.relaying import check_relay
 from e2esync.relay.server import Relay
 from e2esync.stores.relay import RelayStore
 from e2esync.transports.address import listen
-from tests.vectors.saboteurs import Saboteur, at_work, nothing
+from tests.saboteurs.removing import Saboteur, at_work, nothing
 
 
 @asynccontextmanager

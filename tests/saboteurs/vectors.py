@@ -1,22 +1,16 @@
-"""The saboteur table: references with one check removed, each of which the vectors must catch.
+"""References with one check removed, each of which the vectors must catch (SPEC 9 to 13).
 
-    python -m tests.vectors.saboteurs
-
-prints it, with the case that catches each, and the count of survivors. A saboteur replaces one function by one that
-does the rest of its work and no longer refuses. It is caught by the first case that comes out otherwise; a case that
-is `valid` in the file must come out as it says under nearly all of them, or the saboteur broke more than its check.
+A saboteur is caught by the first case that comes out otherwise; a case that is `valid` in the file must come out as it
+says under nearly all of them, or the saboteur broke more than its check.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
+from tests.saboteurs.removing import Saboteur, at_work, first
 from tests.vectors.replaying import cases_of, expected, layers, perform
 
 VERIFY, PARSE = "epochs::verify", "epochs::parse_record"
@@ -29,31 +23,6 @@ OPS, STATE, FOLD = "contactset::decode_ops", "contactset::check_state", "contact
 CARD = "cards::flatten"
 SPONSOR, HOST = "access::sponsor", "access::host"
 CLIENT, RELAY, FRAME = "session::client", "session::relay", "session::decode"
-
-
-def nothing(*_: Any, **__: Any) -> None:
-    """Refuses nothing."""
-
-
-def first(value: Any, *_: Any, **__: Any) -> Any:
-    """Gives back what it was to look at."""
-    return value
-
-
-@dataclass(frozen=True, slots=True)
-class Saboteur:
-    """A check to be removed: `module:name` (or `module:Class.name`), SPEC step, and where its absence must show.
-
-    It is removed everywhere it was imported to, or in its module `alone`. A `valid` case catches a saboteur only if
-    `shows` says that the check decides what comes out, not whether anything does.
-    """
-
-    target: str
-    spec: str
-    operations: tuple[str, ...]
-    instead: Callable[..., Any] = nothing
-    alone: bool = False
-    shows: bool = False
 
 
 def _chain(*checks: tuple[str, str], **options: Any) -> list[Saboteur]:
@@ -70,8 +39,6 @@ def _clamp_without_own(claimed: dict[int, int], vector: dict[int, int], *_: Any)
 
 def _counters(value: Any, _what: str) -> dict[int, int]:
     return dict(value)
-
-
 
 
 def _lenient(table: str) -> Callable[[Any, str], None]:
@@ -242,34 +209,7 @@ ACCESS = [
     Saboteur("e2esync.epoch.record:check_possession", "9.4 step 4", (VERIFY,), _any_role),
 ]
 
-SABOTEURS = [*EPOCHS, *SHAPES, *LOG, *EVIDENCE, *SNAPSHOTS, *CARDS, *CONTACTS, *SESSION, *ACCESS]
-
-
-@contextmanager
-def at_work(saboteur: Saboteur) -> Iterator[None]:
-    """The library with the saboteur's check removed."""
-    module_name, _, path = saboteur.target.partition(":")
-    module = import_module(module_name)
-    *owners, name = path.split(".")
-    holder: Any = getattr(module, owners[0]) if owners else module
-    original = getattr(holder, name)
-    places: list[tuple[Any, str]] = [(holder, name)]
-    if isinstance(holder, ModuleType) and not saboteur.alone:
-        places = list(_everywhere(original))
-    for place, attribute in places:
-        setattr(place, attribute, saboteur.instead)
-    try:
-        yield
-    finally:
-        for place, attribute in places:
-            setattr(place, attribute, original)
-
-
-def _everywhere(function: object) -> Iterator[tuple[ModuleType, str]]:
-    """Every name that the function has in the library, as `from … import` gave it to many modules."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith("e2esync") and module is not None:
-            yield from ((module, attribute) for attribute, value in list(vars(module).items()) if value is function)
+SABOTEURS: list[Saboteur] = [*EPOCHS, *SHAPES, *LOG, *EVIDENCE, *SNAPSHOTS, *CARDS, *CONTACTS, *SESSION, *ACCESS]
 
 
 def _verdict(result: dict[str, Any]) -> dict[str, Any]:
@@ -281,7 +221,7 @@ def caught_by(saboteur: Saboteur) -> str | None:
     """The id of the first case that comes out otherwise than the file says; None if it survives."""
     layers()
     with at_work(saboteur):
-        for case in cases_of(*saboteur.operations):
+        for case in cases_of(*saboteur.by):
             try:
                 differs = _verdict(perform(case)) != _verdict(expected(case))
             except Exception:
@@ -295,20 +235,5 @@ def caught_by(saboteur: Saboteur) -> str | None:
 def broken_by(saboteur: Saboteur) -> list[str]:
     """The valid cases that come out otherwise: none, unless the check decides what comes out."""
     with at_work(saboteur):
-        return [case["id"] for case in cases_of(*saboteur.operations)
+        return [case["id"] for case in cases_of(*saboteur.by)
                 if case["result"] == "valid" and _verdict(perform(case)) != _verdict(expected(case))]
-
-
-def main() -> int:
-    """Print the table; the exit code is 1 if anybody survived."""
-    survivors = 0
-    for saboteur in SABOTEURS:
-        caught = caught_by(saboteur)
-        survivors += caught is None
-        print(f"{saboteur.spec:12} {saboteur.target.removeprefix('e2esync.'):45} {caught or 'SURVIVES'}")
-    print(f"{len(SABOTEURS)} saboteurs, {survivors} survivors")
-    return 1 if survivors else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

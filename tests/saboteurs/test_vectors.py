@@ -6,8 +6,8 @@ import pytest
 
 from e2esync.epoch import chain, shape
 from e2esync.session.client import ClientSession
-from tests.vectors import saboteurs
-from tests.vectors.saboteurs import SABOTEURS, VERIFY, Saboteur, at_work, broken_by, caught_by, first
+from tests.saboteurs.removing import Saboteur, at_work, first
+from tests.saboteurs.vectors import SABOTEURS, VERIFY, broken_by, caught_by
 
 IDS = [f"{saboteur.target.removeprefix('e2esync.')}-{number}" for number, saboteur in enumerate(SABOTEURS)]
 
@@ -39,12 +39,3 @@ def test_what_was_removed_comes_back() -> None:
 def test_operations_without_cases_are_no_proof() -> None:
     with pytest.raises(AssertionError, match="has no cases"):
         caught_by(Saboteur("e2esync.epoch.shape:array", "6.4", ("epochs::nothing",), first))
-
-
-def test_the_table_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = Saboteur("e2esync.epoch.chain:check_follows", "9.4 step 1", (VERIFY,), chain.check_follows)
-    monkeypatch.setattr(saboteurs, "SABOTEURS", [SABOTEURS[0], honest])
-    assert saboteurs.main() == 1
-    assert capsys.readouterr().out.splitlines()[1:] == [
-        f"{'9.4 step 1':12} {'epoch.chain:check_follows':45} SURVIVES", "2 saboteurs, 1 survivors",
-    ]
