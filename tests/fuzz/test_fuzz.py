@@ -1,0 +1,84 @@
+"""Every decoder, on valid material that was changed and on noise: nothing outside the tree of errors, in every run."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fuzz.__main__ import CORPUS
+from tests.fuzz.material import HOSTILE
+from tests.fuzz.targets import TARGETS, Target
+from tests.vectors.replaying import CASES
+
+KEPT = sorted(path for path in CORPUS.rglob("*") if path.is_file() and path.parent != CORPUS)
+
+OWN = {
+    "access::code_text", "access::kit_keys", "contactset::boundary", "contactset::encode_ops", "contactset::fold",
+    "crypto::seal_to", "crypto::sealing_key", "crypto::sign", "encoding::encode", "envelopes::seal_envelope",
+    "snapshots::seal_blob", "snapshots::split_media",
+}
+"""Operations whose inputs come from the device itself; of `fold`, what a member wrote is the target `operations`."""
+
+
+def _changed(seed: bytes, seed_of_changes: int) -> bytes:
+    """A seed with a few bytes changed, left out, repeated or put in."""
+    chance = random.Random(seed_of_changes)
+    data = bytearray(seed)
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(data) + 1)
+        kind = chance.randrange(5)
+        if kind == 0 and at < len(data):
+            data[at] ^= 1 << chance.randrange(8)
+        elif kind == 1:
+            data[at:at] = chance.randbytes(chance.randint(1, 4))
+        elif kind == 2:
+            del data[at : at + chance.randint(1, 8)]
+        elif kind == 3:
+            data[at:at] = data[at : at + 16] * chance.randint(1, 8)
+        else:
+            data[at : at + 1] = bytes([chance.choice((0x00, 0x7F, 0x80, 0x90, 0xC0, 0xC1, 0xCF, 0xDD, 0xFF))])
+    return bytes(data)
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_only_errors_of_the_tree(target: Target) -> None:
+    seeds = target.seeds()
+
+    @settings(max_examples=60, deadline=None, database=None)
+    @given(st.binary(max_size=200) | st.builds(_changed, st.sampled_from(seeds), st.integers(0, 2**32)))
+    def law(data: bytes) -> None:
+        target(data)
+
+    for seed in seeds:
+        target(seed)
+    law()
+
+
+@pytest.mark.parametrize("path", KEPT, ids=[f"{path.parent.name}/{path.name}" for path in KEPT])
+def test_what_once_failed(path: Path) -> None:
+    start = time.process_time()
+    TARGETS[path.parent.name](path.read_bytes())
+    assert time.process_time() - start < 5
+
+
+def test_the_corpus_is_small() -> None:
+    assert sum(path.stat().st_size for path in KEPT) < 200_000
+
+
+def test_every_refusal_of_the_vectors_is_fuzzed() -> None:
+    """An operation with invalid cases has a hostile input, or is what the owner's own device was told to do."""
+    refusing = {case["id"].rpartition("::")[0] for case in CASES if case["result"] == "invalid"}
+    assert refusing - HOSTILE.keys() == OWN
+
+
+def test_a_target_sees_what_leaves() -> None:
+    def broken(data: bytes) -> None:
+        raise IndexError(data)
+
+    with pytest.raises(IndexError):
+        Target("broken", broken, list)(b"x")
