@@ -15,7 +15,8 @@ from tests.saboteurs.removing import Saboteur, first
 
 RULES, SENDING = "tests/session/test_rules.py", "tests/procedures/test_sending.py"
 FOUNDING, HEALING = "tests/procedures/test_founding.py", "tests/procedures/test_healing.py"
-ENTERING, WRITING, READING = "tests/replica/test_entering.py", "tests/replica/test_writing.py", "tests/replica"
+NETWORK, CATCHING_UP = "tests/replica/test_network.py", "tests/procedures/test_reading.py"
+ENTERING, READING = "tests/replica/test_entering.py", "tests/replica/test_reading.py"
 KEEPING = "tests/stores/test_relay_schema.py"
 STORE = tuple(f"tests/stores/test_relay{name}.py" for name in ("", "_blobs", "_slots", "_reads", "_kits"))
 SEEDS = ("tests/procedures/test_seeding.py", "tests/client/test_relocating.py")
@@ -66,11 +67,11 @@ SABOTEURS: list[Saboteur] = [
              ("tests/client/test_recovery.py", "tests/client/test_kits.py"), _seen),
     Saboteur("e2esync.procedures.opening:check_not_frozen", "14.9",
              ("tests/procedures/test_opening.py", "tests/client/test_rejoining.py")),
-    Saboteur("e2esync.replica.entering:_check_closing", "14.2 step 2", (ENTERING, "tests/procedures")),
-    Saboteur("e2esync.replica.entering:check_dropped", "14.2 step 2", (ENTERING, "tests/procedures")),
-    Saboteur("e2esync.replica.writing:check_may_write", "10.4", (WRITING, "tests/replica/test_sharing.py")),
-    Saboteur("e2esync.replica.reading:check_welcome", "14.1", (READING, HEALING)),
-    Saboteur("e2esync.replica.reading:verify_head", "10.2", (READING, HEALING), alone=True),
+    Saboteur("e2esync.replica.entering:_check_closing", "14.2 step 2", (ENTERING, CATCHING_UP, NETWORK)),
+    Saboteur("e2esync.replica.entering:check_dropped", "14.2 step 2", (ENTERING, CATCHING_UP, NETWORK)),
+    Saboteur("e2esync.replica.writing:check_may_write", "10.4", (NETWORK,)),
+    Saboteur("e2esync.replica.reading:check_welcome", "14.1", (READING, HEALING, NETWORK)),
+    Saboteur("e2esync.replica.reading:verify_head", "10.2", (READING, HEALING, NETWORK), alone=True),
     Saboteur("e2esync.replica.reading:_check_own", "14.9", (READING, "tests/client/test_rejoining.py")),
     Saboteur("e2esync.wire:_check_keys", "6.2", ("tests/test_wire.py",)),
     Saboteur("e2esync.wire:_check_number", "6.2", ("tests/test_wire.py",)),
