@@ -146,7 +146,7 @@ class Story:
                 assert not book.replica.frozen
 
 
-async def _play(folder: Path, relay: RelayProcess, seed: int, kills: int, cards: int) -> None:
+async def play(folder: Path, relay: RelayProcess, seed: int, kills: int, cards: int) -> None:
     story = Story(folder, relay, seed)
     await story.begin(cards)
     for number in range(kills):
@@ -156,15 +156,15 @@ async def _play(folder: Path, relay: RelayProcess, seed: int, kills: int, cards:
 
 
 async def test_killed_in_the_middle_of_anything(tmp_path: Path, relay: RelayProcess) -> None:
-    await _play(tmp_path, relay, seed=1, kills=15, cards=0)
+    await play(tmp_path, relay, seed=1, kills=15, cards=0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 async def test_killed_many_times(tmp_path: Path, relay: RelayProcess, seed: int) -> None:
-    await _play(tmp_path, relay, seed=100 + seed, kills=50, cards=0)
+    await play(tmp_path, relay, seed=100 + seed, kills=50, cards=0)
 
 
 @pytest.mark.slow
 async def test_killed_with_a_book_of_ten_thousand(tmp_path: Path, relay: RelayProcess) -> None:
-    await _play(tmp_path, relay, seed=7, kills=30, cards=10_000)
+    await play(tmp_path, relay, seed=7, kills=30, cards=10_000)
