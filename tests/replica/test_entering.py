@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from e2esync.crypto import Secret
 from e2esync.epoch.boxes import epoch_key
+from e2esync.epoch.record import Record, Remove
 from e2esync.errors import ChainInvalid, DeviceRemoved, ForkDetected, SnapshotInvalid
+from e2esync.log.envelope import next_log_hash
 from e2esync.procedures.reading import read_on
 from e2esync.replica.core import EPOCH, SEALING
-from e2esync.replica.entering import closed_at, extend, kept_by_cut, missing_runs, read_manifest
+from e2esync.replica.entering import (
+    Entrance,
+    _check_closing,
+    check_dropped,
+    closed_at,
+    extend,
+    kept_by_cut,
+    missing_runs,
+    read_manifest,
+)
 from e2esync.replica.port import DIRTY
 from e2esync.replica.snapshots import digest
 from e2esync.session import messages as m
@@ -237,3 +251,38 @@ def test_a_snapshot_that_does_not_come_to_its_digest_is_not_entered(
     assert (digest(laptop.store), laptop.replica.position, laptop.store.runs(), laptop.registers("mine")) == before
     net.settle()
     assert phone.registers("mine") == {"uid": "mine", "notes/n": "x"}
+
+
+def _next(device: Device, closes_seq: int, closes_hash: bytes, *changes: Remove) -> Record:
+    """A record that closes the device's log there."""
+    head = device.replica.chain.head
+    return replace(head, epoch=head.epoch + 1, closes_seq=closes_seq, closes_hash=closes_hash, changes=changes)
+
+
+def test_a_record_that_closes_another_log_is_a_fork(net: Network) -> None:
+    phone, laptop = _two(net)
+    for name in ("one", "two"):
+        phone.edit(name, **{"notes/n": "x"})
+        net.settle()
+    replica = laptop.replica
+    seq, log_hash = replica.position.seq, replica.position.log_hash
+    before = next_log_hash(replica.chain.head.hash, laptop.store.envelope(1) or b"")
+    assert seq >= 3
+    for at, closes in ((seq, log_hash), (1, before), (seq + 5, bytes(32))):
+        _check_closing(replica, _next(laptop, at, closes))
+    for at in (seq, 1):
+        with pytest.raises(ForkDetected, match="closes another log"):
+            _check_closing(replica, _next(laptop, at, bytes(32)))
+
+
+def test_a_record_leaves_out_nothing_of_a_member_that_stays(net: Network) -> None:
+    phone, laptop = _two(net)
+    replica, author = laptop.replica, phone.replica.member
+    start = replica.chain.head.hash
+
+    def entrance(manifest: Manifest | None, *changes: Remove) -> Entrance:
+        return Entrance(replica.chain, (_next(laptop, 0, start, *changes),), Secret(bytes(32)), manifest)
+
+    check_dropped(replica, entrance(None, Remove(author)))
+    with pytest.raises(ForkDetected, match="leaves out an envelope"):
+        check_dropped(replica, entrance(None))
