@@ -93,6 +93,9 @@ GUARD_CONTACTS: Final = 10
 GUARD_SHARE: Final = 5
 GUARD_PERIOD: Final = 86_400_000
 
+# Registration (SPEC 13.13).
+RELAY_INVITATION: Final = 16
+
 # Pairing (SPEC 12).
 MAILBOX_ID: Final = 8
 MAILBOX_TTL: Final = 300_000

@@ -28,6 +28,7 @@ ACTIONS: Final = {
     "check": ("relay_keep", "check", "verify every chain, hash and head, without any key"),
     "stats": ("relay_keep", "stats", "count what is stored"),
     "key": ("relay_key", "key", "the relay's signing key: export FILE, import FILE, rotate"),
+    "invite": ("relay_invite", "invite", "make an invitation, good for one new book"),
     "check-engine": ("relay_engines", "check", "prove that a store keeps a relay's rules"),
     "migrate": ("relay_engines", "move", "move a relay from one store to another"),
     "move": ("", "", "take the book of this profile to the relay at URL"),
@@ -40,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = "; ".join(f"{name}: {about}" for name, (_, _, about) in ACTIONS.items())
     parser.add_argument("action", choices=list(ACTIONS), metavar="ACTION", help=actions)
     parser.add_argument("places", metavar="WHAT", nargs="*", help="the file, address or name that the action is about")
+    parser.add_argument("--days", type=int, default=7, metavar="N", help="invite: how long it is good (7)")
+    parser.add_argument("--invitation", metavar="CODE", help="move: from who runs the other relay, if it asks for one")
     group = parser.add_argument_group(
         "settings", f"also in the file of --config and as {PREFIX}NAME in the environment; `relay config` prints all")
     group.add_argument("--config", metavar="FILE", help=f"read settings from a TOML file (or {PREFIX}CONFIG)")

@@ -26,6 +26,8 @@ from e2esync.relay.journal import keep_journal
 from e2esync.relay.landing import landing_page
 from e2esync.relay.server import Relay
 from e2esync.relay.service import reloading, tell_manager, watchdog_interval
+from e2esync.relay.throttle import PerAddress
+from e2esync.session.policy import Policy, Registration
 from e2esync.stores.relay_engine import Engine, open_engine
 from e2esync.transports.address import Listener, listen, parse_address
 
@@ -35,6 +37,7 @@ from .relay_settings import Settings
 
 logger: Final = logging.getLogger("e2esync.relay")
 _FILES_WANTED: Final = 65_536
+_DAY: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +60,26 @@ def serve(args: argparse.Namespace) -> int:
     keep_journal(as_json=settings.log_format == "json")
     _raise_file_limit()
     tls = _tls_context(settings)
-    with closing(open_engine(database(settings.db), set_bytes_max=settings.set_bytes)) as store:
+    with closing(open_engine(database(settings.db), policy=_policy(settings))) as store:
         trio.run(_serve, store, settings, tls, bool(getattr(args, "json", False)))
     return 0
 
 
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        Registration(settings.registration), settings.set_bytes, settings.set_entries, settings.set_members,
+        settings.retention_days * _DAY,
+    )
+
+
 async def _serve(store: Engine, settings: Settings, tls: ssl.SSLContext | None, as_json: bool) -> None:
-    page = landing_page(store.key.verify_key, name=settings.name, operator=settings.operator)
+    page = landing_page(store.key.verify_key, name=settings.name, operator=settings.operator,
+                        registration=settings.registration)
     listeners = [await listen(address, tls, page) for address in settings.listen]
     relay = Relay(
         store, connections_max=settings.connections, log_addresses=settings.log_addresses,
         trust_proxy=settings.trust_proxy, keepalive=settings.keepalive,
+        per_address=PerAddress(settings.sets_per_hour, settings.connects_burst, settings.connects_per_minute),
     )
     running = _Running(settings, relay, tls, trio.Event())
     async with trio.open_nursery() as nursery:

@@ -13,7 +13,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from e2esync.limits import SET_BYTES_MAX
+from e2esync.limits import MEMBERS_MAX, SET_BYTES_MAX
 
 from .exits import UsageError
 
@@ -45,7 +45,15 @@ class Settings:
     connections: int = _setting(20_000, "devices connected at a time; more are told to come back", "N", least=1)
     keepalive: int = _setting(50, "seconds of silence after which a connection is kept alive; 45 to 55", "SECONDS",
                               least=1)
+    registration: str = _setting(
+        "open", "which new books are taken; `relay invite` makes invitations", choices=("open", "invitation", "closed"))
+    sets_per_hour: int = _setting(20, "new books from one address in an hour; 0 is any number", "N")
+    connects_burst: int = _setting(200, "connections at once from one address; 0 is any number", "N")
+    connects_per_minute: int = _setting(60, "further connections from one address in a minute", "N", least=1)
     set_bytes: int = _setting(SET_BYTES_MAX, "bytes that one book may hold", "N", least=1)
+    set_entries: int = _setting(0, "changes that one book's open log may hold; 0 is any number", "N")
+    set_members: int = _setting(MEMBERS_MAX, "devices and recovery kits that one book may have", "N", least=2)
+    retention_days: int = _setting(30, "days that superseded snapshots and closed logs are kept", "N", least=1)
 
 
 def table() -> tuple[Field[Any], ...]:

@@ -28,7 +28,7 @@ POINTER = "settings/relay"
 
 
 async def move(profile: Profile, url: str, *, book: int = 0, relay_key: bytes | None = None,
-               entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> bool:
+               invitation: bytes = b"", entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> bool:
     """Take a book to the relay at an address; True if this device brought it there, False if it was there already.
 
     The relay that it is at is told if it answers honestly, so that the other devices follow by themselves. Without
@@ -41,7 +41,7 @@ async def move(profile: Profile, url: str, *, book: int = 0, relay_key: bytes | 
         try:
             if not await _arrive(replica, url, key, entropy, now):
                 await _tell(profile, book, url, key, entropy, now)
-                await visit.run(seed_chain(replica))
+                await visit.run(seed_chain(replica, invitation))
                 await _bring(replica, url, key, entropy, now)
                 brought = True
             else:

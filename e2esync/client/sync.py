@@ -218,8 +218,8 @@ async def watch_locked(profile: Profile, book: int, *, on_event: Callable[[str],
 
 
 async def create_set(profile: Profile, relay_url: str, device_name: str, kit: RecoveryKit, *,
-                     book_name: str = "Contacts", book: int = 0, entropy: Entropy = SYSTEM_ENTROPY,
-                     now: Callable[[], int] = now_ms) -> Replica:
+                     book_name: str = "Contacts", book: int = 0, invitation: bytes = b"",
+                     entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> Replica:
     """Make a person's home set at a relay, whose root is the kit and whose first device is this one (SPEC 9.1).
 
     The relay's key is trusted at sight and named in record 0 from then on. Raises Unreachable or Refused, and then
@@ -238,7 +238,7 @@ async def create_set(profile: Profile, relay_url: str, device_name: str, kit: Re
             keep_halves(replica, {number: kit.half(number) for number in range(KIT_HALVES)}, now(), entropy)
             name_book(replica, book_name, now())
             name_device(replica, replica.member, device_name, now())
-            await visit.run(create(founding))
+            await visit.run(create(founding, invitation))
     finally:
         await visit.aclose()
     return replica

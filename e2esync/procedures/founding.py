@@ -20,9 +20,9 @@ from e2esync.replica.port import ReplicaStore
 from e2esync.session.messages import BoxAnswer, Create, Created, LogPart, Open, Opened, Read, ReadBox
 
 
-def create(founding: Founding) -> Procedure[None]:
-    """Register a new set with the relay, as a visitor."""
-    yield from ask(Create(founding.record.raw, founding.box_list, founding.boxes, ()), Created)
+def create(founding: Founding, invitation: bytes = b"") -> Procedure[None]:
+    """Register a new set with the relay, as a visitor; with the operator's invitation where he asks for one."""
+    yield from ask(Create(founding.record.raw, founding.box_list, founding.boxes, (), invitation), Created)
 
 
 def hand_over(replica: Replica, link: Link, half: KitHalf) -> Procedure[None]:

@@ -34,7 +34,7 @@ def show(replica: Replica) -> Procedure[bool]:
     return bool(shown.waiting)
 
 
-def seed_chain(replica: Replica) -> Procedure[None]:
+def seed_chain(replica: Replica, invitation: bytes = b"") -> Procedure[None]:
     """Bring a relay, as a visitor, the set's whole chain; what it has it passes over."""
     records = replica.store.records()[: replica.position.epoch + 1]
     start = 0
@@ -42,7 +42,7 @@ def seed_chain(replica: Replica) -> Procedure[None]:
         part: list[bytes] = []
         while start + len(part) < len(records) and sum(map(len, part)) < SEED_BYTES:
             part.append(records[start + len(part)])
-        yield from ask(Seed(replica.set_id, start, tuple(part)), Seeded)
+        yield from ask(Seed(replica.set_id, start, tuple(part), invitation), Seeded)
         start += len(part)
 
 

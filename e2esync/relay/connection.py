@@ -39,8 +39,11 @@ _VISIT_MAX: Final = (MAILBOX_TTL + 60_000) / 1000
 class Connection:
     """One connection, from its first frame to its end."""
 
-    def __init__(self, relay: Relay, transport: Transport, session: RelaySession, number: int) -> None:
+    def __init__(
+        self, relay: Relay, transport: Transport, session: RelaySession, number: int, address: str = "",
+    ) -> None:
         self.number = number
+        self.address = address
         self.session = session
         self.position = (0, 0)
         self.lagging = False

@@ -28,10 +28,11 @@ from e2esync.relay.counters import Counters
 from e2esync.relay.holds import Hold, Holds
 from e2esync.relay.hub import Hub
 from e2esync.relay.threads import StoreThread
+from e2esync.relay.throttle import HOUR, PerAddress, Throttle
 from e2esync.session.codec import encode_message
 from e2esync.session.commands import Admit, Change, Consult
 from e2esync.session.kinds import Refusal
-from e2esync.session.messages import Append, ClosingPush, Message, Open, Opened, RefusalAnswer
+from e2esync.session.messages import Append, ClosingPush, Create, Message, Open, Opened, RefusalAnswer, Seed
 from e2esync.session.relay import RelaySession
 from e2esync.stores.relay_batch import Admitted, BatchResult, Outcome
 from e2esync.stores.relay_engine import Engine
@@ -89,6 +90,7 @@ def system_now() -> int:
     return time.time_ns() // 1_000_000
 
 
+_UNLIMITED: Final = PerAddress()
 _Item = _Job | _Sweep | _Heard | _Probe
 
 
@@ -101,7 +103,7 @@ class Relay:
     def __init__(
         self, store: Engine, *, now: Callable[[], int] = system_now, draw: Callable[[int], bytes] = os.urandom,
         connections_max: int = _CONNECTIONS_MAX, log_addresses: bool = False, trust_proxy: bool = False,
-        keepalive: float = KEEPALIVE,
+        keepalive: float = KEEPALIVE, per_address: PerAddress = _UNLIMITED,
     ) -> None:
         self.hub = Hub()
         self.counters = Counters()
@@ -113,6 +115,8 @@ class Relay:
         self._log_addresses = log_addresses
         self._trust_proxy = trust_proxy
         self.keepalive = keepalive
+        self._new_sets = Throttle(per_address.sets_per_hour, HOUR / max(per_address.sets_per_hour, 1))
+        self._connects = Throttle(per_address.connects_burst, 60 / per_address.connects_per_minute)
         self._connections: dict[int, Connection] = {}
         self._numbers = 0
         self._holds = Holds()
@@ -151,16 +155,16 @@ class Relay:
                 self._writer.stop()
                 self._reader.stop()
 
-    async def handle(self, transport: Transport) -> None:
-        """Serves one connection until it ends."""
-        if self.stopping or len(self._connections) >= self._connections_max:
+    async def handle(self, transport: Transport, address: str = "") -> None:
+        """Serves one connection until it ends. `address` is whose limits it counts against; none without one."""
+        if self.stopping or len(self._connections) >= self._connections_max or self._floods(address):
             self.counters.turned_away += 1
             await self._turn_away(transport)
             return
         self.counters.connections += 1
         self._numbers += 1
         session = RelaySession(self._store.key, self._draw(32), self._numbers)
-        connection = Connection(self, transport, session, self._numbers)
+        connection = Connection(self, transport, session, self._numbers, address)
         self._connections[connection.number] = connection
         try:
             await connection.run()
@@ -183,6 +187,10 @@ class Relay:
         """Passes a command to the writer, or holds it back (SPEC 13.6)."""
         self._count(command)
         job = _Job(connection, command, size)
+        if isinstance(command, Change) and (wait := self._wait_for_a_set(connection, command)):
+            message = "too many new books from this address"
+            connection.complete(command, RefusalAnswer(Refusal.TOO_OFTEN, message, int(wait * 1000) + 1), size)
+            return
         if (
             isinstance(command, Change) and isinstance(command.request, Append | Open)
             and self._holds.blocks(command.set_id, command.member)
@@ -195,6 +203,15 @@ class Relay:
         """Passes a reading request to the reader."""
         self._count(command)
         self._reader.submit(_ReadJob(connection, command, size))
+
+    def _floods(self, address: str) -> bool:
+        return bool(address and self._connects.take(address, trio.current_time()))
+
+    def _wait_for_a_set(self, connection: Connection, change: Change) -> float:
+        """Seconds until this address may make another set; 0 for now, and for what makes none."""
+        request = change.request
+        new = isinstance(request, Create) or (isinstance(request, Seed) and request.start == 0)
+        return self._new_sets.take(connection.address, trio.current_time()) if new and connection.address else 0.0
 
     def _count(self, command: Admit | Change | Consult) -> None:
         kind = "Admit" if isinstance(command, Admit) else type(command.request).__name__
@@ -325,9 +342,10 @@ class Relay:
         try:
             with trio.fail_after(HANDSHAKE_TIMEOUT / 1000):
                 transport = await listener.upgrade(stream)
+            address = self._address_of(stream, transport)
             if self._log_addresses:
-                logger.info("connection from %s", self._address_of(stream, transport))
-            await self.handle(transport)
+                logger.info("connection from %s", address)
+            await self.handle(transport, address)
         except (SessionError, trio.TooSlowError, OSError):
             return
         except Exception:

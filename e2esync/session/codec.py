@@ -24,6 +24,7 @@ from e2esync.limits import (
     MAILBOX_MESSAGES_MAX,
     MEMBERS_MAX,
     RECORD_MAX,
+    RELAY_INVITATION,
     SEALED_BOX,
     SIGNATURE,
     SLOT_MAX,
@@ -70,6 +71,7 @@ _BLOB_SIZE: Final = ranged(1, BLOB_MAX)
 _BLOB_OFFSET: Final = ranged(0, BLOB_MAX)
 # Beyond the last: that is told as MailboxFull, not as a malformed frame.
 _MAIL_NUMBER: Final = ranged(0, MAILBOX_MESSAGES_MAX)
+_INVITATION: Final = exactly_or_empty(RELAY_INVITATION)
 _POSITION: Final = ranged(1, INT_MAX)
 
 
@@ -117,14 +119,14 @@ _TABLE: Final[tuple[tuple[int, Side, type[Any], tuple[Kind, ...]], ...]] = (
     (17, _C, m.PutSlot, (_ANNOUNCEMENT, _HEARTBEAT)),
     (18, _C, m.ReadSlots, (COUNT,)),
     (19, _C, m.Inspect, ()),
-    (20, _C, m.Create, (_RECORD, _BOX_LIST, _BOXES, list_of(_ANNOUNCEMENT, CHANGES_MAX))),
+    (20, _C, m.Create, (_RECORD, _BOX_LIST, _BOXES, list_of(_ANNOUNCEMENT, CHANGES_MAX), _INVITATION)),
     (21, _C, m.UseMailbox, (exactly(MAILBOX_ID), ranged(0, 1), exactly(MAILBOX_TOKEN))),
     (22, _C, m.Mail, (_MAIL_NUMBER, up_to(MAILBOX_MESSAGE_MAX))),
     (23, _C, m.Have, (_IDS,)),
     (24, _C, m.Ping, ()),
     (25, _C, m.Find, (exactly(VERIFY_KEY), exactly(SIGNATURE))),
     (26, _C, m.Show, (exactly(HASH), up_to(_HEAD_MAX), exactly(SIGNATURE))),
-    (27, _C, m.Seed, (exactly(HASH), COUNT, list_of(_RECORD, _FRAME_ITEMS))),
+    (27, _C, m.Seed, (exactly(HASH), COUNT, list_of(_RECORD, _FRAME_ITEMS), _INVITATION)),
     # Answers.
     (30, _R, m.Appended, (COUNT, SHORT_HEAD)),
     (31, _R, m.LogPart, (COUNT, COUNT, _ENVELOPES, SHORT_HEAD_OR_EMPTY)),

@@ -145,12 +145,13 @@ class Inspect:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """CREATE: a set, by a visitor: record 0, its boxes and the announcements of its devices."""
+    """CREATE: a set, by a visitor: record 0, its boxes, the announcements of its devices, and an invitation or none."""
 
     record: bytes
     box_list: bytes
     boxes: tuple[bytes, ...]
     announcements: tuple[bytes, ...]
+    invitation: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +202,12 @@ class Show:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """SEED: records of a set that the relay lacks, by a visitor, from epoch `start` on."""
+    """SEED: records of a set that the relay lacks, by a visitor, from epoch `start` on; with an invitation or none."""
 
     set_id: bytes
     start: int
     records: tuple[bytes, ...]
+    invitation: bytes = b""
 
 
 # Answers (SPEC 13.3).

@@ -17,9 +17,10 @@ import psycopg
 
 from e2esync.crypto import SigningKey
 from e2esync.errors import ProfileBusy
-from e2esync.limits import HASH, SET_BYTES_MAX
+from e2esync.limits import HASH
 from e2esync.session import messages as m
 from e2esync.session.commands import Admit, Change, Consult
+from e2esync.session.policy import DEFAULT_POLICY, Policy
 from e2esync.session.rules import Declined
 from e2esync.stores.postgres_append import append_all, is_plain
 from e2esync.stores.postgres_hear import hear_mailbox, hear_sets
@@ -29,6 +30,7 @@ from e2esync.stores.postgres_schema import IN_USE, identity, set_up
 from e2esync.stores.relay_batch import Batch, BatchResult, Mailed, Outcome
 from e2esync.stores.relay_decide import Decided, decide, outcome
 from e2esync.stores.relay_engine import Notifier
+from e2esync.stores.relay_invitations import sweep_invitations
 from e2esync.stores.relay_news import SharedViews
 from e2esync.stores.relay_reads import answer
 from e2esync.stores.relay_sweep import owners_of_old_things, sweep_mailboxes, sweep_set
@@ -44,14 +46,14 @@ class PostgresStore:
     """One relay process's door to the database. Close it, or use it in a `with` block."""
 
     def __init__(
-        self, url: str, *, draw: Callable[[int], bytes] = os.urandom, set_bytes_max: int = SET_BYTES_MAX,
+        self, url: str, *, draw: Callable[[int], bytes] = os.urandom, policy: Policy = DEFAULT_POLICY,
     ) -> None:
         """Connects, and makes the tables if there are none. Raises Unreachable or ProfileDamaged.
 
         `draw` is where the relay's own key and incarnation come from, and the name under which it notifies.
         """
         self._place = parse_place(url)
-        self._quota = set_bytes_max
+        self._policy = policy
         self._sender = os.urandom(6).hex()
         self._reading: psycopg.Connection[Any] | None = None
         self._writing: psycopg.Connection[Any] | None = None
@@ -119,12 +121,12 @@ class PostgresStore:
         gone = 0
         with self._writer() as connection:
             rows = PostgresRows(connection, locking=True)
-            for owner in owners_of_old_things(rows, now):
+            for owner in owners_of_old_things(rows, now, self._policy.retention):
                 with connection.transaction():
                     rows.find_set(owner)
-                    gone += sweep_set(rows, owner, now)
+                    gone += sweep_set(rows, owner, now, self._policy.retention)
             with connection.transaction():
-                gone += sweep_mailboxes(rows, now)
+                gone += sweep_mailboxes(rows, now) + sweep_invitations(rows, now)
         return gone
 
     def probe(self, now: int) -> None:
@@ -168,7 +170,7 @@ class PostgresStore:
         return connection
 
     def _batch(self, rows: PostgresRows, now: int) -> Batch:
-        return Batch(rows, self._views, self._identity, now, self._quota)
+        return Batch(rows, self._views, self._identity, now, self._policy)
 
     def _one_set(
         self, connection: psycopg.Connection[Any], commands: Sequence[Admit | Change], indices: Sequence[int],

@@ -14,6 +14,7 @@ import psycopg
 
 from e2esync.session.commands import Admit, Change
 from e2esync.session.messages import Append
+from e2esync.session.policy import is_full
 from e2esync.session.rules import Declined
 from e2esync.stores.postgres_notifier import CHANNEL, item
 from e2esync.stores.postgres_rows import snapshot
@@ -128,7 +129,7 @@ def _plan(
                 return _plan(connection, batch, views, set_id, commands, fresh=True)
             plan.decided.append(Outcome(declined.answer()))
             continue
-        if after.held > batch.quota:
+        if is_full(batch.policy, after.held, view.seq):
             return None
         envelope = command.request.envelope
         plan.rows.append(

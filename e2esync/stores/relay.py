@@ -19,9 +19,9 @@ import apsw
 
 from e2esync.crypto import SigningKey
 from e2esync.errors import ProfileBusy, ProfileDamaged
-from e2esync.limits import SET_BYTES_MAX
 from e2esync.session import messages as m
 from e2esync.session.commands import Admit, Change, Consult
+from e2esync.session.policy import DEFAULT_POLICY, Policy
 from e2esync.session.rules import Declined
 from e2esync.stores.relay_batch import Batch, BatchResult, Identity, Views
 from e2esync.stores.relay_decide import decide, outcome
@@ -44,7 +44,7 @@ class RelayStore:
     """One relay's data. Close it, or use it in a `with` block."""
 
     def __init__(
-        self, path: str | Path, *, draw: Callable[[int], bytes] = os.urandom, set_bytes_max: int = SET_BYTES_MAX,
+        self, path: str | Path, *, draw: Callable[[int], bytes] = os.urandom, policy: Policy = DEFAULT_POLICY,
         restored: bool = False,
     ) -> None:
         """Opens the file, and makes it if there is none. Raises ProfileDamaged, ProfileBusy or DiskFull.
@@ -53,7 +53,7 @@ class RelayStore:
         """
         self.path = Path(path)
         self._lock = FileLock(self.path)
-        self._quota = set_bytes_max
+        self._policy = policy
         self._views = Views()
         self._wal_pages = 0
         self._connections: list[apsw.Connection] = []
@@ -85,7 +85,7 @@ class RelayStore:
 
         Raises DiskFull or ProfileDamaged if the file cannot be written; then none of them has happened.
         """
-        batch = Batch(self._rows, self._views, self._identity, now, self._quota)
+        batch = Batch(self._rows, self._views, self._identity, now, self._policy)
         with self._transaction():
             self._check_same_file()
             decided = [decide(batch, command) for command in commands]
@@ -120,7 +120,7 @@ class RelayStore:
         """Drops what is past its retention (SPEC 11.5, 13.7); for the writer's thread. Returns how many things went."""
         with self._transaction():
             self._check_same_file()
-            gone = sweep(self._rows, now)
+            gone = sweep(self._rows, now, self._policy.retention)
         if gone:
             self._views.clear()
         return gone

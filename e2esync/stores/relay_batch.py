@@ -17,10 +17,10 @@ from e2esync.epoch.announcement import parse_announcement, removals_asked
 from e2esync.epoch.chain import Chain, verify_chain
 from e2esync.epoch.roles import Role
 from e2esync.errors import E2esyncError
-from e2esync.limits import SET_BYTES_MAX
 from e2esync.log.head import ShortHead, head_body
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Message
+from e2esync.session.policy import DEFAULT_POLICY, Policy
 from e2esync.session.rules import Declined, SetView, check_member
 from e2esync.stores.relay_rows import Key, Rows, SetRow
 
@@ -201,7 +201,7 @@ class Batch:
     views: Views
     identity: Identity
     now: int
-    quota: int = SET_BYTES_MAX
+    policy: Policy = DEFAULT_POLICY
     dirty: dict[bytes, Known] = field(default_factory=dict)
     seen: dict[bytes, Known] = field(default_factory=dict)
     positions: dict[tuple[bytes, int], SetView] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from e2esync.limits import BLOB_DEAD_RETENTION, BLOB_UNNAMED_RETENTION
+from e2esync.limits import BLOB_UNNAMED_RETENTION
 from e2esync.session import rules
 from e2esync.session.commands import Change
 from e2esync.session.kinds import Refusal
@@ -23,7 +23,6 @@ UNNAMED: Final = 0
 LIVE: Final = 1
 DEAD: Final = 2
 SWEEP_ROWS: Final = 1000
-_RETENTIONS: Final = ((DEAD, BLOB_DEAD_RETENTION), (UNNAMED, BLOB_UNNAMED_RETENTION))
 
 
 def put_blob(batch: Batch, change: Change, request: PutBlob) -> Outcome:
@@ -37,7 +36,7 @@ def put_blob(batch: Batch, change: Change, request: PutBlob) -> Outcome:
     rules.check_part(request.size, size, request.offset, request.part)
     if request.offset != received:
         return Outcome(BlobStored(received))
-    rules.check_quota(known.view, len(request.part), batch.quota + rules.OPENING_RESERVE)
+    rules.check_quota(known.view, len(request.part), batch.policy.set_bytes + rules.OPENING_RESERVE)
     if found is None:
         batch.rows.run(
             "INSERT INTO blobs (owner, blob, size, received, state, since) VALUES (?, ?, ?, 0, ?, ?)",
@@ -85,11 +84,11 @@ def mark_dead(batch: Batch, owner: Key, blobs: Iterable[bytes]) -> None:
     )
 
 
-def sweep_blobs(rows: Rows, owner: Key, now: int) -> tuple[int, int]:
+def sweep_blobs(rows: Rows, owner: Key, now: int, dead_for: int) -> tuple[int, int]:
     """Deletes a set's blobs that are dead or unnamed for longer than the retention. Returns (how many, their bytes)."""
     gone = [
         (blob, received)
-        for state, retention in _RETENTIONS
+        for state, retention in ((DEAD, dead_for), (UNNAMED, BLOB_UNNAMED_RETENTION))
         for blob, received in rows.all(
             "SELECT blob, received FROM blobs WHERE owner = ? AND state = ? AND since < ? LIMIT ?",
             (owner, state, now - retention, SWEEP_ROWS),
@@ -108,11 +107,11 @@ def forget_dead(rows: Rows, owner: Key) -> int:
     return sum(received for _blob, received in dead)
 
 
-def owners_of_old_blobs(rows: Rows, now: int) -> set[Key]:
+def owners_of_old_blobs(rows: Rows, now: int, dead_for: int) -> set[Key]:
     """The sets that have something for `sweep_blobs` to delete; of many, some."""
     return {
         owner
-        for state, retention in _RETENTIONS
+        for state, retention in ((DEAD, dead_for), (UNNAMED, BLOB_UNNAMED_RETENTION))
         for (owner,) in rows.all(
             "SELECT owner FROM blobs WHERE state = ? AND since < ? LIMIT ?", (state, now - retention, SWEEP_ROWS)
         )

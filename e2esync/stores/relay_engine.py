@@ -15,9 +15,9 @@ from typing import Final, Protocol
 
 from e2esync.crypto import SigningKey
 from e2esync.errors import Unreachable
-from e2esync.limits import SET_BYTES_MAX
 from e2esync.session.commands import Admit, Change, Consult
 from e2esync.session.messages import Message
+from e2esync.session.policy import DEFAULT_POLICY, Policy
 from e2esync.stores.relay_batch import BatchResult
 
 POSTGRES_SCHEMES: Final = ("postgresql://", "postgres://")
@@ -87,7 +87,7 @@ class Engine(Protocol):
 
 
 def open_engine(
-    url: str, *, draw: Callable[[int], bytes] = os.urandom, set_bytes_max: int = SET_BYTES_MAX,
+    url: str, *, draw: Callable[[int], bytes] = os.urandom, policy: Policy = DEFAULT_POLICY,
 ) -> Engine:
     """The engine that a name stands for: postgresql://… or the path of a SQLite file, which is made if it is missing.
 
@@ -100,7 +100,7 @@ def open_engine(
             raise Unreachable(
                 "the driver for PostgreSQL is not installed", "pip install 'e2esync[postgres]'"
             ) from error
-        return PostgresStore(url, draw=draw, set_bytes_max=set_bytes_max)
+        return PostgresStore(url, draw=draw, policy=policy)
     from e2esync.stores.relay import RelayStore
 
-    return RelayStore(Path(url), draw=draw, set_bytes_max=set_bytes_max)
+    return RelayStore(Path(url), draw=draw, policy=policy)

@@ -16,15 +16,15 @@ from e2esync.epoch.record import Flag, Record, Rekey, parse_record
 from e2esync.epoch.roles import Role
 from e2esync.epoch.roster import Member
 from e2esync.errors import E2esyncError
-from e2esync.limits import BLOB_DEAD_RETENTION
 from e2esync.log.envelope import envelope_hash, log_hash_after
-from e2esync.session import rules
+from e2esync.session import policy, rules
 from e2esync.session.commands import Change
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Append, Create, Created, Open, Opened
 from e2esync.session.rules import Declined, SetView
 from e2esync.stores.relay_batch import Batch, EpochOpened, Known, Logged, Outcome, with_leaving
 from e2esync.stores.relay_blobs import forget_dead, mark_dead, mark_live, missing_blobs
+from e2esync.stores.relay_invitations import admit_set
 from e2esync.stores.relay_rows import Key, Rows
 from e2esync.stores.relay_slots import check_opening_announcement, store_announcement, write_slot
 
@@ -37,7 +37,7 @@ def append(batch: Batch, change: Change, request: Append) -> Logged | tuple[byte
     live = request.live
     if live:
         rules.check_blobs_complete(missing_blobs(batch.rows, known.row, live))
-    full = after.held > batch.quota
+    full = policy.is_full(batch.policy, after.held, view.seq)
     if not full:
         # The unique index over hashes finds a repetition in the same statement that would store it.
         stored = batch.rows.run(
@@ -50,7 +50,8 @@ def append(batch: Batch, change: Change, request: Append) -> Logged | tuple[byte
             "SELECT seq FROM envelopes WHERE owner = ? AND epoch = ? AND hash = ?", (known.row, view.epoch, digest)
         )
         if earlier is None:
-            rules.check_quota(view, len(request.envelope), batch.quota)
+            rules.check_quota(view, len(request.envelope), batch.policy.set_bytes)
+            policy.check_entries(batch.policy, view.seq)
         assert earlier is not None, "the view of a set and its log are out of step"
         # SPEC 13.4 step 5: the acknowledgement was lost, the envelope was not.
         batch.appended(view)
@@ -92,6 +93,7 @@ def open_epoch(batch: Batch, change: Change, request: Open) -> Outcome:
         rules.check_seed_complete(hash_of(batch.rows, known.row, view.waits_for[0]), view.waits_for)
         batch.rows.run("DELETE FROM seeding WHERE owner = ? AND waits = 1", (known.row,))
         later = []
+    policy.check_members(batch.policy, len(view.chain.members), len(chain.members))
     _check_boxes(request.box_list, request.boxes, record, chain)
     rules.check_blobs_complete(missing_blobs(batch.rows, known.row, (record.manifest, *request.live)))
     check_opening_announcement(batch.rows, known.row, chain, request.announcement)
@@ -138,6 +140,7 @@ def create_set(batch: Batch, request: Create) -> Outcome:
     if record.relay != batch.identity.key.verify_key:
         raise Declined(Refusal.BAD_RECORD, "record 0 names another relay than this one")
     _check_boxes(request.box_list, request.boxes, record, chain)
+    admit_set(batch, request.invitation)
     row = batch.rows.make_set(set_id, record.hash)
     _store_record(batch, row, record, request.box_list, request.boxes, chain)
     place_kits(batch, {}, chain)
@@ -268,14 +271,14 @@ def _reset_slots(batch: Batch, known: Known, record: Record, announcement: bytes
         write_slot(batch, known, record.opener, announcement, b"", announced=True)
 
 
-def sweep_logs(rows: Rows, owner: Key, now: int) -> tuple[int, int]:
+def sweep_logs(rows: Rows, owner: Key, now: int, retention: int) -> tuple[int, int]:
     """Drops a set's logs and boxes of epochs that closed longer ago than the retention.
 
     Returns (how many envelopes went, their bytes).
     """
     gone = freed = 0
     for (epoch,) in rows.all(
-        "SELECT epoch FROM records WHERE owner = ? AND closed < ?", (owner, now - BLOB_DEAD_RETENTION)
+        "SELECT epoch FROM records WHERE owner = ? AND closed < ?", (owner, now - retention)
     ):
         held = rows.one(
             "SELECT CAST(coalesce(sum(length(envelope)), 0) AS BIGINT) FROM envelopes WHERE owner = ? AND epoch = ?",
@@ -290,7 +293,7 @@ def sweep_logs(rows: Rows, owner: Key, now: int) -> tuple[int, int]:
     return gone, freed
 
 
-def owners_of_old_logs(rows: Rows, now: int) -> set[Key]:
+def owners_of_old_logs(rows: Rows, now: int, retention: int) -> set[Key]:
     """The sets that have something for `sweep_logs` to drop; of many, some."""
-    found = rows.all("SELECT owner FROM records WHERE closed < ? LIMIT 1000", (now - BLOB_DEAD_RETENTION,))
+    found = rows.all("SELECT owner FROM records WHERE closed < ? LIMIT 1000", (now - retention,))
     return {owner for (owner,) in found}

@@ -33,6 +33,7 @@ SET_TABLES: Final[dict[str, tuple[str, ...]]] = {
 
 OTHER_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "kits": ("verify_key", "set_id", "member", "root", "since"),
+    "invitations": ("invitation", "expires"),
     "mailboxes": ("mailbox", "born", "token0", "token1"),
     "mail": ("mailbox", "n", "message"),
 }

@@ -18,6 +18,7 @@ from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Seed, Seeded, Show, Shown
 from e2esync.session.rules import Declined, SetView
 from e2esync.stores.relay_batch import Batch, Known, Outcome
+from e2esync.stores.relay_invitations import admit_set
 from e2esync.stores.relay_log import hash_of, parsed, place_kits
 from e2esync.stores.relay_rows import Key
 
@@ -47,7 +48,7 @@ def seed(batch: Batch, request: Seed) -> Outcome:
         raise Declined(Refusal.BAD_RECORD, "the records of a seed are not in order")
     known = batch.find(request.set_id)
     if known is None:
-        known, records = _begin(batch, request.set_id, records)
+        known, records = _begin(batch, request, records)
     view = known.view
     if view.waits_for is None:
         raise Declined(Refusal.NOT_ALLOWED, "nothing of this set is missing here")
@@ -74,14 +75,16 @@ def _wait(batch: Batch, row: Key, epoch: int, record_hash: bytes) -> None:
                    "ON CONFLICT (owner, record_hash) DO UPDATE SET waits = 1", (row, record_hash, epoch))
 
 
-def _begin(batch: Batch, set_id: bytes, records: list[Record]) -> tuple[Known, list[Record]]:
+def _begin(batch: Batch, request: Seed, records: list[Record]) -> tuple[Known, list[Record]]:
     """A set that this relay never had: its record 0 says which set it is (SPEC 9.1)."""
+    set_id = request.set_id
     if not records or records[0].epoch:
         raise Declined(Refusal.BAD_RECORD, "the seed of a set that is not here begins with record 0")
     try:
         chain = Chain.begin(records[0], set_id)
     except E2esyncError as error:
         raise Declined(Refusal.BAD_RECORD, error.message) from error
+    admit_set(batch, request.invitation)
     row = batch.rows.make_set(set_id, records[0].hash)
     _store(batch, row, records[0])
     place_kits(batch, {}, chain)

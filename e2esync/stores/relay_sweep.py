@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from e2esync.stores.relay_blobs import owners_of_old_blobs, sweep_blobs
+from e2esync.stores.relay_invitations import sweep_invitations
 from e2esync.stores.relay_log import owners_of_old_logs, sweep_logs
 from e2esync.stores.relay_rows import Key, Rows
 from e2esync.stores.relay_slots import expire_mailbox, old_mailboxes
 
 
-def sweep(rows: Rows, now: int) -> int:
+def sweep(rows: Rows, now: int, retention: int) -> int:
     """Drops what is past its retention, all in the transaction at hand. Returns how many things went."""
-    return sum(sweep_set(rows, owner, now) for owner in owners_of_old_things(rows, now)) + sweep_mailboxes(rows, now)
+    swept = sum(sweep_set(rows, owner, now, retention) for owner in owners_of_old_things(rows, now, retention))
+    return swept + sweep_mailboxes(rows, now) + sweep_invitations(rows, now)
 
 
-def owners_of_old_things(rows: Rows, now: int) -> set[Key]:
+def owners_of_old_things(rows: Rows, now: int, retention: int) -> set[Key]:
     """The sets that have something to drop; of many, some."""
-    return owners_of_old_blobs(rows, now) | owners_of_old_logs(rows, now)
+    return owners_of_old_blobs(rows, now, retention) | owners_of_old_logs(rows, now, retention)
 
 
-def sweep_set(rows: Rows, owner: Key, now: int) -> int:
+def sweep_set(rows: Rows, owner: Key, now: int, retention: int) -> int:
     """Drops what is past its retention in one set, and gives its bytes back to the quota."""
-    blobs, blob_bytes = sweep_blobs(rows, owner, now)
-    envelopes, envelope_bytes = sweep_logs(rows, owner, now)
+    blobs, blob_bytes = sweep_blobs(rows, owner, now, retention)
+    envelopes, envelope_bytes = sweep_logs(rows, owner, now, retention)
     if blob_bytes or envelope_bytes:
         rows.run(
             "UPDATE sets SET held = held - ?, version = version + 1 WHERE owner = ?",

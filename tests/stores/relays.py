@@ -9,6 +9,7 @@ from e2esync.limits import SET_BYTES_MAX
 from e2esync.session import messages as m
 from e2esync.session.commands import Change, Consult
 from e2esync.session.kinds import Refusal
+from e2esync.session.policy import Policy
 from e2esync.stores.relay import RelayStore
 from tests.session.world import NOW, Book, blob_of
 
@@ -25,7 +26,7 @@ class Place:
         assert self.visit(self.book.create()) == m.Created(self.book.set_id)
 
     def _open(self) -> RelayStore:
-        return RelayStore(self.path, draw=lambda size: b"r" * size, set_bytes_max=self.quota)
+        return RelayStore(self.path, draw=lambda size: b"r" * size, policy=Policy(set_bytes=self.quota))
 
     def reopen(self) -> None:
         """As after a restart."""

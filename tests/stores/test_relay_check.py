@@ -38,7 +38,7 @@ def test_a_store_that_is_well(path: Path) -> None:
 
 @pytest.mark.parametrize(("statement", "what"), [
     ("UPDATE records SET record = zeroblob(99) WHERE epoch = 1", "chain does not verify"),
-    ("UPDATE records SET record = CAST(substr(record, 1, length(record) - 1) || x'00' AS BLOB) WHERE epoch = 1",
+    ("UPDATE records SET record = CAST(substr(record, 1, length(record) - 1) || x'ff' AS BLOB) WHERE epoch = 1",
      "chain does not verify"),
     ("DELETE FROM records WHERE epoch = 0", "records are missing"),
     ("DELETE FROM records WHERE epoch = 1", "another record"),

@@ -28,6 +28,7 @@ EXAMPLES = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Relay, device, kit and protection."""
     parser.add_argument("--relay", metavar="URL", help="the relay's address: wss://…, ws://…, tls://… or tcp://…")
+    parser.add_argument("--invitation", metavar="CODE", help="from who runs the relay, where it asks for one")
     parser.add_argument("--device", metavar="NAME", help="what to call this device; default: the computer's name")
     add_hand_over_options(parser)
     add_protection_options(parser)
@@ -41,11 +42,12 @@ def run(context: Context) -> int:
     check_hand_over(context)
     relay = args.relay or ask("Address of the relay (wss://…):", why="give it with --relay")
     check_address(relay)
+    invitation = read_invitation(args.invitation)
     way = chosen_way(context)
     name = device_name(args.device)
     kit = _generate()
     with new_profile(context, way) as profile:
-        set_id, relay_key = _create(profile, relay, name, kit)
+        set_id, relay_key = _create(profile, relay, name, kit, invitation)
         # Only when its owner has the kit does the book count as made.
         hand_over(context, KitFile(kit, relay, relay_key, None), set_id)
     out.note(f"The book is ready on this device, {name}.",
@@ -64,6 +66,19 @@ def check_address(url: str) -> None:
         raise UsageError(error.message, error.hint) from None
 
 
+def read_invitation(text: str | None) -> bytes:
+    """The bytes of an invitation; none without one. Raise UsageError for what is none."""
+    from e2esync.limits import RELAY_INVITATION
+
+    try:
+        invitation = bytes.fromhex((text or "").replace("-", ""))
+    except ValueError:
+        invitation = b"?"
+    if len(invitation) not in (0, RELAY_INVITATION):
+        raise UsageError("this is no invitation to a relay", "eight groups of four letters and digits, as it was given")
+    return invitation
+
+
 def _generate() -> RecoveryKit:
     from e2esync.access.kit import RecoveryKit
     from e2esync.client.entropy import SystemEntropy
@@ -71,12 +86,12 @@ def _generate() -> RecoveryKit:
     return RecoveryKit.generate(SystemEntropy())
 
 
-def _create(profile: Profile, relay: str, name: str, kit: RecoveryKit) -> tuple[bytes, bytes]:
+def _create(profile: Profile, relay: str, name: str, kit: RecoveryKit, invitation: bytes) -> tuple[bytes, bytes]:
     """The set's id and the relay's key."""
     from e2esync.client.sync import create_set
 
     from ..net import run as run_trio
 
-    replica = run_trio(lambda: create_set(profile, relay, name, kit))
+    replica = run_trio(lambda: create_set(profile, relay, name, kit, invitation=invitation))
     return replica.set_id, replica.chain.relay_key
 

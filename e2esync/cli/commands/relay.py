@@ -47,12 +47,14 @@ def _move(context: Context) -> int:
     from e2esync.client.relocating import move
 
     from ..net import run as run_trio
+    from .init import read_invitation
 
     if len(context.args.places) != 1:
         raise UsageError("move takes the address of one relay", "e2esync relay move wss://other.example")
     (url,) = context.args.places
+    invitation = read_invitation(context.args.invitation)
     profile, number = context.profile(), context.book_number()
-    brought = run_trio(lambda: move(profile, url, book=number))
+    brought = run_trio(lambda: move(profile, url, book=number, invitation=invitation))
     context.out.result(relay=url, brought=brought)
     context.out.note(f"The book is at {url} now. Your other devices follow with their next sync;",
                      f"one that cannot reach the relay before it, with `e2esync relay move {url}`.")

@@ -18,6 +18,7 @@ from e2esync.log.head import ShortHead, from_short, verify_head
 from e2esync.session import messages as m
 from e2esync.session.commands import Change, Consult
 from e2esync.session.kinds import Refusal
+from e2esync.session.policy import Policy
 from e2esync.stores.relay_batch import BatchResult
 from e2esync.stores.relay_engine import Engine, open_engine
 
@@ -49,7 +50,7 @@ class Stage:
 
     def open_engine(self) -> Engine:
         """Another relay process's door to the store. Raises ProfileBusy where there may be one only."""
-        engine = open_engine(self.url, set_bytes_max=self.quota)
+        engine = open_engine(self.url, policy=Policy(set_bytes=self.quota))
         self.engines.append(engine)
         return engine
 
