@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = "; ".join(f"{name}: {about}" for name, (_, _, about) in ACTIONS.items())
     parser.add_argument("action", choices=list(ACTIONS), metavar="ACTION", help=actions)
     parser.add_argument("places", metavar="WHAT", nargs="*", help="the file, address or name that the action is about")
+    parser.add_argument("--stdio", action="store_true", help="serve: one connection on standard input and output")
     parser.add_argument("--days", type=int, default=7, metavar="N", help="invite: how long it is good (7)")
     parser.add_argument("--invitation", metavar="CODE", help="move: from who runs the other relay, if it asks for one")
     group = parser.add_argument_group(

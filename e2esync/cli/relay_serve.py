@@ -12,15 +12,17 @@ import logging
 import resource
 import signal
 import ssl
+import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import trio
 
 from e2esync import __version__
-from e2esync.errors import Unreachable
+from e2esync.errors import ProfileBusy, Unreachable
 from e2esync.relay.health import Health
 from e2esync.relay.journal import keep_journal
 from e2esync.relay.landing import landing_page
@@ -30,6 +32,7 @@ from e2esync.relay.throttle import PerAddress
 from e2esync.session.policy import Policy, Registration
 from e2esync.stores.relay_engine import Engine, open_engine
 from e2esync.transports.address import Listener, listen, parse_address
+from e2esync.transports.stdio import standard_streams
 
 from .exits import UsageError
 from .relay import database, settings_of
@@ -38,6 +41,7 @@ from .relay_settings import Settings
 logger: Final = logging.getLogger("e2esync.relay")
 _FILES_WANTED: Final = 65_536
 _DAY: Final = 86_400_000
+_TURN: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,39 @@ def serve(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     if not 45 <= settings.keepalive <= 55:
         raise UsageError("keepalive is 45 to 55 seconds", "proxies forget a connection that is silent for a minute")
+    if args.stdio:
+        _serve_stdio(settings)
+        return 0
     keep_journal(as_json=settings.log_format == "json")
     _raise_file_limit()
     tls = _tls_context(settings)
     with closing(open_engine(database(settings.db), policy=_policy(settings))) as store:
         trio.run(_serve, store, settings, tls, bool(getattr(args, "json", False)))
     return 0
+
+
+def _serve_stdio(settings: Settings) -> None:
+    """One connection on standard input and output, as ssh starts it; on a file, one such relay after the other."""
+    keep_journal(as_json=settings.log_format == "json")
+    until = time.monotonic() + _TURN
+    while True:
+        try:
+            store = open_engine(database(settings.db), policy=_policy(settings))
+            break
+        except ProfileBusy:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+    with closing(store):
+        trio.run(_serve_one, store)
+
+
+async def _serve_one(store: Engine) -> None:
+    relay, stop = Relay(store), trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(relay.run, [], stop=stop))
+        await relay.handle(standard_streams())
+        stop.set()
 
 
 def _policy(settings: Settings) -> Policy:

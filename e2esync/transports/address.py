@@ -4,6 +4,11 @@
     wss://HOST[:PORT][/PATH]    WebSocket on TLS    port 443
     tcp://HOST[:PORT]           bare frames         port 8765
     tls://HOST[:PORT]           bare frames on TLS  port 8765
+    ssh://[USER@]HOST[:PORT][/PATH]   a relay that ssh starts there; see `stdio`
+
+Anything else is for a distribution that somebody has installed: an entry point of the group `e2esync.transports`, named
+as the scheme, is an async function that takes the URL and returns a transport, or raises Unreachable. With
+E2ESYNC_PROXY=socks5://HOST:PORT, as for Tor, every connection but ssh's goes through that proxy, names and all.
 
 Within `dialing` somebody else makes the connections: a test's network, or an application that has a line of its own.
 
@@ -13,11 +18,13 @@ capitals. To listen, `HOST:PORT` alone means ws, and port 0 means any free one.
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -26,11 +33,14 @@ import trio
 from e2esync.errors import E2esyncError, Unreachable
 from e2esync.transports.base import CountingTransport
 from e2esync.transports.http import Page
+from e2esync.transports.stdio import SSH_PORT, connect_program, ssh_command
 from e2esync.transports.streams import WireStream, open_stream
 from e2esync.transports.tcp import TcpTransport
 from e2esync.transports.websocket import accept_websocket, connect_websocket
 
-DEFAULT_PORTS: Final = {"ws": 80, "wss": 443, "tcp": 8765, "tls": 8765}
+DEFAULT_PORTS: Final = {"ws": 80, "wss": 443, "tcp": 8765, "tls": 8765, "ssh": SSH_PORT}
+PLUGINS: Final = "e2esync.transports"
+PROXY: Final = "E2ESYNC_PROXY"
 _SECURE: Final = ("wss", "tls")
 
 Dialer = Callable[[str], Awaitable[CountingTransport]]
@@ -75,12 +85,16 @@ def parse_address(text: str) -> Address:
         port = parts.port
     except ValueError as error:
         raise _no_address(text) from error
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.username or parts.fragment or parts.query:
+    ssh = parts.scheme == "ssh"
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.fragment or parts.query or parts.password:
         raise _no_address(text)
-    if not parts.path.isascii() or any(letter <= " " for letter in parts.path):
+    if parts.username is not None and not ssh:
         raise _no_address(text)
+    if not ssh and (not parts.path.isascii() or any(letter <= " " for letter in parts.path)):
+        raise _no_address(text)
+    host = f"{parts.username}@{parts.hostname}" if parts.username else parts.hostname
     return Address(
-        parts.scheme, parts.hostname, DEFAULT_PORTS[parts.scheme] if port is None else port, parts.path or "/"
+        parts.scheme, host, DEFAULT_PORTS[parts.scheme] if port is None else port, parts.path or "/"
     )
 
 
@@ -92,9 +106,14 @@ async def connect(url: str, tls: ssl.SSLContext | None = None) -> CountingTransp
     own = _dialer.get()
     if own is not None:
         return await own(url)
+    plugged = _plugged(url)
+    if plugged is not None:
+        return await plugged(url)
     address = parse_address(url)
+    if address.scheme == "ssh":
+        return await connect_program(ssh_command(address.host, address.port, address.path))
     context = (tls or ssl.create_default_context()) if address.secure else None
-    stream = await open_stream(address.host, address.port, context)
+    stream = await open_stream(address.host, address.port, context, os.environ.get(PROXY, ""))
     if address.scheme in ("tcp", "tls"):
         return TcpTransport(stream)
     try:
@@ -119,6 +138,8 @@ async def listen(text: str, tls: ssl.SSLContext | None = None, page: Page | None
     A TLS address needs a context with a certificate. `page` is for browsers, on addresses of WebSockets.
     """
     address = parse_address(text)
+    if address.scheme == "ssh":
+        raise Unreachable("nobody listens on ssh", "ssh runs `e2esync relay serve --stdio` by itself")
     if address.secure and tls is None:
         raise Unreachable(f"{address} needs a certificate", "give --tls-cert and --tls-key")
     try:
@@ -141,6 +162,17 @@ async def listen(text: str, tls: ssl.SSLContext | None = None, page: Page | None
             await stream.aclose()
             raise
     return Listener(real, tuple(sockets), upgrade)
+
+
+def _plugged(url: str) -> Dialer | None:
+    """What somebody else's distribution makes of an address whose scheme is none of ours."""
+    scheme, found, _ = url.partition("://")
+    if not found or scheme.lower() in DEFAULT_PORTS:
+        return None
+    for entry in entry_points(group=PLUGINS, name=scheme.lower()):
+        dialer: Dialer = entry.load()
+        return dialer
+    return None
 
 
 def _no_address(text: str) -> E2esyncError:

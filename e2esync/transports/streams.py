@@ -16,6 +16,7 @@ import trio
 
 from e2esync.errors import Unreachable
 from e2esync.transports.base import gone
+from e2esync.transports.socks import ask_proxy, parse_proxy
 
 READ_SIZE: Final = 64 << 10
 CONNECT_TIMEOUT: Final = 15.0
@@ -122,12 +123,15 @@ class WireStream:
             await trio.aclose_forcefully(self._stream)
 
 
-async def open_stream(host: str, port: int, tls: ssl.SSLContext | None) -> WireStream:
-    """A connection to `host`:`port`, with TLS if a context is given. Raises Unreachable."""
-    where = f"{host}:{port}"
+async def open_stream(host: str, port: int, tls: ssl.SSLContext | None, proxy: str = "") -> WireStream:
+    """A connection to `host`:`port`, with TLS if a context is given, through a proxy if one is. Raises Unreachable."""
+    first, first_port = parse_proxy(proxy) if proxy else (host, port)
+    where = f"{first}:{first_port}"
     try:
         with trio.fail_after(CONNECT_TIMEOUT):
-            stream = await trio.open_tcp_stream(host, port)
+            stream = await trio.open_tcp_stream(first, first_port)
+            if proxy:
+                await _through_proxy(stream, host, port)
     except trio.TooSlowError as error:
         raise Unreachable(f"{where} does not answer") from error
     except OSError as error:
@@ -142,6 +146,14 @@ async def open_stream(host: str, port: int, tls: ssl.SSLContext | None) -> WireS
             raise Unreachable(f"{where} does not answer") from error
         raise
     return wire
+
+
+async def _through_proxy(stream: trio.SocketStream, host: str, port: int) -> None:
+    try:
+        await ask_proxy(stream, host, port)
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
 
 
 def _reason(error: OSError) -> str:
