@@ -19,7 +19,7 @@ from ..errors import NonCanonical
 from ..wire import decode_checked, encode
 from .merging import meaning_of, merge_registers
 from .origin import changes
-from .registers import MAPS
+from .registers import MAPS, PROPS
 from .types import ORIGIN, Registers, Value
 
 _DIGEST: Final = 8
@@ -128,6 +128,10 @@ def file_edits(base: Base, file: Registers, book: Registers, make_id: MakeId) ->
     ties = {tie.file: tie for tie in base.ties}
     gone = [tie for tie in base.ties if tie.file not in file]
     fresh = {path: value for path, value in _compared(file) if path not in ties}
+    for tie, path in _respelled(gone, fresh, book):
+        gone.remove(tie)
+        del fresh[path]
+        edits.known[path] = tie.book
     for tie, path in _in_place(base, gone, fresh, book):
         gone.remove(tie)
         _change(edits, base, tie, path, fresh.pop(path), book, make_id)
@@ -187,6 +191,22 @@ def _compared(registers: Registers) -> Iterator[tuple[str, Value]]:
 
 def _untouched(base: Base, path: str, book: Registers) -> bool:
     return base.book.get(path) == digest(book[path])
+
+
+def _respelled(gone: list[Tie], fresh: Registers, book: Registers) -> list[tuple[Tie, str]]:
+    """Unknown properties of which only the backslashes are others: vobject, and so khard, adds some at each edit."""
+    def plain(value: Value) -> Value:
+        parts = value if isinstance(value, list) else [value]
+        return [part.replace("\\", "") if isinstance(part, str) else part for part in parts]
+
+    found, left = [], {path: digest(plain(value)) for path, value in fresh.items() if path.startswith(PROPS + "/")}
+    for tie in gone:
+        value = book.get(tie.book) if tie.value is None else tie.value
+        same = [path for path, told in left.items() if told == digest(plain(value))] if value is not None else []
+        if same and tie.file.startswith(PROPS + "/"):
+            found.append((tie, same[0]))
+            del left[same[0]]
+    return found
 
 
 def _in_place(base: Base, gone: list[Tie], fresh: Registers, book: Registers) -> list[tuple[Tie, str]]:

@@ -25,6 +25,8 @@ BATCH_FROM = 50
 """From this many contacts on an import goes as batches over chunks instead of inline."""
 BATCH_BLOBS = 4000
 """Photo parts that one batch may carry: its envelope names them all (SPEC 10.4)."""
+BATCH_BYTES = 16 << 20
+"""And how large they may be together: sealed photos are in memory until their batch is written."""
 LAYOUTS = "import/"
 """Names in the book's store under which the layouts of imported files lie."""
 PLACES = "blobs/"
@@ -183,7 +185,7 @@ def apply_plan(book: Book, plan: ImportPlan, name: str = "import") -> ImportResu
 def carry_out(book: Book, planned: Iterable[Planned]) -> int:
     """Write what was planned, photos into encrypted blobs; returns how many of those there were."""
     items = sorted(planned, key=lambda item: item.contact)
-    photos = 0
+    photos = size = 0
     with book.profile.store.transaction():
         blobs: list[tuple[bytes, bytes]] = []
         whole: list[tuple[bytes, dict[str, Value]]] = []
@@ -194,6 +196,7 @@ def carry_out(book: Book, planned: Iterable[Planned]) -> int:
                 place, sealed = media_blobs(book.set_id, data, book.entropy)
                 values[f"{PLACES}{digest}"] = place
                 blobs += sealed
+                size += sum(len(blob) for _name, blob in sealed)
                 book.store.put_media(digest, data)
                 photos += 1
             if len(items) < BATCH_FROM and not item.media:
@@ -203,9 +206,9 @@ def carry_out(book: Book, planned: Iterable[Planned]) -> int:
             if gone:
                 book.write(item.contact, {**gone})
             whole += [(item.contact, values)] if values else []
-            if len(blobs) >= BATCH_BLOBS:
+            if len(blobs) >= BATCH_BLOBS or size >= BATCH_BYTES:
                 write_batch(book.replica, whole, book.now(), book.entropy, blobs)
-                whole, blobs = [], []
+                whole, blobs, size = [], [], 0
         if whole:
             write_batch(book.replica, whole, book.now(), book.entropy, blobs)
     return photos

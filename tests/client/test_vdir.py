@@ -109,6 +109,18 @@ def test_an_edit_in_the_book_changes_only_its_line_of_the_file(book: Book, folde
     settled(book, folder)
 
 
+def test_backslashes_that_another_program_adds_to_what_it_does_not_know_are_no_edit(book: Book, folder: Path) -> None:
+    (folder / "x.vcf").write_bytes(ADA.replace("kept\\, as", "a;b;c as").encode())
+    bridge(book, folder)
+    before = only(book)
+    edit(folder / "x.vcf", "a;b;c as", "a\\;b\\;c as")
+    assert bridge(book, folder)[1].updated == 0
+    assert only(book) == before
+    settled(book, folder)
+    edit(folder / "x.vcf", "a\\;b\\;c as", "a\\;b\\;d as")
+    assert bridge(book, folder)[1].updated == 1
+
+
 def test_edits_of_both_sides_are_merged(book: Book, folder: Path) -> None:
     (folder / "x.vcf").write_bytes(ADA.encode())
     bridge(book, folder)
