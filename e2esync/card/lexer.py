@@ -41,6 +41,8 @@ class Block:
     line: int
     card: bool
     closed: bool = True
+    at: int = 0
+    """Where in the file's text it begins."""
 
 
 def decode_file(data: bytes) -> FileText:
@@ -89,7 +91,7 @@ def blocks(file: FileText) -> Iterator[Block]:
             yield Block(text[position:start], line, card=False)
             line += text.count(newline, position, start)
         stop = text.find(newline, end) + 1 or len(text) if closed else end
-        yield Block(text[start:stop], line, card=True, closed=closed)
+        yield Block(text[start:stop], line, card=True, closed=closed, at=start)
         line += text.count(newline, start, stop)
         position = stop
     if position < len(text):

@@ -6,6 +6,7 @@ them raise; one bad card or line never stops the file: it is quarantined with it
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -76,7 +77,9 @@ def read_vcards(data: bytes, *, salt: bytes) -> VCardFile:
 class _Seen:
     """A card of this file that another one may copy or revise, with its places among items and cards."""
 
-    text: str
+    at: int
+    """Where in the file it stands: a file with large photos is not kept twice."""
+    size: int
     rev: str
     ordinal: int
     item: int
@@ -93,7 +96,7 @@ class _Reading:
     quarantine: list[Unreadable] = field(default_factory=list)
     items: list[tuple[str, int] | bytes] = field(default_factory=list)
     heads: dict[str, Head] = field(default_factory=dict)
-    copies: dict[tuple[str, str], int] = field(default_factory=dict)
+    copies: dict[tuple[str, bytes], int] = field(default_factory=dict)
     known: dict[str, list[_Seen]] = field(default_factory=dict)
 
     def take(self, block: Block) -> None:
@@ -131,7 +134,7 @@ class _Reading:
 
     def _identify(self, card: ReadCard, block: Block) -> None:
         """Give a second card with a known uid its place: a copy, a revision if its REV is newer, or its own."""
-        copy = self.copies.setdefault((card.uid, block.text), len(self.items))
+        copy = self.copies.setdefault((card.uid, _likeness(block.text)), len(self.items))
         if copy != len(self.items):
             self.items.append(self.items[copy])
             return
@@ -139,16 +142,16 @@ class _Reading:
         rev = _revision(block.text)
         if known and rev and known[-1].rev and known[-1].rev < rev:
             older = known[-1]
-            self.items[older.item] = to_bytes(older.text)
+            self.items[older.item] = to_bytes(self.file.text[older.at : older.at + older.size])
             notices = (*card.notices, "it revises an older card of this file")
             card = replace(card, ordinal=older.ordinal, notices=notices)
             self.cards[older.card] = card
-            older.text, older.rev, older.item = block.text, rev, len(self.items)
+            older.at, older.size, older.rev, older.item = block.at, len(block.text), rev, len(self.items)
         else:
             if known:
                 notice = "another card of this file has the same uid; both are kept"
                 card = replace(card, ordinal=len(known), notices=(*card.notices, notice))
-            known.append(_Seen(block.text, rev, card.ordinal, len(self.items), len(self.cards)))
+            known.append(_Seen(block.at, len(block.text), rev, card.ordinal, len(self.items), len(self.cards)))
             self.cards.append(card)
         self.items.append((card.uid, card.ordinal))
 
@@ -170,6 +173,11 @@ def card_of(lines: list[Line | None], texts: list[tuple[str, str]], style: int, 
     if sum([len(raw) for raw, _ in texts]) > _SMALL:
         _check_size(card)
     return ReadCard(card.uid, 0, card.registers, card.media, tuple(card.notices))
+
+
+def _likeness(text: str) -> bytes:
+    """What equal cards have in common, and no others."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).digest()
 
 
 def _revision(text: str) -> str:
