@@ -32,6 +32,7 @@ SEEN = {
              "since": "time"},
     "seeding": {"owner": OWN, "record_hash": "heads and records that are shown or seeded", "epoch": "heads and records",
                 "waits": OWN},
+    "invitations": {"invitation": "invitations", "expires": "until they are used or expire"},
     "mailboxes": {"mailbox": "mailboxes", "born": "time of messages", "token0": "tokens of both sides",
                   "token1": "tokens of both sides"},
     "mail": {"mailbox": "mailboxes", "n": "number, size and time of messages", "message": "size"},
