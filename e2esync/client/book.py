@@ -460,16 +460,15 @@ class Book:
         return [] if notice is None else [notice]
 
     def _kit_uses(self) -> Words:
-        """When the recovery kit has opened an epoch: everybody is to know."""
+        """When the recovery kit has opened an epoch; the one-time root of a further book is no kit (SPEC 12.4)."""
         from e2esync.epoch.record import parse_record
 
         members = self.replica.chain.all_members
-        records = (parse_record(raw) for raw in self.store.records()[1:])
-        return [
-            f"the recovery kit was used on {time.strftime('%Y-%m-%d', time.gmtime(record.time // 1000))}; "
-            "if that was not you, make sure that nobody else has it"
-            for record in records if not members[record.opener].is_device
-        ]
+        records = [record for record in map(parse_record, self.store.records()[1:])
+                   if not (members[record.opener].is_device or (record.epoch == 1 and record.opener in record.removes))]
+        return [f"the recovery kit was {'replaced' if record.opener in record.removes else 'used'} on "
+                f"{time.strftime('%Y-%m-%d', time.gmtime(record.time // 1000))}; if that was not you, make sure that "
+                "nobody else has it" for record in records]
 
     @property
     def relay_url(self) -> str:

@@ -89,6 +89,8 @@ async def test_a_further_book_is_on_the_other_devices_after_three_syncs(tmp_path
             assert [device.name for device in Book(phone, 1).devices()] == ["Phone", "Laptop"]
             keys = [Book(phone, n).replica.chain.used_keys for n in (0, 1)]
             assert not keys[0] & keys[1]
+            # Its one-time root is nobody's kit: nobody is frightened by it.
+            assert not any("kit was" in notice for notice in Book(laptop, 1).status().notices)
 
 
 async def test_a_book_is_shared_and_a_revoked_device_leaves_it_too(tmp_path: Path) -> None:
