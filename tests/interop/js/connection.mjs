@@ -2,19 +2,18 @@
 // session.mjs; here is only I/O.
 
 import WebSocket from 'ws';
-import { concat } from './bytes.mjs';
 import { systemEntropy } from './crypto.mjs';
 import { Refusal } from './errors.mjs';
 import { TYPE, encodeFrame } from './frames.mjs';
+import { Requests } from './requests.mjs';
 import { ClientSession } from './session.mjs';
 
 const FRAME_MAX = 1_048_576;
-const BLOB_PART = 524_288;
 /** How long a relay may be silent, in milliseconds. */
 const PATIENCE = 12_000;
 const NOBODY = { setId: new Uint8Array(0), member: 0, signingSeed: new Uint8Array(0) };
 
-export class Connection {
+export class Connection extends Requests {
   /** A session as a member: `identity` = `{setId, member, signingSeed}`. `relayKey` empty: whatever key it shows. */
   static async member(url, identity, relayKey) {
     return new Connection(url, { ...identity, relayKey }).#shakeHands();
@@ -25,6 +24,7 @@ export class Connection {
   }
 
   constructor(url, identity) {
+    super();
     this.session = new ClientSession(identity);
     this.waiting = []; // One of each event that is awaited, in order: {resolve, reject, timer}.
     this.mails = []; // What the other side of a mailbox has sent, and nobody has taken yet.
@@ -72,27 +72,6 @@ export class Connection {
       const timer = setTimeout(() => this.#fail(new Refusal('PairingAborted', 'the other side is silent')), patience);
       this.mailWaiting = { resolve, reject, timer };
     });
-  }
-
-  /** A whole blob. Its length is the relay's word until the id has been compared, so it is bounded (SPEC 13.3). */
-  async getBlob(id) {
-    let blob = new Uint8Array(0);
-    let whole = 1;
-    while (blob.length < whole) {
-      const [size, bytes] = await this.ask('GET_BLOB', id, blob.length);
-      if (bytes.length === 0 || blob.length + bytes.length > size) {
-        throw new Refusal('RemoteProtocolError', 'a part that does not fit its blob');
-      }
-      whole = size;
-      blob = concat(blob, bytes);
-    }
-    return blob;
-  }
-
-  async putBlob(id, blob) {
-    for (let at = 0; at < blob.length; at += BLOB_PART) {
-      await this.ask('PUT_BLOB', id, blob.length, at, blob.subarray(at, at + BLOB_PART));
-    }
   }
 
   close() {

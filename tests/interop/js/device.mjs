@@ -3,8 +3,7 @@
 import { OWN_OBJECT, KIT_OBJECT, contactId, deleteOperations, setOperations } from './contactset.mjs';
 import { fromHex, sameBytes, toHex } from './bytes.mjs';
 import { kitKeys, kitProof } from './access.mjs';
-import { Connection } from './connection.mjs';
-import { SealingKey, systemEntropy as entropy } from './crypto.mjs';
+import { SealingKey } from './crypto.mjs';
 import { Chain, checkAnnouncement, requestedChanges } from './epochs.mjs';
 import { Refusal, must } from './errors.mjs';
 import { heal } from './healing.mjs';
@@ -13,6 +12,7 @@ import { firstEpoch, openEpoch } from './opening.mjs';
 import { enter, fetchChain, readLog } from './reading.mjs';
 import { READER, setIdOf } from './records.mjs';
 import { Replica, emptySet } from './replica.mjs';
+import { system } from './surroundings.mjs';
 import { writeBackOperations } from './writeback.mjs';
 
 const ASK_SEAL = 3;
@@ -22,35 +22,36 @@ const HEARTBEAT_INTERVAL = 900_000;
 const COMPACT_ENTRIES = 512;
 const COMPACT_BYTES = 1_048_576;
 const COMPACT_INTERVAL = 3_600_000;
+const NO_INVITATION = new Uint8Array(0);
 
 export class Device {
-  constructor(replica, name) {
-    this.replica = replica;
-    this.name = name;
+  constructor(replica, name, surroundings = system) {
+    Object.assign(this, { replica, name, surroundings, ...surroundings });
     this.compacted = -Infinity; // when this device last opened an epoch for a long log
     this.heard = new Map(); // member → { bytes, until }: by when a device has promised to be heard again
   }
 
   /** A new set with this device in it; the root is the kit's key number 0. */
-  static async create(relayUrl, seed, name) {
+  static async create(relayUrl, seed, name, surroundings = system) {
+    const { entropy, visit } = surroundings;
     const kit = kitKeys(seed, 0);
     const setId = setIdOf(kit.verifyKey);
     const [signingSeed, person] = [entropy.draw('signing key', 32), entropy.draw('person', 16)];
     const replica = new Replica({ setId, member: 1, signingSeed, relayUrl });
     const sealingKey = SealingKey.generate(entropy);
     replica.sealing.set(1, sealingKey);
-    const visitor = await Connection.visit(relayUrl);
+    const visitor = await visit(relayUrl);
     try {
       const { relayKey } = visitor;
-      const first = firstEpoch({ kit, setId, person, signingSeed, sealingKey, relayKey }, entropy);
+      const first = firstEpoch({ kit, setId, person, signingSeed, sealingKey, relayKey }, surroundings);
       const chain = Chain.verify(setId, [first.record]);
       replica.begin({ chain, key: first.key, set: emptySet(), horizon: 0 });
       const announcement = replica.announcementOf(1, sealingKey, signingSeed);
-      await visitor.ask('CREATE', first.record, first.list, first.boxes, [announcement]);
+      await visitor.ask('CREATE', first.record, first.list, first.boxes, [announcement], NO_INVITATION);
     } finally {
       visitor.close();
     }
-    const device = new Device(replica, name);
+    const device = new Device(replica, name, surroundings);
     device.writeName();
     device.writeKit(seed);
     await device.sync();
@@ -63,7 +64,7 @@ export class Device {
   async withRelay(work) {
     const { setId, member, signingSeed, relayUrl, chain } = this.replica;
     const identity = { setId, member, signingSeed };
-    const connection = await this.connecting(Connection.member(relayUrl, identity, chain.relayKey));
+    const connection = await this.connecting(this.connect(relayUrl, identity, chain.relayKey));
     try {
       if (connection.welcome.kind === 'REMOVED') await this.readRemoval(connection);
       return await work(connection);
@@ -93,7 +94,7 @@ export class Device {
   async sync() {
     return this.withRelay(async (connection) => {
       const notices = await this.catchUp(connection);
-      this.writeBack(Date.now());
+      this.writeBack(this.now());
       notices.push(...(await this.send(connection)));
       notices.push(...(await this.fulfil(connection)));
       notices.push(...(await this.compact(connection)));
@@ -104,10 +105,23 @@ export class Device {
 
   /** The newest epoch, its log, and what lies in the slots. */
   async catchUp(connection) {
+    const notices = await this.readOn(connection);
+    notices.push(...(await this.readSlots(connection)));
+    return notices;
+  }
+
+  async readOn(connection) {
     const notices = await this.checkWelcome(connection);
     notices.push(...(await this.enterNewest(connection, connection.welcome.head.epoch)));
     notices.push(...(await this.read(connection)));
-    notices.push(...(await this.readSlots(connection)));
+    return notices;
+  }
+
+  /** Of a sync only what is about chain and log, and this device's key: what is served here decides all of it. */
+  async follow(connection) {
+    const notices = await this.readOn(connection);
+    await this.announce(connection);
+    notices.push(...(await this.send(connection)));
     return notices;
   }
 
@@ -144,16 +158,16 @@ export class Device {
   async enterNewest(connection, newest) {
     if (newest <= this.replica.epoch) return [];
     try {
-      return await enter(this.replica, connection, newest);
+      return await enter(this.replica, connection, newest, this.surroundings);
     } catch (error) {
-      if (error.lacksKey) await this.askToBeSealed(connection);
+      if (error.unsealed) await this.askToBeSealed(connection, error.unsealed);
       return this.refuseHistory(error);
     }
   }
 
-  /** SPEC 14.2 step 3. */
-  async askToBeSealed(connection) {
-    const announcement = this.replica.announce([[ASK_SEAL, this.replica.epoch]], entropy);
+  /** SPEC 14.2 step 3, with the key after the one that the newest record names: nobody can seal to an older one. */
+  async askToBeSealed(connection, chain) {
+    const announcement = this.replica.announce([[ASK_SEAL, chain.epoch]], this.entropy, chain);
     await connection.ask('PUT_SLOT', announcement, new Uint8Array(0));
   }
 
@@ -207,7 +221,7 @@ export class Device {
       throw error;
     }
     const stays = fields.until > fields.time; // One that only passes by has promised nothing.
-    this.heard.set(member, { bytes, until: stays ? Date.now() + fields.until - fields.time : Infinity });
+    this.heard.set(member, { bytes, until: stays ? this.now() + fields.until - fields.time : Infinity });
     replica.claims.push({ author: member, vector: fields.vector });
     const head = parseHead(fields.head[0]);
     if (head.incarnation !== replica.incarnation) return []; // SPEC 14.6 step 4.
@@ -219,16 +233,23 @@ export class Device {
   /** What stays true until it is over: withholding and silence (SPEC 14.6 steps 1 and 5). */
   standing() {
     const silent = [...this.heard].some(([member, { until }]) =>
-      this.replica.chain.members.has(member) && Date.now() > until + HEARTBEAT_INTERVAL);
+      this.replica.chain.members.has(member) && this.now() > until + HEARTBEAT_INTERVAL);
     return [...(this.replica.isWithheld() ? ['WithheldDetected'] : []), ...(silent ? ['StaleView'] : [])];
   }
 
   /** The next sealing key, and what this device has seen. */
   async putSlot(connection) {
+    await connection.ask('PUT_SLOT', this.announcement(), this.replica.heartbeat(this.now(), this.entropy));
+  }
+
+  async announce(connection) {
+    await connection.ask('PUT_SLOT', this.announcement(), new Uint8Array(0));
+  }
+
+  announcement() {
     const { replica } = this;
     const due = replica.announced.number <= replica.chain.numbers.get(replica.member);
-    const announcement = due ? replica.announce([], entropy) : replica.announcements.get(replica.member).bytes;
-    await connection.ask('PUT_SLOT', announcement, replica.heartbeat(Date.now(), entropy));
+    return due ? replica.announce([], this.entropy) : replica.announcements.get(replica.member).bytes;
   }
 
   // ------------------------------------------------------------------------------------------------ sending, SPEC 10.5
@@ -237,7 +258,7 @@ export class Device {
     const notices = [];
     for (let attempt = 1; this.replica.outbox.length > 0; attempt++) {
       try {
-        for (const envelope of this.replica.unsent(entropy)) {
+        for (const envelope of this.replica.unsent(this.entropy)) {
           await connection.ask('APPEND', this.replica.epoch, envelope);
         }
       } catch (error) {
@@ -274,8 +295,8 @@ export class Device {
     const bytes = replica.envelopes.reduce((sum, envelope) => sum + envelope.length, 0);
     const long = replica.position > COMPACT_ENTRIES || bytes > COMPACT_BYTES;
     const newest = long ? replica.peek(replica.envelopes.at(-1)) : undefined;
-    if (newest?.author !== replica.member || Date.now() < this.compacted + COMPACT_INTERVAL) return [];
-    this.compacted = Date.now();
+    if (newest?.author !== replica.member || this.now() < this.compacted + COMPACT_INTERVAL) return [];
+    this.compacted = this.now();
     await this.open(connection, () => []);
     return this.read(connection);
   }
@@ -286,8 +307,8 @@ export class Device {
     if (!replica.writeBack || now < replica.writeBack.due || replica.self.role === READER) return;
     const operations = writeBackOperations(replica.writeBack.kept, replica.local(), now);
     replica.writeBack = undefined;
-    // One entry for each operation: together they might not fit one.
-    for (const operation of operations) replica.edit([operation], entropy);
+    // One by one: together they might not fit one entry.
+    for (const operation of operations) replica.edit([operation]);
   }
 
   /** Of what is asked for, what this device may do, behind the changes that come before. */
@@ -312,7 +333,7 @@ export class Device {
       await this.read(connection);
       await this.readSlots(connection);
     };
-    return openEpoch(this.replica, connection, { changes, catchUp, ...options });
+    return openEpoch(this.replica, connection, { changes, catchUp, surroundings: this.surroundings, ...options });
   }
 
   // ---------------------------------------------------------------------------------------------------- what people do
@@ -322,20 +343,20 @@ export class Device {
   }
 
   /** Registers (path → value, null removes) of the contact with this uid. */
-  write(uid, registers) {
+  write(uid, registers, time = this.now()) {
     const contact = contactId(this.replica.setId, uid);
-    this.set(contact, registers);
+    this.set(contact, registers, time);
   }
 
-  set(contact, registers) {
-    this.replica.edit(setOperations(contact, this.lives(contact), registers, Date.now()), entropy);
+  set(contact, registers, time = this.now()) {
+    this.replica.edit(setOperations(contact, this.lives(contact), registers, time));
   }
 
-  delete(uid) {
+  delete(uid, time = this.now()) {
     const contact = contactId(this.replica.setId, uid);
-    const operations = deleteOperations(contact, this.lives(contact), Date.now());
+    const operations = deleteOperations(contact, this.lives(contact), time);
     must(operations.length > 0, 'NotFound', 'no contact has this uid');
-    this.replica.edit(operations, entropy);
+    this.replica.edit(operations);
   }
 
   /** SPEC 8.8. */

@@ -12,6 +12,7 @@ import { Joiner, Sponsor } from './pairing.mjs';
 import { arrive, readLog } from './reading.mjs';
 import { ADD, OWNER, REMOVE, ROOT, parseRecord, possession, setIdOf } from './records.mjs';
 import { Replica } from './replica.mjs';
+import { system } from './surroundings.mjs';
 
 /** How long the other side may take, in milliseconds: less than a runner waits for an answer. */
 const PATIENCE = 25_000;
@@ -251,5 +252,5 @@ async function openAsKit(replica, connection, { signingSeed, sealingKey }, remov
     await readLog(replica, connection);
     await kit.readSlots(connection);
   };
-  await openEpoch(replica, connection, { changes, catchUp });
+  await openEpoch(replica, connection, { changes, catchUp, surroundings: system });
 }

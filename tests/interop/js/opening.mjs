@@ -1,7 +1,7 @@
 // SPEC 14.3: to open an epoch. A record that the relay refuses because others wrote first is made anew.
 
 import { ZERO32, fromHex } from './bytes.mjs';
-import { SealingKey, systemEntropy, verifyKeyOf } from './crypto.mjs';
+import { SealingKey, verifyKeyOf } from './crypto.mjs';
 import { sealBoxes } from './epochs.mjs';
 import { Refusal } from './errors.mjs';
 import { closing, differences, fetchRun } from './reading.mjs';
@@ -15,13 +15,14 @@ const NO_RELAY = new Uint8Array(0);
 
 /**
  * Opens an epoch with `changes(replica)`, which gives undefined where nothing is wanted any more. `catchUp` reads on
- * after a refusal. With `rekey` the opener replaces its verify key too. Gives the new chain, or undefined.
+ * after a refusal. With `rekey` the opener replaces its verify key too; `surroundings` are the device's. Gives the new
+ * chain, or undefined.
  */
-export async function openEpoch(replica, connection, { changes, catchUp, rekey = false }) {
+export async function openEpoch(replica, connection, { changes, catchUp, surroundings, rekey = false }) {
   for (let attempt = 1; ; attempt++) {
     const wanted = changes(replica);
     if (wanted === undefined) return undefined;
-    const opening = await prepare(replica, connection, wanted, rekey);
+    const opening = await prepare(replica, connection, wanted, rekey, surroundings);
     try {
       await connection.ask('OPEN', ...opening.message);
       adopt(replica, opening);
@@ -35,14 +36,13 @@ export async function openEpoch(replica, connection, { changes, catchUp, rekey =
 }
 
 /** Everything of an opening, with its blobs at the relay. */
-async function prepare(replica, connection, wanted, rekey) {
-  const entropy = systemEntropy;
+async function prepare(replica, connection, wanted, rekey, { entropy, now }) {
   const epoch = replica.epoch + 1;
   const seed = rekey ? entropy.draw('signing key', 32) : replica.signingSeed;
   const changes = rekey ? [...wanted, rekeyOf(replica, seed)] : wanted;
   const after = replica.chain.copy();
   for (const change of changes) after.judge(replica.member, change);
-  const own = isDevice(replica.self) ? ownKey(replica) : undefined;
+  const own = isDevice(replica.self) ? ownKey(replica, entropy) : undefined;
   const recipients = recipientsOf(replica, after, own);
   const secret = entropy.draw('epoch secret', 32);
   const { commit, key } = epochKeys(replica.setId, epoch, secret);
@@ -50,7 +50,7 @@ async function prepare(replica, connection, wanted, rekey) {
   const place = await putSnapshot(replica, connection, key, epoch, entropy);
   const record = signRecord(replica.signingSeed, replica.setId, {
     epoch, prev: replica.chain.recordHash, relay: NO_RELAY, closesSeq: replica.position, closesHash: replica.logHash,
-    time: Date.now(), opener: replica.member, changes, flags: 0, commit, boxes: hash, manifest: place.manifest,
+    time: now(), opener: replica.member, changes, flags: 0, commit, boxes: hash, manifest: place.manifest,
     numbers: recipients.filter(([, number]) => number > 0).map(([index, number]) => [index, number]),
   });
   const announcement = own ? replica.announcementOf(own.number, own.sealingKey, seed) : new Uint8Array(0);
@@ -64,10 +64,10 @@ function rekeyOf(replica, seed) {
 }
 
 /** The opener's own: its last announced number + 1, under a fresh key, stored before anything is sent (step 4). */
-function ownKey(replica) {
+function ownKey(replica, entropy) {
   const number = Math.max(replica.announced.number, replica.chain.numbers.get(replica.member)) + 1;
   const within = Math.min(number, replica.chain.numbers.get(replica.member) + 2);
-  const sealingKey = SealingKey.generate(systemEntropy);
+  const sealingKey = SealingKey.generate(entropy);
   replica.sealing.set(within, sealingKey);
   return { number: within, sealingKey };
 }
@@ -150,7 +150,7 @@ async function blobsOf(replica, connection, dropped) {
 // ------------------------------------------------------------------------------------------------- record 0, SPEC 9.4
 
 /** The message CREATE of a set whose root is a kit's key, with one device in it as an owner. */
-export function firstEpoch({ kit, setId, person, signingSeed, sealingKey, relayKey }, entropy) {
+export function firstEpoch({ kit, setId, person, signingSeed, sealingKey, relayKey }, { entropy, now }) {
   const secret = entropy.draw('epoch secret', 32);
   const { commit, key } = epochKeys(setId, 0, secret);
   const recipients = [[0, 0, kit.sealingKey.public], [1, 1, sealingKey.public]];
@@ -159,7 +159,7 @@ export function firstEpoch({ kit, setId, person, signingSeed, sealingKey, relayK
     return [ADD, person, role, verifyKeyOf(seed), sealing, possession(seed, setId, person, role, sealing)];
   };
   const record = signRecord(kit.signingSeed, setId, {
-    epoch: 0, prev: ZERO32, relay: relayKey, closesSeq: 0, closesHash: ZERO32, time: Date.now(), opener: 0,
+    epoch: 0, prev: ZERO32, relay: relayKey, closesSeq: 0, closesHash: ZERO32, time: now(), opener: 0,
     changes: [add(5, kit.signingSeed, kit.sealingKey.public), add(3, signingSeed, sealingKey.public)],
     numbers: [[1, 1]], flags: 0, commit, boxes: hash, manifest: ZERO32,
   });

@@ -7,7 +7,7 @@ import { fromJson, toJson } from './values.mjs';
 
 const pairsIn = (pairs) => pairs.map(([id, packed]) => [fromHex(id), fromHex(packed)]);
 
-function viewOut(view) {
+export function viewOut(view) {
   if (!view) return [];
   const lost = (other) => [toJson(other.value), other.time, other.member, other.counter];
   const conflicts = [...view.conflicts].map(([path, others]) => [{ text: path }, others.map(lost)]);

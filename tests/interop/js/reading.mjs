@@ -2,7 +2,7 @@
 // verified before the replica moves.
 
 import { sameBytes, toHex } from './bytes.mjs';
-import { equal, systemEntropy } from './crypto.mjs';
+import { equal } from './crypto.mjs';
 import { ContactSet } from './contactset.mjs';
 import { Chain, openOwnBox, parseBoxList } from './epochs.mjs';
 import { Refusal, must } from './errors.mjs';
@@ -150,7 +150,7 @@ export async function fetchChain(connection, from, newest) {
 }
 
 /** From the epoch that the replica is in to the newest. Gives notices. */
-export async function enter(replica, connection, newest) {
+export async function enter(replica, connection, newest, { entropy, now }) {
   const records = await fetchChain(connection, replica.epoch + 1, newest);
   const chains = [replica.chain];
   for (const record of records) chains.push(following(chains.at(-1), record)); // step 1
@@ -170,7 +170,7 @@ export async function enter(replica, connection, newest) {
     : await adoptRuns(replica.setId, connection, manifest); // step 5
   if (own && !fits) {
     notices.push('SnapshotMismatch');
-    replica.writeBack = toWriteBack(own.set, place.set, Date.now(), systemEntropy);
+    replica.writeBack = toWriteBack(own.set, place.set, now(), entropy);
   }
   const shown = replica.local();
   for (const { record } of chains.slice(1)) replica.closed.set(record.epoch - 1, closing(record));
@@ -201,13 +201,20 @@ export async function openBox(replica, connection, chain) {
   const number = chain.numbers.get(replica.member) ?? 0;
   const sealingKey = replica.sealing.get(number);
   if (!sealingKey) {
-    const refusal = new Refusal('CommitMismatch', `sealed to key ${number}, which this device lacks`);
-    throw Object.assign(refusal, { lacksKey: true });
+    throw notSealed(chain, `sealed to key ${number}, which this device lacks`);
   }
   const last = replica.chain?.numbers.get(replica.member) ?? 0;
-  parseBoxList(list);
-  return openOwnBox(replica.setId, chain.record, replica.member, list, box, sealingKey, last).key;
+  try {
+    parseBoxList(list);
+    return openOwnBox(replica.setId, chain.record, replica.member, list, box, sealingKey, last).key;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw notSealed(chain, error.message);
+  }
 }
+
+/** Step 3: without the secret of an epoch that others are in a device can only ask to be sealed again. */
+const notSealed = (chain, message) => Object.assign(new Refusal('SnapshotInvalid', message), { unsealed: chain });
 
 /** Step 2: what this device has seen is what was closed, but for what the record may leave out. */
 function checkOwnView(replica, { closesSeq, closesHash, relay }, after, manifest) {
@@ -225,15 +232,17 @@ async function ownFold(replica, connection, { closesSeq, closesHash }, manifest)
   const notices = [];
   if (replica.position < closesSeq) {
     let rest;
+    let items;
     try {
       rest = (await fetchLog(connection, replica.epoch, replica.position + 1, closesSeq)).envelopes;
+      const hash = replica.hashesBehind(rest).at(-1);
+      must(sameBytes(hash, closesHash), 'ForkDetected', 'the epoch was closed at another log than is served');
+      items = await fetchBatches(replica, connection, rest);
     } catch (error) {
-      if (error.code === 'Refused') return undefined;
+      if (error.code === 'Refused' || error.code === 'WithheldDetected') return undefined; // The snapshot has it all.
       throw error;
     }
-    const hash = replica.hashesBehind(rest).at(-1);
-    must(sameBytes(hash, closesHash), 'ForkDetected', 'the epoch was closed at another log than is served');
-    notices.push(...replica.fold(rest, await fetchBatches(replica, connection, rest)).notices);
+    notices.push(...replica.fold(rest, items).notices);
   } else if (replica.position > closesSeq) {
     const seen = replica.envelopes.slice(0, closesSeq);
     const items = await fetchBatches(replica, connection, seen);

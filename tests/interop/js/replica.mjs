@@ -7,17 +7,18 @@ import { ContactSet, encodeOps } from './contactset.mjs';
 import { Refusal, must } from './errors.mjs';
 import { nextLogHash, readEnvelope, sealEnvelope, sealHeartbeat, signEntry } from './log.mjs';
 import { signAnnouncement } from './epochs.mjs';
-import { BATCH } from './operations.mjs';
+import { BATCH, DELETE } from './operations.mjs';
 import { READER, isDevice } from './records.mjs';
 
 const VERSION = 1;
+const ENTRY_BODY_MAX = 245_760;
 
 export class Replica {
   constructor({ setId, member, signingSeed, relayUrl }) {
     Object.assign(this, { setId, member, signingSeed, relayUrl });
     this.sealing = new Map(); // number → SealingKey of this device
     this.announced = { number: 0, revision: 0 };
-    this.outbox = []; // own entries that have not landed: { counter, id, entry, fields, envelope?, epoch? }
+    this.outbox = []; // own entries that have not landed: { counter, fields, size, entry?, envelope? }
     this.made = new Set(); // ids of all entries that this device made
     this.announcements = new Map(); // member → { bytes, number, sealingKey, requests }
     this.closed = new Map(); // epoch → { seq, logHash } at which it was closed
@@ -128,30 +129,50 @@ export class Replica {
 
   // ------------------------------------------------------------------------------------------------ writing, SPEC 10.3
 
-  /** An entry of these operations, into the outbox. It never changes again. */
-  edit(operations, entropy) {
+  /** These operations, into the outbox: in the entry before, if that is of the same causal context and not signed. */
+  edit(operations) {
     must(this.self.role !== READER, 'ReadOnly', 'this person may read the book and not change it');
-    const vector = new Map(this.set.vectorList().map(([member, counter]) => [member, counter]));
-    const last = this.outbox.at(-1) ?? this.set.vector.get(this.member) ?? { counter: 0, id: ZERO32 };
-    if (last.counter > 0) vector.set(this.member, last.counter);
-    const header = {
-      author: this.member,
-      counter: last.counter + 1,
-      prev: last.id,
-      vector: [...vector].sort((a, b) => a[0] - b[0]),
-      seenHead: [this.epoch, this.position, this.logHash.slice(0, 16)],
+    const { length: size } = encodeOps(operations);
+    const seenHead = [this.epoch, this.position, this.logHash.slice(0, 16)];
+    const last = this.outbox.at(-1);
+    if (last && mayJoin(last, seenHead, operations, size)) {
+      last.fields.operations.push(...operations);
+      last.size += size;
+      return;
+    }
+    const before = last?.fields ?? { counter: this.set.counterOf(this.member), id: this.#lastLandedId };
+    const counter = before.counter + 1;
+    const vector = new Map(this.set.vectorList().map(([member, count]) => [member, count]));
+    if (before.counter > 0) vector.set(this.member, before.counter);
+    const fields = {
+      author: this.member, counter, prev: before.id, vector: [...vector].sort((a, b) => a[0] - b[0]), seenHead,
+      id: ZERO32, operations: [...operations], size,
     };
-    const { entry, id } = signEntry(this.signingSeed, this.setId, { ...header, ops: encodeOps(operations) }, entropy);
-    this.made.add(toHex(id));
-    this.outbox.push({ counter: header.counter, id, entry, fields: { ...header, id, operations, size: entry.length } });
+    this.outbox.push({ counter, fields, size });
+  }
+
+  get #lastLandedId() {
+    return this.set.vector.get(this.member)?.id ?? ZERO32;
   }
 
   /** The envelopes of what has not landed: within an epoch a retry is the same bytes (SPEC 10.5). */
   unsent(entropy) {
+    let prev = this.#lastLandedId;
     for (const own of this.outbox) {
+      if (!own.entry) this.#sign(own, prev, entropy);
       own.envelope ??= sealEnvelope(this.key, this.setId, this.epoch, own.entry, [], entropy);
+      prev = own.fields.id;
     }
     return this.outbox.map((own) => own.envelope);
+  }
+
+  /** An entry never changes again, and has an id, once it is signed: when it is about to be sent. */
+  #sign(own, prev, entropy) {
+    const header = { ...own.fields, prev, ops: encodeOps(own.fields.operations) };
+    const { entry, id } = signEntry(this.signingSeed, this.setId, header, entropy);
+    Object.assign(own.fields, { prev, id, size: entry.length });
+    own.entry = entry;
+    this.made.add(toHex(id));
   }
 
   sealAgain() {
@@ -160,9 +181,9 @@ export class Replica {
 
   // ----------------------------------------------------------------------------------------- the slot, SPEC 10.6, 10.7
 
-  /** The announcement of the next sealing key, which is stored before; with requests where there are some. */
-  announce(requests, entropy) {
-    const number = this.chain.numbers.get(this.member) + 1;
+  /** The announcement of the sealing key after that of `chain`, which is stored before; with requests if any. */
+  announce(requests, entropy, chain = this.chain) {
+    const number = chain.numbers.get(this.member) + 1;
     if (!this.sealing.has(number)) this.sealing.set(number, SealingKey.generate(entropy));
     return this.announcementOf(number, this.sealing.get(number), this.signingSeed, requests);
   }
@@ -208,6 +229,15 @@ export class Replica {
   others() {
     return [...this.chain.members.values()].filter((member) => isDevice(member) && member.index !== this.member);
   }
+}
+
+/** Whether operations go into an unsigned entry: one context (SPEC 10.3), no set of what it deletes (8.4), and room. */
+function mayJoin({ entry, fields, size }, seenHead, operations, more) {
+  const [epoch, position, logHash] = fields.seenHead;
+  const sameContext = epoch === seenHead[0] && position === seenHead[1] && sameBytes(logHash, seenHead[2]);
+  const deletes = ([, contact, life]) => fields.operations.some(([kind, other, number]) =>
+    kind === DELETE && number === life && sameBytes(other, contact));
+  return !entry && sameContext && size + more <= ENTRY_BODY_MAX && !operations.some(deletes);
 }
 
 /** A set in which nothing was written yet. */

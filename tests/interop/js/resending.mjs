@@ -2,7 +2,6 @@
 
 import { fromHex, toHex } from './bytes.mjs';
 import { SET } from './operations.mjs';
-import { systemEntropy } from './crypto.mjs';
 
 /**
  * For each life that an own unsent entry sets, of which the snapshot holds no dot that this device knew: what the life
@@ -20,7 +19,7 @@ export function repeatWhole(replica, shown) {
     const time = Math.max(...rest.map(([, { time: when }]) => when));
     operations.push([SET, fromHex(contact), life, time, new Map(rest.map(([path, { value }]) => [path, value]))]);
   }
-  if (operations.length > 0) replica.edit(operations, systemEntropy);
+  if (operations.length > 0) replica.edit(operations);
 }
 
 const livesOf = (set, contact) => set.contacts.get(contact) ?? [];

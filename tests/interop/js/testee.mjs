@@ -3,24 +3,25 @@
 //
 //     e2esync conformance run -- node tests/interop/js/testee.mjs
 
-import { createInterface } from 'node:readline';
 import { fromHex } from './bytes.mjs';
 import { Refusal } from './errors.mjs';
 import { operations as accessOperations } from './operations_access.mjs';
 import { operations as coreOperations } from './operations_core.mjs';
 import { commands } from './operations_device.mjs';
+import { operations as scenarioOperations } from './operations_scenarios.mjs';
 
-const operations = new Map([...coreOperations, ...accessOperations]);
+const operations = new Map([...coreOperations, ...accessOperations, ...scenarioOperations]);
 
-/** The draws of a case, in their order (SPEC 5.8). */
+/** The draws of a case, those of one name in their order (SPEC 5.8). */
 class GivenEntropy {
   constructor(draws) {
     this.draws = [...draws];
   }
 
   draw(name, length) {
-    const given = this.draws.shift();
-    if (given?.name !== name) throw new Error(`drew "${name}" where the case gives "${given?.name}"`);
+    const at = this.draws.findIndex((each) => each.name === name);
+    if (at < 0) throw new Error(`drew "${name}", which the case does not give any more`);
+    const [given] = this.draws.splice(at, 1);
     const value = fromHex(given.value);
     if (value.length !== length) throw new Error(`drew ${length} bytes of "${name}" instead of ${value.length}`);
     return value;
@@ -53,7 +54,20 @@ async function answerSafely(request) {
   }
 }
 
-for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+/** Lines end with LF and nothing else: U+2028 is a character of a JSON text, and node:readline ends a line there. */
+async function* linesOf(stream) {
+  let begun = [];
+  for await (const text of stream.setEncoding('utf8')) {
+    const [first, ...others] = text.split('\n');
+    begun.push(first);
+    for (const next of others) {
+      yield begun.join('');
+      begun = [next];
+    }
+  }
+}
+
+for await (const line of linesOf(process.stdin)) {
   const request = JSON.parse(line);
   const said = await answerSafely(request);
   process.stdout.write(`${JSON.stringify({ id: request.id, ...said })}\n`);
