@@ -90,6 +90,7 @@ GRAMMAR: Final[dict[str, dict[str, Rule]]] = {
     "kits": {"verify_key": _octets(VERIFY_KEY), "set_id": _octets(HASH), "member": _number, "root": _number,
              "since": _number},
     "seeding": {"owner": _number, "record_hash": _octets(HASH), "epoch": _number, "waits": _number},
+    "invitations": {"invitation": _octets(16, 32), "expires": _number},
     "mailboxes": {"mailbox": _octets(MAILBOX_ID), "born": _number, "token0": _or_none(_octets(16, 32)),
                   "token1": _or_none(_octets(16, 32))},
     "mail": {"mailbox": _octets(MAILBOX_ID), "n": _number, "message": _message},
