@@ -180,8 +180,9 @@ async def test_unshare_and_leave(tmp_path: Path) -> None:
                 await unshare(ada, 1, Book(ada, 1).replica.person)
             (_home, family) = await sync_all(bob)
             assert family.error is not None
-            # What was there stays, until its person decides.
-            assert Book(bob, 1).exists()
+            # Somebody else took him out: nothing of the book can be read here any more but with his kit.
+            assert not Book(bob, 1).exists()
+            assert [each.name for each in tmp_path.rglob("*") if "rescue" in each.name]
 
 
 async def test_watching_carries_a_new_device_into_the_further_books(tmp_path: Path) -> None:

@@ -60,9 +60,9 @@ async def test_a_tap_counts_what_the_device_counts(tmp_path: Path) -> None:
         await tap.take()
         done = await sync(device.profile)
         sent, received = await tap.take()
-        # The goodbye of the WebSocket comes after a device has counted.
+        # The goodbyes of both ends come after a device has counted.
         assert 0 <= sent - done.bytes_sent <= 16
-        assert received == done.bytes_received
+        assert 0 <= received - done.bytes_received <= 16
         assert await tap.take() == (0, 0)
         exhibit, said = relay_exhibit(relay.folder), await device.inspect()
         assert exhibit.counts.items() <= said.items()

@@ -61,6 +61,9 @@ Place = tuple[str | int, ...]
 
 def _places(operation: str, value: Any, at: Place = ()) -> Iterator[Place]:
     """Where bytes or texts stand in an input."""
+    if at[-1:] in (("float",), ("utf16",)):
+        # How a case spells a value, which no file of anybody holds.
+        return
     if isinstance(value, str) and _HEX.fullmatch(value):
         yield at
     elif isinstance(value, list):

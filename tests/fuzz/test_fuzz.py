@@ -20,9 +20,10 @@ KEPT = sorted(path for path in CORPUS.rglob("*") if path.is_file() and path.pare
 OWN = {
     "access::code_text", "access::kit_keys", "contactset::boundary", "contactset::encode_ops", "contactset::fold",
     "crypto::seal_to", "crypto::sealing_key", "crypto::sign", "encoding::encode", "envelopes::seal_envelope",
-    "snapshots::seal_blob", "snapshots::split_media",
+    "scenarios::follow", "snapshots::seal_blob", "snapshots::split_media",
 }
-"""Operations whose inputs come from the device itself; of `fold`, what a member wrote is the target `operations`."""
+"""Operations whose inputs come from the device itself; of `fold` and `follow`, what others
+wrote and a relay served are targets of their own, object by object."""
 
 
 def _changed(seed: bytes, seed_of_changes: int) -> bytes:

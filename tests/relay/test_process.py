@@ -213,7 +213,7 @@ async def test_it_is_kept_while_it_runs(tmp_path: Path) -> None:
         assert process.stderr is not None
         # What it said about the restored backup is JSON, and has no id in it.
         lines = process.stderr.read().splitlines()
-        assert {json.loads(line)["level"] for line in lines} == {"error"}
+        assert {json.loads(line)["level"] for line in lines} <= {"error"}
         assert not any(book.set_id.hex() in line for line in lines)
 
 

@@ -26,6 +26,10 @@ def _extended(view: Any, _member: int, record: Any) -> Any:
     return view.chain.extend(record)
 
 
+def _anybody(view: Any, member: int) -> Any:
+    return view, view.chain.all_members.get(member, view.chain.all_members[0])
+
+
 def _full_again(due: int, now: int) -> int:
     return max(due, now) + int(import_module("e2esync.limits").OPENINGS_INTERVAL)
 
@@ -52,6 +56,9 @@ SABOTEURS: list[Saboteur] = [
             ("check_may_upload", "11.5"), ("check_part", "11.1"), ("check_blob", "11.1"),
             ("check_side", "13.7"), ("check_mail", "13.7")),
     *_rules(("check_member", "13.2 step 2"), instead=first),
+    *_rules(("check_was_member", "13.2 step 4"), instead=_anybody),
+    *(Saboteur(f"e2esync.session.policy:{name}", "13.13", ("tests/session/test_policy.py",))
+      for name in ("check_registration", "check_entries", "check_members")),
     *_rules(("check_opening", "13.5 step 1"), instead=_extended),
     *_rules(("check_rate", "13.5 step 9"), instead=_full_again),
     Saboteur("e2esync.stores.relay_log:_check_boxes", "13.5 step 6", STORE),
