@@ -1,4 +1,4 @@
-// What a device takes from outside: randomness, the time in milliseconds, and relays. Whoever replays a device's life
+// What a device takes from outside: randomness, the time in milliseconds, and relays (SPEC 5.8). Whoever replays a device's life
 // gives it others (operations_scenarios.mjs).
 
 import { Connection } from './connection.mjs';
