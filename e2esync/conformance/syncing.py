@@ -9,6 +9,7 @@ from e2esync.conformance.stage import (
     Disagreement,
     Play,
     Scenario,
+    Side,
     Stage,
     agree,
     both_sync,
@@ -22,22 +23,23 @@ _MANY: Final = 1500
 
 async def _found(stage: Stage) -> None:
     """The testee makes a set; a device of the reference joins by its code."""
-    testee, partner = stage.testee, stage.partner
-    await testee.do("create", stage.device("a"), relay=stage.relay, seed=stage.seed, name="a")
-    await testee.do("write", stage.device("a"), uid="grace", registers=contact("grace", name="Grace Example"))
-    await testee.do("sync", stage.device("a"))
-    await pair(stage, testee, "a", partner, "b")
-    await both_sync(stage, (testee, "a"), (partner, "b"))
+    await _meet(stage, stage.testee, "a", stage.partner, "b")
+    await both_sync(stage, (stage.testee, "a"), (stage.partner, "b"))
 
 
 async def _joined(stage: Stage) -> None:
     """A device of the reference makes a set with one contact; the testee joins by its code."""
-    testee, partner = stage.testee, stage.partner
-    await partner.do("create", stage.device("b"), relay=stage.relay, seed=stage.seed, name="b")
-    await partner.do("write", stage.device("b"), uid="grace", registers=contact("grace", name="Grace Example"))
-    await partner.do("sync", stage.device("b"))
-    await pair(stage, partner, "b", testee, "a")
-    await both_sync(stage, (testee, "a"), (partner, "b"))
+    await _meet(stage, stage.partner, "b", stage.testee, "a")
+    await both_sync(stage, (stage.testee, "a"), (stage.partner, "b"))
+
+
+async def _meet(stage: Stage, founder: Side, old: str, newcomer: Side, new: str) -> None:
+    """One side makes a set with one contact; the other one's device joins by its code."""
+    device = stage.device(old)
+    await founder.do("create", device, relay=stage.relay, seed=stage.seed, name=old)
+    await founder.do("write", device, uid="grace", registers=contact("grace", name="Grace Example"))
+    await founder.do("sync", device)
+    await pair(stage, founder, old, newcomer, new)
 
 
 async def founding(stage: Stage) -> None:

@@ -7,7 +7,7 @@ it at any frame. Everything is deterministic from the entropy's seed.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -36,6 +36,7 @@ from e2esync.replica.writing import shown_state, write
 from e2esync.session.client import Answered, Challenged, ClientSession, Connected, RefusedRequest
 from e2esync.session.commands import Admit, Consult, Disconnect, Transmit
 from e2esync.session.commands import Change as StoreChange
+from e2esync.session.messages import Open
 from e2esync.session.relay import RelaySession
 from e2esync.stores.book import BookStore
 from e2esync.stores.history import ChangeRow
@@ -295,3 +296,18 @@ def changes_by_contact(store: BookStore) -> list[list[ChangeRow]]:
     """The local history of each contact, oldest change first."""
     contacts = {row.contact for step in store.history.steps() for row in store.history.of_step(step.number)}
     return [store.history.of_contact(contact) for contact in sorted(contacts)]
+
+
+def meanwhile(procedure: Procedure[Result], other: Callable[[], object]) -> Procedure[Result]:
+    """A procedure in whose way something comes right before its first OPEN."""
+    waiting: Callable[[], object] | None = other
+    requests = next(procedure)
+    while True:
+        if waiting is not None and isinstance(requests[0], Open):
+            waiting()
+            waiting = None
+        try:
+            requests = procedure.send((yield requests))
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result

@@ -6,8 +6,6 @@ line that says so; where CI is set it fails.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
 import subprocess
@@ -16,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.node import check_package_files, install
+
 JS = Path(__file__).parent / "js"
 EXPECTED = JS / "expected-failures.txt"
 
@@ -23,17 +23,7 @@ EXPECTED = JS / "expected-failures.txt"
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The testee in a folder of its own, with exactly the packages of the lock file."""
-    missing = [program for program in ("node", "npm") if shutil.which(program) is None]
-    if missing:
-        reason = f"no {' and no '.join(missing)} on this machine: the JavaScript client was not run"
-        if os.environ.get("CI") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    folder = tmp_path_factory.mktemp("client") / "js"
-    shutil.copytree(JS, folder, ignore=shutil.ignore_patterns("node_modules"))
-    done = subprocess.run(["npm", "ci"], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder / "testee.mjs"
+    return install(JS, tmp_path_factory.mktemp("client") / "js") / "testee.mjs"
 
 
 @pytest.mark.slow
@@ -67,14 +57,7 @@ def test_a_client_without_a_check_does_not(client: Path, tmp_path: Path, module:
 
 
 def test_package_files_name_no_download_address() -> None:
-    settings = (JS / ".npmrc").read_text().splitlines()
-    assert "omit-lockfile-registry-resolved=true" in settings
-    assert not [line for line in settings if "registry=" in line and not line.startswith("omit-")]
-    lock = (JS / "package-lock.json").read_text()
-    assert '"resolved"' not in lock
-    packages = {path: each for path, each in json.loads(lock)["packages"].items() if path}
-    assert packages
-    assert all(each["integrity"].startswith("sha512-") for each in packages.values())
+    check_package_files(JS)
 
 
 def test_every_expected_failure_has_a_reason() -> None:

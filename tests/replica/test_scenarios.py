@@ -14,9 +14,8 @@ from e2esync.procedures.syncing import sync
 from e2esync.replica.contacts import contact_id
 from e2esync.replica.history import read_before
 from e2esync.replica.writing import write_batch
-from e2esync.session.messages import Open
 from e2esync.stores.profile import ProfileStore
-from tests.helpers.network import Device, Line, Network
+from tests.helpers.network import Device, Line, Network, meanwhile
 
 DAYS = 86_400_000
 
@@ -95,26 +94,13 @@ def test_s1_both_want_to_open(net: Network) -> None:
     replica, line, link = laptop.online()
     net.clock.time += OPENINGS_INTERVAL
     procedure = open_epoch(replica, link, lambda _replica: ())
-    opened = line.run(_meanwhile(procedure, phone.open))
+    opened = line.run(meanwhile(procedure, phone.open))
     assert opened is not None
     line.run(announce(replica, link))
     net.settle()
     assert phone.replica.position == laptop.replica.position
     assert opened.epoch == phone.replica.position.epoch
     assert phone.digest() == laptop.digest()
-
-
-def _meanwhile(procedure, other):
-    """A procedure in whose way something comes right before its first OPEN."""
-    requests = next(procedure)
-    while True:
-        if other is not None and isinstance(requests[0], Open):
-            other()
-            other = None
-        try:
-            requests = procedure.send((yield requests))
-        except StopIteration as stop:
-            return stop.value
 
 
 def test_s3_a_laptop_asleep_over_five_epochs_with_fifty_edits(net: Network) -> None:
@@ -175,7 +161,7 @@ def test_s10_two_sponsors_add_two_devices_at_once(net: Network) -> None:
     replica, line, link = laptop.online()
     signing, sealing = SigningKey(net.entropy.draw("signing key", 32)), SealingKey.generate(net.entropy)
     add = make_add(signing, replica.set_id, replica.person, Role.OWNER, sealing.public)
-    record = line.run(_meanwhile(open_epoch(replica, link, lambda _replica: (add,)), other))
+    record = line.run(meanwhile(open_epoch(replica, link, lambda _replica: (add,)), other))
     line.run(announce(replica, link))
     assert record is not None
     (tablet,) = added

@@ -19,9 +19,8 @@ from e2esync.replica.home import list_set, read_home, seat
 from e2esync.replica.own_object import device_names, people_names
 from e2esync.replica.together import changes_due
 from e2esync.session import rules
-from e2esync.session.messages import Open
 from tests.helpers.forger import Forger
-from tests.helpers.network import Line, Network
+from tests.helpers.network import Line, Network, meanwhile
 from tests.helpers.people import Gadget, Person, sync_all
 
 
@@ -224,7 +223,7 @@ def test_two_sponsors_let_two_devices_in_at_once(net: Network) -> None:
     replica, line, link = guest.online()
     wish = changes_due(bob.phone.home.replica, replica)
     assert len(wish) == 1
-    line.run(_meanwhile(open_epoch(replica, link, lambda _now: wish), ada.phone.sync))
+    line.run(meanwhile(open_epoch(replica, link, lambda _now: wish), ada.phone.sync))
     line.run(announce(replica, link))
     sync_all(ada, bob)
     indices = sorted(tablet.book(family).replica.member for tablet in tablets)
@@ -281,16 +280,3 @@ def test_a_seat_of_another_chain_is_refused(net: Network) -> None:
     with pytest.raises(PairingAborted):
         tablet.sync()
     assert not tablet.is_in(family)
-
-
-def _meanwhile(procedure, other):
-    """A procedure in whose way something comes right before its first OPEN."""
-    requests = next(procedure)
-    while True:
-        if other is not None and isinstance(requests[0], Open):
-            other()
-            other = None
-        try:
-            requests = procedure.send((yield requests))
-        except StopIteration as stop:
-            return stop.value

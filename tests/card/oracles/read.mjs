@@ -1,14 +1,9 @@
 // Reads cards with ical.js and vcard4-ts: a JSON array of texts on stdin, for each {oracle: {property: [values]}} on
-// stdout. The first argument is the node_modules folder; a library that is not there gives nothing.
+// stdout.
 import { readFileSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
+import ical from 'ical.js';
+import * as vcard4 from 'vcard4-ts';
 
-const folder = process.argv[2];
-const load = async (path) => {
-  try { return await import(pathToFileURL(`${folder}/${path}`)); } catch { return null; }
-};
-const ical = (await load('ical.js/dist/ical.js'))?.default;
-const vcard4 = await load('vcard4-ts/dist/index.js');
 const flat = (value) => Array.isArray(value) ? value.map(flat).join('|') : String(value);
 
 const byIcal = (text) => {
@@ -40,8 +35,8 @@ const byVcard4 = (text) => {
 };
 const answers = JSON.parse(readFileSync(0, 'utf-8')).map((text) => {
   const answer = {};
-  for (const [name, read] of [['ical.js', ical && byIcal], ['vcard4-ts', vcard4 && byVcard4]]) {
-    if (!read || (name === 'vcard4-ts' && !text.includes('VERSION:4.0'))) continue;
+  for (const [name, read] of [['ical.js', byIcal], ['vcard4-ts', byVcard4]]) {
+    if (name === 'vcard4-ts' && !text.includes('VERSION:4.0')) continue;
     try { answer[name] = read(text); } catch { /* An oracle that cannot read a card has no vote on it. */ }
   }
   return answer;

@@ -6,8 +6,6 @@ A reading is property → values as text; the parts of N and ORG are joined by `
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,6 @@ SALT = b"oracle"
 Reading = dict[str, list[str]]
 SINGLE = ("FN", "NOTE", "TEL", "EMAIL", "TITLE", "ROLE", "URL")
 PROPERTIES = (*SINGLE, "N", "ORG", "NICKNAME", "CATEGORIES")
-NODE_MODULES = os.environ.get("E2ESYNC_NODE_MODULES", "")
-MISSING = (
-    "" if shutil.which("node") and (Path(NODE_MODULES) / "ical.js").is_dir()
-    else "ical.js and vcard4-ts are asked where E2ESYNC_NODE_MODULES names the node_modules folder that has them"
-)
 
 
 def ours(text: str) -> Reading | None:
@@ -86,14 +79,10 @@ def by_vobject(text: str) -> Reading | None:
     return found
 
 
-def by_node(texts: list[str]) -> list[dict[str, Reading]]:
-    """What ical.js and vcard4-ts read in each text, by their names; nothing where they are missing."""
-    if MISSING:
-        return [{} for _ in texts]
-    script = Path(__file__).with_name("read.mjs")
+def by_node(texts: list[str], folder: Path) -> list[dict[str, Reading]]:
+    """What ical.js and vcard4-ts read in each text, by their names; the folder is where they are installed."""
     ran = subprocess.run(
-        ["node", str(script), str(Path(NODE_MODULES).resolve())], input=json.dumps(texts).encode(),
-        capture_output=True, check=True, timeout=60,
+        ["node", "read.mjs"], cwd=folder, input=json.dumps(texts).encode(), capture_output=True, check=True, timeout=60,
     )
     answers: list[dict[str, Reading]] = json.loads(ran.stdout)
     return answers

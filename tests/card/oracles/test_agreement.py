@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from e2esync.card.lexer import blocks, decode_file
+from tests.helpers.node import check_package_files, install
 
 from ..test_corpus import VCARDS, load
 from .accepted import ACCEPTED, is_accepted
-from .reading import MISSING, PROPERTIES, Reading, alike, by_node, by_vobject, ours
+from .reading import PROPERTIES, Reading, alike, by_node, by_vobject, ours
 
-SAMPLE = Path(__file__).parents[3] / "e2esync" / "demo" / "sample.vcf"
+HERE = Path(__file__).parent
+SAMPLE = HERE.parents[2] / "e2esync" / "demo" / "sample.vcf"
 WRITTEN = (
     # As an iPhone, Google, Android, Outlook, Thunderbird and a server write them; nobody's real card.
     "BEGIN:VCARD\r\nVERSION:3.0\r\nPRODID:-//Apple Inc.//iPhone OS 17.0//EN\r\nN:Ng;Ada;Q\\,R;Dr.;\r\nFN:Dr. Ada Ng\r\n"
@@ -68,9 +70,10 @@ def test_vobject_agrees_on_every_property() -> None:
     assert read >= len(CARDS) // 2
 
 
-@pytest.mark.skipif(bool(MISSING), reason=MISSING)
-def test_ical_js_and_vcard4_ts_agree_on_every_property() -> None:
-    answers = by_node([text.encode("utf-8", "replace").decode() for text in CARDS])
+@pytest.mark.slow
+def test_ical_js_and_vcard4_ts_agree_on_every_property(tmp_path: Path) -> None:
+    folder = install(HERE, tmp_path / "oracles")
+    answers = by_node([text.encode("utf-8", "replace").decode() for text in CARDS], folder)
     found = [each for text, votes in zip(CARDS, answers, strict=True) for each in differences(text, votes)]
     assert found == []
     assert {name for votes in answers for name in votes} == {"ical.js", "vcard4-ts"}
@@ -82,3 +85,7 @@ def test_exceptions_are_explained_and_narrow() -> None:
     assert not is_accepted("vobject", "TEL", apple)
     assert differences(apple, {"vobject": {**(by_vobject(apple) or {}), "TEL": ["1"]}}) == [
         "vobject reads TEL as ['1'], we as ['+44 20 7946 0001']"]
+
+
+def test_package_files_name_no_download_address() -> None:
+    check_package_files(HERE)
