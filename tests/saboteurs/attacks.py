@@ -26,7 +26,8 @@ def survivors() -> set[tuple[str, str, str]]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-m", "", "-k", "without", f"--junitxml={report}", str(ATTACKS)],
+            [sys.executable, "-m", "pytest", "-q", "-n", "0", "-m", "", "-k", "without", f"--junitxml={report}",
+             str(ATTACKS)],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )
         assert done.returncode in (0, 1), done.stdout + done.stderr

@@ -103,7 +103,7 @@ def caught_by(saboteur: Saboteur) -> str | None:
     """The first test that fails without the check, in a process that has never had it; None if it survives."""
     number = -1 if saboteur is HONEST else SABOTEURS.index(saboteur)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p",
+        [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", "-n", "0", "-p",
          "tests.saboteurs.plugin", "--saboteur", str(number), *saboteur.by],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )
