@@ -87,11 +87,14 @@ def _decide(context: Context, offer: Offer) -> bool:
     from e2esync.access.fingerprint import device_fingerprint
     from e2esync.epoch.roles import Role
 
+    from ..marks import question as careful
+
     inviter = offer.inviter
     assert inviter is not None
     role, words = Role(offer.role).name.lower(), device_fingerprint(offer.set_id, inviter.verify_key)
     context.out.result(invitation={"by": inviter.name, "book": inviter.book, "role": role, "fingerprint": list(words)})
-    context.out.show(f"{clean(inviter.name, 60)} invites you to the book {clean(inviter.book, 60)}, as {role}.",
+    context.out.show(f"{careful(inviter.name, {})}{clean(inviter.name, 60)} invites you to the book "
+                     f"{clean(inviter.book, 60)}, as {role}.",
                      f"Their device's fingerprint: {' '.join(words)}")
     if context.args.decline:
         return False

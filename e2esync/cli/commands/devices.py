@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from e2esync.errors import Ambiguous, NotFound
 
 from ..context import Context
+from ..marks import MARK, doubts, tell
+from ..marks import as_json as marks_as_json
 from ..parser import subcommands
 from ..profiles import device_name
 from ..times import ago
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 ABOUT = """\
 Who is in the book, since when, when each was last heard, and how old its keys are: `e2esync rotate`, on that device,
 renews both; any change of members or keys renews the sealing key of each device that is heard. A device's fingerprint
-is four words; compare them on both screens to be sure that a name stands for the device you think."""
+is four words; compare them on both screens to be sure that a name stands for the device you think. A name with (!)
+behind it looks like another one, or is not what it seems to be."""
 EXAMPLES = '  e2esync devices\n  e2esync devices rename "Old phone" "Kitchen tablet"'
 
 
@@ -42,16 +45,19 @@ def run(context: Context) -> int:
         context.out.result(member=device.member, name=name)
         context.out.note(f"{device.name or f'device {device.member}'} is now called {name}")
         return 0
+    names = {device.member: device.name for device in devices}
     if context.out.json:
-        context.out.result(devices=[as_json(device) for device in devices])
+        context.out.result(devices=[as_json(device) | marks_as_json(device.member, names) for device in devices])
         return 0
-    present = context.now()
+    present, odd = context.now(), doubts(names)
     context.out.table(("NO", "NAME", "ROLE", "SINCE", "HEARD", "SIGNING KEY", "SEALING KEY", "FINGERPRINT"), [
-        (str(device.member), device.name or "(no name)", device.role, ago(device.since, present),
+        (str(device.member), (device.name or "(no name)") + MARK * (device.member in odd), device.role,
+         ago(device.since, present),
          "this device" if device.this else ago(device.last_heard, present), ago(device.signing_since, present),
          ago(device.sealing_since, present), " ".join(device.fingerprint))
         for device in devices
     ])
+    tell(context, odd, names)
     behind = [device.name or f"device {device.member}" for device in devices if not device.entered]
     if behind:
         context.out.note(f"Not yet heard since the last change of members or keys: {', '.join(behind)}.")

@@ -46,7 +46,7 @@ def run(context: Context) -> int:
     bar = context.progress()
     member, name = run_trio(lambda: pair(
         profile, book=number, show_code=lambda code: show_code(context, code.text()),
-        ask_words=None if args.no_verify else ask_words, progress=bar.update))
+        ask_words=None if args.no_verify else lambda name: ask_words(context, name), progress=bar.update))
     bar.close()
     out.result(device={"member": member, "name": name})
     out.note(f"{name or 'The new device'} is in. It downloads the book now.")
@@ -73,9 +73,11 @@ def show_code(context: Context, code: str, command: str = "e2esync join") -> Non
     out.note(f"On the {whose} device: {command} CODE", "Waiting for it; the code is good for five minutes.")
 
 
-async def ask_words(name: str) -> str:
+async def ask_words(context: Context, name: str) -> str:
     """The three words that the person reads on the device that calls itself so."""
+    from ..marks import question as careful
     from ..net import in_thread
 
-    question = f"A device called {clean(name, 60)} is there. The three words that it shows:"
+    others = {device.member: device.name for device in context.book().devices()}
+    question = f"A device called {clean(name, 60)} is there. {careful(name, others)}The three words that it shows:"
     return await in_thread(lambda: ask(question, why="give --no-verify in tests"))

@@ -58,7 +58,7 @@ def run(context: Context) -> int:
     person, guest = run_trio(lambda: share(
         profile, number, Role[args.role.upper()], name, progress=bar.update,
         show_code=lambda code: show_code(context, code.text(), "e2esync accept"),
-        ask_words=None if args.no_verify else _ask_words))
+        ask_words=None if args.no_verify else lambda device, person: _ask_words(context, device, person)))
     bar.close()
     out.result(person=person, name=guest, role=args.role)
     out.note(f"{clean(guest, 60)} is in, as {args.role}. See `e2esync people --book {number}`.")
@@ -91,9 +91,14 @@ def _moved(context: Context) -> int:
     return info.number
 
 
-async def _ask_words(device: str, person: str) -> str:
+async def _ask_words(context: Context, device: str, person: str) -> str:
     """The three words that the other person reads out."""
+    from e2esync.client.books import people
+
+    from ..marks import question as careful
     from ..net import in_thread
 
-    question = f"Somebody called {clean(person, 60)} is there, on {clean(device, 60)}. The three words they read out:"
+    others = {each.tag: each.name for each in people(context.book().replica)}
+    question = (f"Somebody called {clean(person, 60)} is there, on {clean(device, 60)}. {careful(person, others)}"
+                "The three words they read out:")
     return await in_thread(lambda: ask(question, why="give --no-verify in tests"))
