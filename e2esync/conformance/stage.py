@@ -124,6 +124,11 @@ class Scenario:
     play: Play
 
 
+def scenario(level: Level, name: str, play: Play, spec: str, comment: str) -> Scenario:
+    """A scenario of a level, whose id begins with what the level is about."""
+    return Scenario(f"{level.name.lower()}::{name}", level, spec, comment, play)
+
+
 async def play(scenario: Scenario, stage: Stage) -> Judged:
     """Play a scenario; its verdict."""
     verdict, reason = Verdict.PASS, ""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from e2esync.conformance.protocol import Level
 from e2esync.conformance.stage import (
     Disagreement,
-    Play,
-    Scenario,
     Side,
     Stage,
     agree,
@@ -16,6 +15,7 @@ from e2esync.conformance.stage import (
     check,
     contact,
     pair,
+    scenario,
 )
 
 _MANY: Final = 1500
@@ -206,25 +206,23 @@ async def used_code(stage: Stage) -> None:
         raise Disagreement("a pairing code that was used is good for a second device") from wrong
 
 
-def _scenario(name: str, play: Play, spec: str, comment: str) -> Scenario:
-    return Scenario(f"sync::{name}", Level.SYNC, spec, comment, play)
-
+_sync = partial(scenario, Level.SYNC)
 
 SCENARIOS: Final = (
-    _scenario("founding", founding, "9.1", "it makes a set, and another device joins by its code"),
-    _scenario("joining", joining, "12.2", "it joins by another device's code, and has the snapshot"),
-    _scenario("both-ways", both_ways, "14.1", "edits of both reach both"),
-    _scenario("conflict", conflict, "8.6", "two values for one field: one wins on both, the other is listed"),
-    _scenario("edit-beats-delete", edit_beats_delete, "8.5", "a delete beside an edit brings the whole contact back"),
-    _scenario("deleting", deleting, "8.5", "a contact is deleted, and made again"),
-    _scenario("rotation-by-partner", rotation_by_partner, "14.2", "an edit waits while another device opens an epoch"),
-    _scenario("rotation-by-testee", rotation_by_testee, "14.3", "it opens an epoch while another device writes"),
-    _scenario("revocation-by-testee", revocation_by_testee, "14.3", "it shuts a device out"),
-    _scenario("revocation-of-testee", revocation_of_testee, "14.2", "it is shut out, and says so"),
-    _scenario("sleeper", sleeper, "14.2", "it sleeps through three epochs with unsent edits, which all land"),
-    _scenario("large-book", large_book, "11.3", "a snapshot of many chunks"),
-    _scenario("recovery-by-testee", recovery_by_testee, "12.6", "the kit brings a book back, and removes a device"),
-    _scenario("recovery-of-testees-set", recovery_of_testees_set, "12.6", "its book is brought back with the kit"),
-    _scenario("wrong-words-to-testee", wrong_words_to_testee, "12.2 step 2", "wrong words end it on both sides"),
-    _scenario("used-code", used_code, "12.2 step 4", "a code is good for one attempt"),
+    _sync("founding", founding, "9.1", "it makes a set, and another device joins by its code"),
+    _sync("joining", joining, "12.2", "it joins by another device's code, and has the snapshot"),
+    _sync("both-ways", both_ways, "14.1", "edits of both reach both"),
+    _sync("conflict", conflict, "8.6", "two values for one field: one wins on both, the other is listed"),
+    _sync("edit-beats-delete", edit_beats_delete, "8.5", "a delete beside an edit brings the whole contact back"),
+    _sync("deleting", deleting, "8.5", "a contact is deleted, and made again"),
+    _sync("rotation-by-partner", rotation_by_partner, "14.2", "an edit waits while another device opens an epoch"),
+    _sync("rotation-by-testee", rotation_by_testee, "14.3", "it opens an epoch while another device writes"),
+    _sync("revocation-by-testee", revocation_by_testee, "14.3", "it shuts a device out"),
+    _sync("revocation-of-testee", revocation_of_testee, "14.2", "it is shut out, and says so"),
+    _sync("sleeper", sleeper, "14.2", "it sleeps through three epochs with unsent edits, which all land"),
+    _sync("large-book", large_book, "11.3", "a snapshot of many chunks"),
+    _sync("recovery-by-testee", recovery_by_testee, "12.6", "the kit brings a book back, and removes a device"),
+    _sync("recovery-of-testees-set", recovery_of_testees_set, "12.6", "its book is brought back with the kit"),
+    _sync("wrong-words-to-testee", wrong_words_to_testee, "12.2 step 2", "wrong words end it on both sides"),
+    _sync("used-code", used_code, "12.2 step 4", "a code is good for one attempt"),
 )

@@ -6,8 +6,9 @@ with a code of SPEC 15, shows what it showed, and gets in step when the relay is
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from e2esync.conformance.hostile import name_of
@@ -16,7 +17,6 @@ from e2esync.conformance.stage import (
     Disagreement,
     Play,
     Refusal,
-    Scenario,
     Side,
     Stage,
     agree,
@@ -24,6 +24,7 @@ from e2esync.conformance.stage import (
     check,
     contact,
     pair,
+    scenario,
 )
 from e2esync.crypto import SigningKey
 from e2esync.session import messages as m
@@ -227,32 +228,30 @@ def _part(change: Callable[[bytes], bytes]) -> Hook:
         part.epoch, part.start, tuple(change(each) for each in part.envelopes), part.head))
 
 
-def _scenario(name: str, play: Callable[[Stage], Awaitable[None]], spec: str, comment: str) -> Scenario:
-    return Scenario(f"withstand::{name}", Level.WITHSTAND, spec, comment, play)
-
+_withstand = partial(scenario, Level.WITHSTAND)
 
 SCENARIOS: Final = (
-    _scenario("rollback", rollback, "14.1", "an older state than it has seen"),
-    _scenario("fork", fork, "14.1", "two devices are shown two histories, then one"),
-    _scenario("withheld", withheld, "14.1", "an entry is left out, and the next one served"),
-    _scenario("restored", restored, "14.1", "the relay comes back from a backup, and says so"),
-    _scenario("emptied", emptied, "14.1", "the relay has lost everything"),
-    _scenario("altered-envelope", _lying(_part(lambda raw: flip(raw))), "10.1", "one bit of each envelope"),
-    _scenario("log-in-another-order", _lying(mutate(m.LogPart, lambda part: m.LogPart(
+    _withstand("rollback", rollback, "14.1", "an older state than it has seen"),
+    _withstand("fork", fork, "14.1", "two devices are shown two histories, then one"),
+    _withstand("withheld", withheld, "14.1", "an entry is left out, and the next one served"),
+    _withstand("restored", restored, "14.1", "the relay comes back from a backup, and says so"),
+    _withstand("emptied", emptied, "14.1", "the relay has lost everything"),
+    _withstand("altered-envelope", _lying(_part(lambda raw: flip(raw))), "10.1", "one bit of each envelope"),
+    _withstand("log-in-another-order", _lying(mutate(m.LogPart, lambda part: m.LogPart(
         part.epoch, part.start, part.envelopes[::-1] * 2, part.head))), "10.1", "envelopes twice, and backwards"),
-    _scenario("unsigned-head", _lying(mutate(m.Welcome, lambda welcome: m.Welcome(
+    _withstand("unsigned-head", _lying(mutate(m.Welcome, lambda welcome: m.Welcome(
         welcome.head, flip(welcome.signature)))), "13.2 step 1", "a head that the relay did not sign"),
-    _scenario("another-relay", _lying(substitute(SigningKey(bytes(range(32))).verify_key)), "13.2 step 1",
+    _withstand("another-relay", _lying(substitute(SigningKey(bytes(range(32))).verify_key)), "13.2 step 1",
               "somebody else answers"),
-    _scenario("garbage", _lying(mutate(m.LogPart, lambda _part: b"\xc1")), "13.1", "a frame that is none"),
-    _scenario("answer-of-another-kind", _lying(mutate(m.LogPart, lambda _part: m.Pong())), "13.3",
+    _withstand("garbage", _lying(mutate(m.LogPart, lambda _part: b"\xc1")), "13.1", "a frame that is none"),
+    _withstand("answer-of-another-kind", _lying(mutate(m.LogPart, lambda _part: m.Pong())), "13.3",
               "an answer to something else"),
-    _scenario("log-beyond-the-head", _lying(truncate(m.LogPart, "envelopes", 0)), "14.1",
+    _withstand("log-beyond-the-head", _lying(truncate(m.LogPart, "envelopes", 0)), "14.1",
               "less of the log than the head signs"),
-    _scenario("ghost-record", ghost_record, "9.4", "a record that nobody signed"),
-    _scenario("false-box", false_box, "9.5", "another box than the record lists"),
-    _scenario("false-snapshot", false_snapshot, "11.1", "altered blobs at recovery"),
-    _scenario("pairing-altered", pairing_altered, "12.2", "messages of the pairing are altered"),
-    _scenario("pairing-without-the-record", pairing_without_the_record, "12.2 step 3",
+    _withstand("ghost-record", ghost_record, "9.4", "a record that nobody signed"),
+    _withstand("false-box", false_box, "9.5", "another box than the record lists"),
+    _withstand("false-snapshot", false_snapshot, "11.1", "altered blobs at recovery"),
+    _withstand("pairing-altered", pairing_altered, "12.2", "messages of the pairing are altered"),
+    _withstand("pairing-without-the-record", pairing_without_the_record, "12.2 step 3",
               "the chain does not hold the record that adds the newcomer"),
 )

@@ -13,11 +13,10 @@ from e2esync.contactset.ops import BatchOp, DeleteOp, Op, SetOp, UnknownOp, deco
 from e2esync.contactset.replay import Applied, ContactSet, Pending, Status
 from e2esync.contactset.state import Contact, Dot, Group, Life, check_packed, pack, unpack
 from e2esync.contactset.view import Candidate, View, alive_lives, view, write_life
-from e2esync.contactset.work import Deleted, Superseded
 
 __all__ = [
-    "Applied", "Batch", "BatchOp", "Candidate", "Contact", "ContactSet", "Deleted", "DeleteOp", "DigestTree", "Dot",
-    "FoldResult", "Group", "Item", "Life", "Op", "OwnItems", "Pending", "SetOp", "Status", "Superseded", "UnknownOp",
+    "Applied", "Batch", "BatchOp", "Candidate", "Contact", "ContactSet", "DeleteOp", "DigestTree", "Dot",
+    "FoldResult", "Group", "Item", "Life", "Op", "OwnItems", "Pending", "SetOp", "Status", "UnknownOp",
     "View", "alive_lives", "boundary_contact", "bucket_digest", "changes", "check_packed", "clamp", "contact_hash",
     "decode_ops", "delete_ops", "digest_of", "encode_ops", "fold_ops", "harms", "needs_boundary", "pack", "same",
     "set_ops", "state_digest", "unpack", "view", "whole_life", "write_life",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from e2esync.contactset.ops import BatchOp, DeleteOp, Op, SetOp, UnknownOp
 from e2esync.contactset.state import check_written, forms_of
-from e2esync.contactset.work import ContactWork, Context, Deleted, Superseded
+from e2esync.contactset.work import ContactWork, Context
 from e2esync.errors import BadState, EntryInvalid
 from e2esync.limits import CONTACT_ID
 
@@ -30,16 +30,14 @@ class OwnItems(list[Item]):
 class FoldResult:
     """What folding one entry did.
 
-    `changed`: contact id -> new packed state. `unsettled`: those of them that a boundary may change. `deleted`: lives
-    that were alive and are no longer. `unknown`: operations of later versions, skipped.
+    `changed`: contact id -> new packed state. `unsettled`: those of them that a boundary may change. `unknown`:
+    operations of later versions, skipped.
     """
 
     author: int
     counter: int
     changed: dict[bytes, bytes] = field(default_factory=dict)
     unsettled: set[bytes] = field(default_factory=set)
-    superseded: list[Superseded] = field(default_factory=list)
-    deleted: list[Deleted] = field(default_factory=list)
     unknown: list[UnknownOp] = field(default_factory=list)
 
 
@@ -118,7 +116,7 @@ class _Fold:
         """The contact under this entry's operations."""
         work = self._work.get(contact)
         if work is None:
-            work = self._work[contact] = ContactWork(contact, self._contacts.get(contact, b""), self._context)
+            work = self._work[contact] = ContactWork(self._contacts.get(contact, b""), self._context)
         return work
 
     def batch(self, items: list[Item]) -> None:
@@ -135,8 +133,6 @@ class _Fold:
         result = self.result
         for contact, work in self._work.items():
             outcome = work.finish()
-            result.superseded += outcome.superseded
-            result.deleted += outcome.deleted
             if outcome.packed != work.before:
                 self._contacts[contact] = result.changed[contact] = outcome.packed
                 if outcome.unsettled:

@@ -9,32 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from e2esync.contactset.state import Contact, Dot, Group, Life, fits, pack, unpack
 from e2esync.wire import Value
-
-
-class Superseded(NamedTuple):
-    """A register value that a set replaced: what local history keeps for undo."""
-
-    contact: bytes
-    life: int
-    path: str
-    value: Value
-    author: int
-    counter: int
-    time: int
-    by_author: int
-    by_counter: int
-
-
-class Deleted(NamedTuple):
-    """A life that an entry deleted: `before` is the contact's packed state before the entry."""
-
-    contact: bytes
-    life: int
-    before: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +39,16 @@ class Outcome:
 
     packed: bytes
     unsettled: bool
-    superseded: list[Superseded]
-    deleted: list[Deleted]
 
 
 class ContactWork:
     """The operations of one entry on one contact, in order; then `finish`."""
 
-    __slots__ = ("_contact", "_context", "_deletes", "_lives", "_superseded", "before")
+    __slots__ = ("_context", "_deletes", "_lives", "before")
 
-    def __init__(self, contact: bytes, before: bytes, context: Context) -> None:
-        self._contact = contact
+    def __init__(self, before: bytes, context: Context) -> None:
         self.before = before
         self._context = context
-        self._superseded: list[Superseded] = []
         self._deletes: list[int] = []
         lives = unpack(before).lives if before else []
         self._lives = {life.number: _LifeWork(life, context) for life in lives}
@@ -85,12 +58,7 @@ class ContactWork:
         work = self._lives.get(number)
         if work is None:
             work = self._lives[number] = _LifeWork(Life(number), self._context)
-        context = self._context
-        for group, path in work.write(time, values):
-            self._superseded.append(Superseded(
-                self._contact, number, path, group.values.pop(path), group.member, group.counter, group.time,
-                context.author, context.counter,
-            ))
+        work.write(time, values)
 
     def delete(self, number: int) -> None:
         """Cover what the entry has seen of a life, if there is such a life."""
@@ -103,43 +71,38 @@ class ContactWork:
         contact = Contact([self._lives[number].finish() for number in sorted(self._lives)])
         packed = pack(contact) if contact.lives else b""
         if packed == self.before or fits(packed):
-            return self._report(contact, packed)
-        deletes = ContactWork(self._contact, self.before, self._context)
+            return Outcome(packed, contact.unsettled)
+        deletes = ContactWork(self.before, self._context)
         for number in self._deletes:
             deletes.delete(number)
         # A state that fits goes on fitting whatever is deleted in it.
         return deletes.finish()
 
-    def _report(self, contact: Contact, packed: bytes) -> Outcome:
-        deleted = [Deleted(self._contact, life.number, self.before)
-                   for life in contact.lives if not life.alive and self._lives[life.number].was_alive]
-        return Outcome(packed, contact.unsettled, self._superseded, deleted)
-
 
 class _LifeWork:
     """A life under an entry's operations."""
 
-    __slots__ = ("_context", "_deleted", "_holders", "_life", "_own", "was_alive")
+    __slots__ = ("_context", "_deleted", "_holders", "_life", "_own")
 
     def __init__(self, life: Life, context: Context) -> None:
-        self.was_alive = bool(life.groups) and life.alive
         self._life = life
         self._context = context
         self._deleted = False
         self._own: Group | None = None
         self._holders: dict[str, list[Group]] | None = None
 
-    def write(self, time: int, values: dict[str, Value]) -> list[tuple[Group, str]]:
-        """Put values into the entry's own group; which groups hold what they replace."""
+    def write(self, time: int, values: dict[str, Value]) -> None:
+        """Take what the values replace out of the groups that hold it; put them into the entry's own group."""
         if self._holders is None:
             self._holders = self._index()
         # What the entry has seen at a path is replaced by the first set of the path: later ones find only their own.
-        replaced = [(group, path) for path in values for group in self._holders.pop(path, ())]
+        for path in values:
+            for group in self._holders.pop(path, ()):
+                del group.values[path]
         own = self._own_group()
         own.time = time
         own.values.update(values)
         own.epoch = self._context.epoch
-        return replaced
 
     def delete(self) -> None:
         """Cover the groups that the entry has seen and its own."""

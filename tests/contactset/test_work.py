@@ -52,25 +52,22 @@ def test_no_operation_walks_through_the_state_again(seen: dict[int, int], form: 
 
 def test_nothing_happens_to_a_contact_without_operations() -> None:
     [before] = many_groups(3).values()
-    outcome = ContactWork(ID, before, Context(9, 1, {0: 3}, 0)).finish()
+    outcome = ContactWork(before, Context(9, 1, {0: 3}, 0)).finish()
     assert outcome.packed == before
-    assert not outcome.superseded
-    assert not outcome.deleted
-    assert ContactWork(ID, b"", Context(9, 1, {}, 0)).finish().packed == b""
+    assert ContactWork(b"", Context(9, 1, {}, 0)).finish().packed == b""
 
 
-def test_own_writes_of_an_entry_are_not_called_superseded() -> None:
-    work = ContactWork(ID, b"", Context(9, 1, {9: 0}, 0))
+def test_the_last_of_an_entrys_own_writes_stays() -> None:
+    work = ContactWork(b"", Context(9, 1, {9: 0}, 0))
     work.set(1, 5, {"a": 1})
     work.set(1, 5, {"a": 2})
     outcome = work.finish()
-    assert not outcome.superseded
     assert unpack(outcome.packed).lives[0].groups == [Group(9, 1, 5, {"a": 2})]
 
 
 def test_the_values_of_an_operation_are_not_shared_with_the_state() -> None:
     values = {"a": 1}
-    work = ContactWork(ID, b"", Context(9, 1, {9: 0}, 0))
+    work = ContactWork(b"", Context(9, 1, {9: 0}, 0))
     work.set(1, 5, values)
     work.set(1, 5, {"b": 2})
     work.finish()
