@@ -48,7 +48,7 @@ def check_head(card: dict[str, Value]) -> None:
 
 
 def check_size(size: int) -> None:
-    """That the card is no larger than a contact may be (SPEC 7.1 step 3)."""
+    """That the card, encoded, is no larger than a contact may be (SPEC 7.1 step 3)."""
     if size > CONTACT_MAX:
         raise BadCard(f"the card takes {size} bytes; at most {CONTACT_MAX} are allowed")
 

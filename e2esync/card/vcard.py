@@ -14,6 +14,7 @@ from typing import Final
 
 from ..errors import BadCard
 from ..limits import CONTACT_MAX
+from ..wire import encode
 from .digests import base_digest, media_digest
 from .export import write_card
 from .heads import guess_style, parse_line
@@ -23,6 +24,7 @@ from .origin import UID_DERIVED, UID_FIRST, UID_IN_BASE, UID_LAST, encode_origin
 from .reader import card_version, read_card
 from .reader.builder import Card
 from .reader.media import inline_bytes, layout_of
+from .registers import assemble
 from .shape import Shape
 from .text import to_bytes
 from .types import ORIGIN, Head, Line, Registers, Style, Value
@@ -188,17 +190,10 @@ def _revision(text: str) -> str:
 
 
 def _check_size(card: Card) -> None:
-    size = 0
-    for path, value in card.registers.items():
-        size += len(path) + (_raw_size(value) if path == ORIGIN else check_value(value))
+    """That the card and its origin are no larger than a contact may be (SPEC 7.1 step 3)."""
+    size = check_value(assemble(card.registers)) + len(encode(card.registers[ORIGIN]))
     if size > CONTACT_MAX:
         raise BadCard(f"the card takes {size} bytes without its photos; at most {CONTACT_MAX} are allowed")
-
-
-def _raw_size(value: Value) -> int:
-    if isinstance(value, list):
-        return sum(map(_raw_size, value))
-    return len(value) + 3 if isinstance(value, bytes) else 3
 
 
 def _origin(

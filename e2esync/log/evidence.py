@@ -201,8 +201,11 @@ def _check_two_records(set_id: bytes, chains: _Chains, first: Value, second: Val
     epoch = records[0].epoch
     _check_are_two(epoch, records[1].epoch, records[0].raw == records[1].raw or not epoch)
     before = chains.at(epoch - 1)
-    openers = [before.extend(record).all_members[record.opener] for record in records]
-    return Proof(Kind.TWO_RECORDS, set_id, epoch, 0, openers[1].index, openers[1].verify_key)
+    for record in records:
+        before.extend(record)
+    # The key that signed is that of before the record, which may replace its opener's.
+    opener = before.members[records[1].opener]
+    return Proof(Kind.TWO_RECORDS, set_id, epoch, 0, opener.index, opener.verify_key)
 
 
 def _check_two_entries(set_id: bytes, chains: _Chains, first: Value, second: Value) -> Proof:

@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
-from e2esync.card import check_card
+from e2esync.card import assemble, check_card, read_vcards
+from e2esync.card.types import ORIGIN
+from e2esync.card.values import check_value
 from e2esync.errors import BadCard
+from e2esync.limits import CONTACT_MAX
+from e2esync.wire import encode, encode_ordered
 
 DEEP: Any = []
 for _ in range(40):
@@ -69,3 +73,28 @@ def test_cards_are_accepted(card: dict[str, Any]) -> None:
 def test_everything_else_is_a_bad_card(card: Any) -> None:
     with pytest.raises(BadCard):
         check_card(card)
+
+
+@pytest.mark.parametrize("number", [0, 1, -1, 2**53 - 1, 1 - 2**53, *(
+    sign * 2**bits + step for bits in (5, 7, 8, 15, 16, 31, 32) for step in (-1, 0, 1) for sign in (1, -1))])
+def test_the_size_of_a_number_is_that_of_its_encoding(number: int) -> None:
+    assert check_value([number]) == len(encode([number]))
+
+
+@pytest.mark.parametrize("length", [0, 15, 16, 31, 32, 255, 256, 65535, 65536])
+def test_the_size_of_a_value_is_that_of_its_encoding(length: int) -> None:
+    names = {f"{number:05}": None for number in range(length)}
+    for value in ("x" * length, ["é", 0.5] * length, names, {"k" * length: [True]}):
+        assert check_value(value) == len(encode_ordered(value))
+
+
+def test_an_import_counts_its_origin() -> None:
+    """SPEC 7.1 step 3: what would not fit with what the import knew is refused, to the byte."""
+    def card(length: int) -> bytes:
+        return b"BEGIN:VCARD\nVERSION:4.0\nFN:A\nNOTE:" + b"a" * length + b"\nEND:VCARD\n"
+
+    [small] = read_vcards(card(70_000), salt=bytes(32)).cards
+    size = len(encode_ordered(assemble(small.registers))) + len(encode(small.registers[ORIGIN]))
+    room = CONTACT_MAX - size + 70_000
+    assert len(read_vcards(card(room), salt=bytes(32)).cards) == 1
+    assert read_vcards(card(room + 1), salt=bytes(32)).cards == []

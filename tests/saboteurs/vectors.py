@@ -21,6 +21,7 @@ SHORT, BEAT = "envelopes::short_head", "envelopes::open_heartbeat"
 BLOB, MANIFEST, RUN = "snapshots::open_blob", "snapshots::open_manifest", "snapshots::read_run"
 OPS, STATE, FOLD = "contactset::decode_ops", "contactset::check_state", "contactset::fold"
 CARD = "cards::flatten"
+CARD_SIZE = "cards::size"
 SPONSOR, HOST = "access::sponsor", "access::host"
 CLIENT, RELAY, FRAME = "session::client", "session::relay", "session::decode"
 
@@ -154,10 +155,13 @@ SNAPSHOTS = [
 
 CARDS = [
     *(Saboteur(f"e2esync.card.model:{name}", f"7.1 step {step}", (CARD,)) for name, step in (
-        ("check_head", 1), ("check_size", 3), ("check_texts", 4), ("check_name", 5), ("check_components", 5),
+        ("check_head", 1), ("check_texts", 4), ("check_name", 5), ("check_components", 5),
         ("check_map", 6), ("check_id", 6), ("check_entry", 7), ("check_sets", 8), ("check_props", 9),
     )),
+    Saboteur("e2esync.card.model:check_size", "7.1 step 3", (CARD_SIZE,)),
     Saboteur("e2esync.card.values:check_value", "7.1 step 2", (CARD,), lambda *_: 0),
+    Saboteur("e2esync.card.values:_head_size", "7.1 step 3", (CARD_SIZE,), lambda _count, _short: 1),
+    Saboteur("e2esync.card.values:_integer_size", "7.1 step 3", (CARD_SIZE,), lambda _value: 1),
     Saboteur("e2esync.card.origin:decode_origin", "7.3", ("cards::changes",), shows=True),
 ]
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from e2esync.conformance.vectors.case import Layer, tagged
 from e2esync.errors import BadCard
-from e2esync.limits import INT_MAX, VALUE_DEPTH_MAX
+from e2esync.limits import CONTACT_MAX, INT_MAX, VALUE_DEPTH_MAX
+from e2esync.wire import encode_ordered
 
 _SHAPES: Final[tuple[tuple[str, int, str, Any], ...]] = (
     ("array", 1, "a card is an object", [{"uid": "a"}]),
@@ -81,7 +82,32 @@ def add_cases(cases: Layer) -> None:
         ("too-large-number", 2, "beyond ±(2^53−1)", INT_MAX + 1),
         ("half-a-pair", 2, "a text that is not Unicode: half of a surrogate pair", "a\ud800"),
         ("bytes", 2, "JSON has no byte strings", b"a"),
-        ("too-large", 3, "more than a contact may take", "a" * ((256 << 10) + 64)),
     ):
         cases.invalid("flatten", name, f"7.1 step {step}", comment, {"card": tagged({"example.com:x": value})}, BadCard,
+                      flags=("limit",))
+    _sizes(cases)
+
+
+def _sizes(cases: Layer) -> None:
+    """The largest card, to the byte, with every form of a length and of a number in it."""
+    integers = [0, 127, 128, 255, 256, 65535, 65536, 2**32 - 1, 2**32, INT_MAX,
+                -1, -32, -33, -128, -129, -(2**15), -(2**15) - 1, -(2**31), -(2**31) - 1, -INT_MAX]
+    forms = {
+        "arrays": [[0] * 15, [0] * 16], "map": {f"k{number}": True for number in range(16)},
+        "numbers": [*integers, 0.5, None], "texts": ["a" * length for length in (0, 31, 32, 255, 256, 65535)] + ["é"],
+    }
+    room = CONTACT_MAX - len(encode_ordered({"example.com:forms": forms, "example.com:long": "", "kind": ""})) - 64
+    long = "a" * room
+    size = len(encode_ordered({"example.com:forms": forms, "example.com:long": long, "kind": ""}))
+    head: Any = [["example.com:forms", cases.give("every-form", tagged(forms))],
+                 ["example.com:long", cases.give("long-text", tagged(long))]]
+
+    def of(length: int) -> Any:
+        # A text of 32 to 255 bytes has a byte more of length than an empty one.
+        return {"card": {"map": [*head, ["kind", tagged("a" * (length - size - 1))]]}}
+
+    for name, length in (("one-below", CONTACT_MAX - 1), ("largest", CONTACT_MAX)):
+        cases.valid("size", name, "7.1 step 3", "as much as a contact may take", of(length), flags=("limit",))
+    for operation, name, length in (("size", "one-above", 1), ("flatten", "too-large", 1), ("size", "far-above", 128)):
+        cases.invalid(operation, name, "7.1 step 3", "more than a contact may take", of(CONTACT_MAX + length), BadCard,
                       flags=("limit",))

@@ -10,6 +10,7 @@ from e2esync.card.paths import split_path
 from e2esync.conformance.vectors import card_refusals
 from e2esync.conformance.vectors.case import Inputs, Layer, Operation, Outcome, tagged, text, untagged
 from e2esync.conformance.vectors.entropy import NamedEntropy
+from e2esync.wire import encode_ordered
 
 _FLAGS: Final = {
     "shape": "a card that is no JSContact card",
@@ -37,6 +38,12 @@ def _flatten(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
     card = untagged(inputs["card"])
     check_card(card)
     return Outcome({"registers": tagged(dict(sorted(flatten(card).items())))})
+
+
+def _size(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
+    card = untagged(inputs["card"])
+    check_card(card)
+    return Outcome({"size": len(encode_ordered(card))})
 
 
 def _assemble(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
@@ -90,9 +97,9 @@ def _changes(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
 
 
 OPERATIONS: Final[dict[str, Operation]] = {
-    "flatten": _flatten, "assemble": _assemble, "path": _join, "entry_ids": _entry_ids, "derive_uid": _uid,
-    "base_digest": _base, "content_id": _content, "media_digest": _media, "normalize_phone": _phone,
-    "normalize_email": _email, "changes": _changes,
+    "flatten": _flatten, "size": _size, "assemble": _assemble, "path": _join, "entry_ids": _entry_ids,
+    "derive_uid": _uid, "base_digest": _base, "content_id": _content, "media_digest": _media,
+    "normalize_phone": _phone, "normalize_email": _email, "changes": _changes,
 }
 
 

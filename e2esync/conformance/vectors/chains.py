@@ -97,12 +97,13 @@ def _valid(cases: Layer) -> None:
         ("numbers-by-two", "each device announced a key, the opener two",
          at.record(numbers=dict(at.chain.numbers) | {1: 3, 2: 2})),
         ("writer-rekeys-itself", "a new verify key for the opener",
-         at.record(5, (_rekey(5, party("bob, new key"), BOB, Role.WRITER),))),
+         at.record(5, (rekey(5, party("bob, new key"), BOB, Role.WRITER),))),
     ):
         cases.valid("verify", name, "9.4", comment, _inputs(record))
 
 
-def _rekey(member: int, new: Party, person: bytes = ALICE, role: Role = Role.OWNER) -> Rekey:
+def rekey(member: int, new: Party, person: bytes = ALICE, role: Role = Role.OWNER) -> Rekey:
+    """A member's change of its own verify key."""
     return make_rekey(new.signing, world().set_id, member, person, role)
 
 
@@ -130,7 +131,7 @@ def _downgrades_and_ghosts(cases: Layer) -> None:
     after = at.record(5, chain=at.chain.extend(gone))
     cases.invalid("verify", "removed-opener", "9.4 step 2", "a member that the record before removed",
                   _inputs(gone, after), ChainInvalid, flags=("ghost",))
-    rekeyed = at.record(1, (_rekey(1, party("laptop, new key")),))
+    rekeyed = at.record(1, (rekey(1, party("laptop, new key")),))
     cases.invalid("verify", "replaced-key", "9.4 step 2", "the opener's key before its rekey",
                   _inputs(rekeyed, at.record(1, chain=at.chain.extend(rekeyed))), ChainInvalid, flags=("ghost",))
 
@@ -171,10 +172,10 @@ def _rights_over_others(cases: Layer) -> None:
         ("kit-removes-another", "a kit removes a device of another person", at.record(6, (Remove(4),))),
         ("writer-changes-role", "a writer changes a role", at.record(3, (ChangeRole(4, Role.WRITER),))),
         ("kit-changes-role", "a kit changes a role", at.record(6, (ChangeRole(5, Role.READER),))),
-        ("owner-rekeys-another", "a rekey of another than the opener", at.record(1, (_rekey(2, new),))),
-        ("root-rekeys-itself", "the root's key is the set's id", at.record(0, (_rekey(0, new, role=Role.ROOT),))),
+        ("owner-rekeys-another", "a rekey of another than the opener", at.record(1, (rekey(2, new),))),
+        ("root-rekeys-itself", "the root's key is the set's id", at.record(0, (rekey(0, new, role=Role.ROOT),))),
         ("kit-rekeys-itself", "a kit's keys come from its seed",
-         at.record(6, (_rekey(6, new, BOB, Role.RECOVERY),))),
+         at.record(6, (rekey(6, new, BOB, Role.RECOVERY),))),
     ):
         _refuse(cases, 3, "right", name, comment, record, RightMissing)
     for name, comment, record in (
@@ -195,8 +196,8 @@ def _key_reuse(cases: Layer) -> None:
     theirs = sign_possession(party("stranger").signing, at.set_id, ALICE, Role.READER, watch.seal_key)
     for name, comment, change, error in (
         ("used-key", "the verify key of a member", at.add(Role.READER, "phone"), ChainInvalid),
-        ("rekey-to-used-key", "a rekey to another member's verify key", _rekey(1, at.parties[2]), ChainInvalid),
-        ("rekey-to-own-key", "a rekey to the key that it replaces", _rekey(1, at.parties[1]), ChainInvalid),
+        ("rekey-to-used-key", "a rekey to another member's verify key", rekey(1, at.parties[2]), ChainInvalid),
+        ("rekey-to-own-key", "a rekey to the key that it replaces", rekey(1, at.parties[1]), ChainInvalid),
         ("possession-by-another", "signed by another key", replace(watch, possession=theirs), ChainInvalid),
         ("possession-elsewhere", "signed for another set", replace(watch, possession=elsewhere), ChainInvalid),
         ("possession-of-less", "signed for a lower role", replace(watch, role=Role.OWNER), ChainInvalid),
@@ -204,7 +205,7 @@ def _key_reuse(cases: Layer) -> None:
         ("possession-for-another-sealing-key", "signed with another sealing key",
          replace(watch, seal_key=party("stranger").sealing.public), ChainInvalid),
         ("rekey-possession-of-an-add", "signed with a sealing key, which a rekey has not",
-         replace(_rekey(1, party("watch")), possession=watch.possession), ChainInvalid),
+         replace(rekey(1, party("watch")), possession=watch.possession), ChainInvalid),
     ):
         _refuse(cases, 4, "key-reuse", name, comment, at.record(1, (change,)), error)
     _kit_proofs(cases)
@@ -222,7 +223,7 @@ def _key_reuse(cases: Layer) -> None:
         _refuse(cases, 4, "key-reuse", name, comment, bad, BadKey)
     bad = at.record(1, (replace(watch, verify_key=_SMALL_ORDER),))
     _refuse(cases, 4, "key-reuse", "verify-key-of-small-order", "a verify key of small order", bad, BadKey)
-    bad = at.record(1, (replace(_rekey(1, party("watch")), verify_key=_SMALL_ORDER),))
+    bad = at.record(1, (replace(rekey(1, party("watch")), verify_key=_SMALL_ORDER),))
     _refuse(cases, 4, "key-reuse", "rekey-to-small-order", "a rekey to a key of small order", bad, BadKey)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from e2esync.conformance.vectors.case import Inputs, Layer, Outcome
+from e2esync.conformance.vectors.chains import rekey
 from e2esync.conformance.vectors.entries import make_entry
 from e2esync.conformance.vectors.entropy import NamedEntropy
 from e2esync.conformance.vectors.heads import make_head
@@ -108,6 +109,10 @@ def _records(cases: Layer) -> None:
     left, right = at.record(opener=1), at.record(opener=2)
     cases.valid("verify_evidence", "two-records", "10.8", "two devices have opened epoch 2",
                 _given(two_records(at.set_id, left.raw, right.raw)))
+    rekeyed = at.record(opener=1, changes=(rekey(1, party("laptop, new key")),))
+    cases.valid("verify_evidence", "the-second-rekeys", "10.8",
+                "the second replaces its opener's verify key; the proof names the one that signed it",
+                _given(two_records(at.set_id, right.raw, rekeyed.raw)))
     cases.invalid("verify_evidence", "one-record", "10.8", "the same record twice",
                   _given(two_records(at.set_id, left.raw, left.raw)), EvidenceInvalid)
     cases.invalid("verify_evidence", "records-of-two-epochs", "10.8", "records 1 and 2",

@@ -2,6 +2,7 @@
 
 import { fromHex, toHex } from './bytes.mjs';
 import { assemble, checkCard, flatten, joinPath, splitPath } from './cards.mjs';
+import { encode } from './encoding.mjs';
 import * as imports from './imports.mjs';
 import { fromJson, toJson } from './values.mjs';
 
@@ -12,6 +13,11 @@ export const operations = new Map(Object.entries({
     const card = fromJson(inputs.card);
     checkCard(card);
     return { registers: toJson(flatten(card)) };
+  },
+  'cards::size': (inputs) => {
+    const card = fromJson(inputs.card);
+    checkCard(card);
+    return { size: encode(card).length };
   },
   'cards::assemble': ({ registers }) => ({ card: toJson(assemble(fromJson(registers))) }),
   'cards::path': (inputs) => {
