@@ -55,13 +55,9 @@ class Label(Enum):
     SIGN_SESSION = b"e2e:session"
     SIGN_FIND = b"e2e:find"
 
-    @property
-    def person(self) -> bytes:
+    def __init__(self, value: bytes) -> None:
+        self.person = value.ljust(16, b"\0")
         """The label as BLAKE2b takes it: 16 bytes, zero-padded."""
-        return self.value.ljust(16, b"\0")
-
-
-_PERSON = {label: label.person for label in Label}
 
 
 def blake2b(label: Label, *parts: bytes, key: bytes = b"", size: int = HASH) -> bytes:
@@ -69,7 +65,7 @@ def blake2b(label: Label, *parts: bytes, key: bytes = b"", size: int = HASH) -> 
 
     The caller sees to it that concatenation is unambiguous: at most one part of variable length, or encoded ones.
     """
-    state = hashlib.blake2b(parts[0] if parts else b"", digest_size=size, key=key, person=_PERSON[label])
+    state = hashlib.blake2b(parts[0] if parts else b"", digest_size=size, key=key, person=label.person)
     for part in parts[1:]:
         state.update(part)
     return state.digest()

@@ -48,6 +48,8 @@ def seal_envelope(
 def envelope_blobs(envelope: bytes) -> tuple[bytes, ...]:
     """The ids that an envelope names, as far as its bytes go; `check_envelope_shape` says whether they are in order."""
     count = int.from_bytes(envelope[HEADER - 2 : HEADER])
+    if not count:
+        return ()
     ids = envelope[HEADER : HEADER + count * HASH]
     return tuple(ids[start : start + HASH] for start in range(0, len(ids), HASH))
 

@@ -22,7 +22,7 @@ from e2esync.session import messages as m
 from e2esync.session.commands import Admit, Change, Consult
 from e2esync.session.policy import DEFAULT_POLICY, Policy
 from e2esync.session.rules import Declined
-from e2esync.stores.postgres_append import append_all, is_plain
+from e2esync.stores.postgres_append import append_all
 from e2esync.stores.postgres_hear import hear_mailbox, hear_sets
 from e2esync.stores.postgres_notifier import CHANNEL, ListenNotifier, PollingNotifier, item, payloads
 from e2esync.stores.postgres_rows import PostgresRows, parse_place, snapshot, translated
@@ -32,6 +32,7 @@ from e2esync.stores.relay_decide import Decided, decide, outcome
 from e2esync.stores.relay_engine import Notifier
 from e2esync.stores.relay_invitations import sweep_invitations
 from e2esync.stores.relay_news import SharedViews
+from e2esync.stores.relay_plan import grouped, plain_groups
 from e2esync.stores.relay_reads import answer
 from e2esync.stores.relay_sweep import owners_of_old_things, sweep_mailboxes, sweep_set
 
@@ -84,10 +85,8 @@ class PostgresStore:
         heads: dict[tuple[bytes, int], Any] = {}
         with self._writer() as connection:
             batch = self._batch(PostgresRows(connection, locking=False), now)
-            groups = _groups(commands)
-            plain = {} if self._place.by_set else {
-                key: indices for key, indices in groups.items() if all(is_plain(commands[each]) for each in indices)
-            }
+            groups = grouped(commands)
+            plain = {} if self._place.by_set else plain_groups(commands, groups)
             left = append_all(connection, batch, self._views, self._sender, plain, commands, decided)
             heads |= batch.heads()
             for key, indices in groups.items():
@@ -235,14 +234,3 @@ class PostgresStore:
             self._reading.read_only = True
         with translated():
             yield self._reading
-
-
-def _groups(commands: Sequence[Admit | Change]) -> dict[bytes, list[int]]:
-    """Which commands belong to one set, or one mailbox, and so together. A new set's is alone."""
-    groups: dict[bytes, list[int]] = {}
-    for number, command in enumerate(commands):
-        key = command.set_id
-        if isinstance(command, Change) and not key:
-            key = command.mailbox.mailbox if command.mailbox else b"%d" % number
-        groups.setdefault(key, []).append(number)
-    return groups

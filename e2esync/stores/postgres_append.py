@@ -13,15 +13,13 @@ from typing import Any, Final
 import psycopg
 
 from e2esync.session.commands import Admit, Change
-from e2esync.session.messages import Append
-from e2esync.session.policy import is_full
 from e2esync.session.rules import Declined
 from e2esync.stores.postgres_notifier import CHANNEL, item
 from e2esync.stores.postgres_rows import snapshot
-from e2esync.stores.relay_batch import Batch, Known, Logged, Outcome
+from e2esync.stores.relay_batch import Batch, Known
 from e2esync.stores.relay_decide import Decided
-from e2esync.stores.relay_log import next_position
 from e2esync.stores.relay_news import SharedViews
+from e2esync.stores.relay_plan import Plan, plan_appends
 
 _TRIES: Final = 3
 _SETS_MAX: Final = 100
@@ -46,11 +44,6 @@ SELECT array_agg(owner),
     CASE WHEN count(*) > 0 THEN pg_notify('{CHANNEL}', %b || ' ' || string_agg(item, ' ')) END
 FROM moved
 """
-
-
-def is_plain(command: Admit | Change) -> bool:
-    """Whether a command is an append that names no blob: those go together."""
-    return isinstance(command, Change) and isinstance(command.request, Append) and not command.request.live
 
 
 def append_all(
@@ -90,21 +83,10 @@ def append_all(
     return left | set(waiting)
 
 
-class _Plan:
-    """What one set's appends come to, if the set is as it is known to be."""
-
-    __slots__ = ("after", "decided", "known", "rows")
-
-    def __init__(self, known: Known) -> None:
-        self.known = self.after = known
-        self.decided: list[Decided] = []
-        self.rows: list[tuple[Any, ...]] = []
-
-
 def _plan(
     connection: psycopg.Connection[Any], batch: Batch, views: SharedViews, set_id: bytes, commands: Sequence[Any], *,
     fresh: bool,
-) -> _Plan | None:
+) -> Plan | None:
     """None if these commands are better decided one by one."""
     known = None if fresh else views.peek(set_id)
     if known is None:
@@ -113,35 +95,15 @@ def _plan(
                 known = views.get(batch.rows, set_id)
         except Declined:
             return None
-    if known is None:
-        return None
-    plan = _Plan(known)
-    view = known.view
-    for command in commands:
-        if command.member not in view.chain.members:
-            return None
-        try:
-            digest, after = next_position(
-                view, command.member, command.request, batch.identity.key.verify_key)
-        except Declined as declined:
-            if not fresh:
-                # Known of old: only the row itself may say no.
-                return _plan(connection, batch, views, set_id, commands, fresh=True)
-            plan.decided.append(Outcome(declined.answer()))
-            continue
-        if is_full(batch.policy, after.held, view.seq):
-            return None
-        envelope = command.request.envelope
-        plan.rows.append(
-            (known.row, view.epoch, after.seq, command.member, batch.now, digest, after.log_hash, envelope)
-        )
-        plan.decided.append(Logged(set_id, view.epoch, after.seq, envelope, command.member, command.session))
-        view = after
-    plan.after = Known(known.row, view, known.version)
+        fresh = True
+    plan = None if known is None else plan_appends(batch, known, commands)
+    if plan is not None and plan.declined and not fresh:
+        # Known of old: only the row itself may say no.
+        return _plan(connection, batch, views, set_id, commands, fresh=True)
     return plan
 
 
-def _store(connection: psycopg.Connection[Any], sender: str, plans: Sequence[_Plan]) -> set[bytes] | None:
+def _store(connection: psycopg.Connection[Any], sender: str, plans: Sequence[Plan]) -> set[bytes] | None:
     """The sets whose appends are durable now; None if some envelope was there already, and nothing was done."""
     plans = [plan for plan in plans if plan.rows]
     if not plans:

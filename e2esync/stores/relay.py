@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +24,9 @@ from e2esync.session.commands import Admit, Change, Consult
 from e2esync.session.policy import DEFAULT_POLICY, Policy
 from e2esync.session.rules import Declined
 from e2esync.stores.relay_batch import Batch, BatchResult, Identity, Views
-from e2esync.stores.relay_decide import decide, outcome
-from e2esync.stores.relay_rows import SqliteRows
+from e2esync.stores.relay_decide import Decided, decide, outcome
+from e2esync.stores.relay_plan import Plan, grouped, plain_groups, plan_appends
+from e2esync.stores.relay_rows import Row, SqliteRows
 from e2esync.stores.relay_schema import (
     FileLock,
     check_not_moved,
@@ -88,13 +89,49 @@ class RelayStore:
         batch = Batch(self._rows, self._views, self._identity, now, self._policy)
         with self._transaction():
             self._check_same_file()
-            decided = [decide(batch, command) for command in commands]
+            decided = self._decide(batch, commands)
             batch.flush()
         batch.commit()
         self.commits += 1
         heads = batch.heads()
         self._checkpoint_if_large()
         return BatchResult([outcome(each, heads) for each in decided], heads)
+
+    def _decide(self, batch: Batch, commands: Sequence[Admit | Change]) -> list[Decided]:
+        """Each set's commands in order; of the sets that are only appended to, all rows at once."""
+        decided: dict[int, Decided] = {}
+        groups = grouped(commands)
+        plans: dict[bytes, Plan] = {}
+        for key, indices in plain_groups(commands, groups).items():
+            # A set that is not there, or is damaged, is no matter of many rows.
+            with suppress(Declined):
+                known = batch.find(key)
+                plan = None if known is None else plan_appends(batch, known, [commands[each] for each in indices])
+                if plan is not None:
+                    plans[key] = plan
+        if self._stored([row for plan in plans.values() for row in plan.rows]):
+            for key, plan in plans.items():
+                decided.update(zip(groups.pop(key), plan.decided, strict=True))
+                if plan.rows:
+                    batch.update(plan.known, plan.after.view)
+                    batch.appended(plan.after.view)
+        for indices in groups.values():
+            for each in indices:
+                decided[each] = decide(batch, commands[each])
+        return [decided[each] for each in range(len(commands))]
+
+    def _stored(self, envelopes: list[Row]) -> bool:
+        """Whether these rows are stored; if some envelope was there already, nothing is."""
+        try:
+            if envelopes:
+                with self._rows.savepoint():
+                    self._rows.many(
+                        "INSERT INTO envelopes (owner, epoch, seq, member, time, hash, log_hash, envelope) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)", envelopes,
+                    )
+        except apsw.ConstraintError:
+            return False
+        return True
 
     def hear(self, keys: Iterable[bytes], now: int) -> BatchResult:
         """There is never any news: nobody else writes to this file, but for a backup that is put in its place."""

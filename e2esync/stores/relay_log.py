@@ -7,7 +7,6 @@ its savepoint, or has done all of its writes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from e2esync.epoch.boxes import check_boxes
@@ -69,10 +68,7 @@ def next_position(view: SetView, member: int, request: Append, relay_key: bytes)
     rules.check_append(view, member, request.epoch, envelope)
     rules.check_here(view.chain, relay_key)
     digest = envelope_hash(envelope)
-    after = replace(
-        view, seq=view.seq + 1, log_hash=log_hash_after(view.log_hash, digest), held=view.held + len(envelope)
-    )
-    return digest, after
+    return digest, view.appended(log_hash_after(view.log_hash, digest), len(envelope))
 
 
 def open_epoch(batch: Batch, change: Change, request: Open) -> Outcome:

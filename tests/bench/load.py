@@ -10,41 +10,75 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
+import selectors
 import statistics
 import sys
 import tempfile
 import time
+from collections import deque
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import trio
 
 from e2esync.session import messages as m
-from e2esync.session.client import ClientSession
-from e2esync.session.codec import encode_message
 from e2esync.session.commands import Change
 from e2esync.stores.relay_engine import open_engine
-from e2esync.transports import connect
+from tests.bench.lines import APPENDED, ENVELOPE, PUSHED, Appends, Line, member_line
 from tests.cluster.world import Relays
 from tests.helpers.postgres import Server
-from tests.relay.driver import Device
 from tests.session.world import NOW, Book
-
-_APPENDED, _REFUSED = 30, 40
 
 
 @dataclass
 class Tally:
-    """What the clients saw within the measured time."""
+    """What the clients saw within the measured time: seconds from append to answer, and from answer to push."""
 
     appended: int = 0
     pushed: int = 0
     delays: list[float] = field(default_factory=list)
-    measuring: bool = False
-    cpu: float = 0.0
+    behind: list[float] = field(default_factory=list)
+    relay_cpu: float = 0.0
+    client_cpu: float = 0.0
+
+
+class Pair:
+    """A set's two devices: one keeps so many appends in flight, the other one hears of them."""
+
+    def __init__(self, writer: Line, listener: Line) -> None:
+        self.writer = writer.free()
+        self.listener = listener.free()
+        self._appends = Appends()
+        self._sent: deque[float] = deque()
+        # When the answers came to appends that have not been pushed yet, and the other way round.
+        self._answered: deque[float] = deque()
+        self._pushed: deque[float] = deque()
+
+    def append(self, count: int) -> None:
+        """Sends so many appends."""
+        self._sent.extend([time.perf_counter()] * count)
+        self.writer.socket.sendall(self._appends.frames(count))
+
+    def answers(self, tally: Tally) -> None:
+        """What the relay says to the writer; for each answer there is another append."""
+        answers = sum(message[1] == APPENDED for message in self.writer.receive())
+        if answers:
+            now = time.perf_counter()
+            tally.appended += answers
+            tally.delays += [now - self._sent.popleft() for _ in range(answers)]
+            self._answered.extend([now] * answers)
+            self.append(answers)
+            self._compare(tally)
+
+    def pushes(self, tally: Tally) -> None:
+        """What the other device hears: pushes, with nothing but envelopes of one size."""
+        pushed = sum(len(message) // ENVELOPE for message in self.listener.receive() if message[1] == PUSHED)
+        tally.pushed += pushed
+        self._pushed.extend([time.perf_counter()] * pushed)
+        self._compare(tally)
+
+    def _compare(self, tally: Tally) -> None:
+        while self._answered and self._pushed:
+            tally.behind.append(self._pushed.popleft() - self._answered.popleft())
 
 
 def found(url: str, count: int) -> tuple[bytes, list[Book]]:
@@ -58,67 +92,36 @@ def found(url: str, count: int) -> tuple[bytes, list[Book]]:
     return books[0].relay_key, books
 
 
-async def load(relays: Relays, key: bytes, books: list[Book], flight: int, seconds: float) -> Tally:
+def load(relays: Relays, key: bytes, books: list[Book], flight: int, seconds: float) -> Tally:
     """Everybody appends for so long, after a second to warm up."""
-    tally, addresses = Tally(), relays.addresses
-    async with trio.open_nursery() as nursery:
-        for number, book in enumerate(books):
-            # The two devices of a set are at two relays where there are two.
-            here = addresses[number % len(addresses)]
-            there = addresses[(number + 1) % len(addresses)]
-            await nursery.start(_listener, there, key, book, tally)
-            await nursery.start(_writer, here, key, book, flight, tally)
-        await trio.sleep(1)
-        tally.measuring, tally.cpu = True, -relays.cpu()
-        await trio.sleep(seconds)
-        tally.measuring, tally.cpu = False, tally.cpu + relays.cpu()
-        nursery.cancel_scope.cancel()
+    addresses = relays.addresses
+    pairs = [
+        # The two devices of a set are at two relays where there are two.
+        Pair(member_line(addresses[number % len(addresses)], key, book, 1),
+             member_line(addresses[(number + 1) % len(addresses)], key, book, 2))
+        for number, book in enumerate(books)
+    ]
+    with selectors.DefaultSelector() as selector:
+        for pair in pairs:
+            selector.register(pair.writer, selectors.EVENT_READ, pair.answers)
+            selector.register(pair.listener, selectors.EVENT_READ, pair.pushes)
+            pair.append(flight)
+        _turn(selector, Tally(), 1)
+        tally = Tally(relay_cpu=-relays.cpu(), client_cpu=-time.process_time())
+        _turn(selector, tally, seconds)
+        tally.relay_cpu += relays.cpu()
+        tally.client_cpu += time.process_time()
+    for pair in pairs:
+        pair.writer.close()
+        pair.listener.close()
     return tally
 
 
-async def _session(address: str, key: bytes, book: Book, member: int) -> Any:
-    transport = await connect(address)
-    session = ClientSession(book.set_id, member, book.signing[member], key, random.randbytes(32))
-    await Device(transport, session).shake()
-    return transport
-
-
-async def _writer(
-    address: str, key: bytes, book: Book, flight: int, tally: Tally, task_status: trio.TaskStatus[None]
-) -> None:
-    transport = await _session(address, key, book, 1)
-    sent: list[float] = []
-    try:
-        task_status.started()
-        for _ in range(flight):
-            sent.append(time.perf_counter())
-            await transport.send(encode_message(book.append()))
-        while True:
-            frame = await transport.receive()
-            if frame[1] == _APPENDED:
-                now = time.perf_counter()
-                if tally.measuring:
-                    tally.appended += 1
-                    tally.delays.append(now - sent.pop(0))
-                else:
-                    sent.pop(0)
-                sent.append(now)
-                await transport.send(encode_message(book.append()))
-            assert frame[1] != _REFUSED
-    finally:
-        await transport.aclose()
-
-
-async def _listener(address: str, key: bytes, book: Book, tally: Tally, task_status: trio.TaskStatus[None]) -> None:
-    transport = await _session(address, key, book, 2)
-    try:
-        task_status.started()
-        while True:
-            await transport.receive()
-            if tally.measuring:
-                tally.pushed += 1
-    finally:
-        await transport.aclose()
+def _turn(selector: selectors.BaseSelector, tally: Tally, seconds: float) -> None:
+    until = time.perf_counter() + seconds
+    while (left := until - time.perf_counter()) > 0:
+        for ready, _ in selector.select(left):
+            ready.data(tally)
 
 
 def fdatasync_time(folder: Path) -> float:
@@ -150,16 +153,17 @@ def measure(url: str, folder: Path, args: argparse.Namespace) -> dict[str, float
     measured = {"fdatasync_ms": fdatasync_time(folder) * 1000, "floor": floor(url, books, args.flight, args.seconds)}
     relays = Relays(url, folder, args.relays, "ws")
     try:
-        full = trio.run(load, relays, key, books, args.flight, args.seconds)
+        full = load(relays, key, books, args.flight, args.seconds)
         _, lone = found(url, 1) if url.startswith("postgresql") else (key, books[:1])
-        one = trio.run(load, relays, key, lone, 1, args.seconds)
+        one = load(relays, key, lone, 1, args.seconds)
     finally:
         relays.close()
     measured |= {
         "appends": full.appended / args.seconds, "pushes": full.pushed / args.seconds,
-        "cpu_us": full.cpu / full.appended * 1e6,
+        "cpu_us": full.relay_cpu / full.appended * 1e6, "client_cpu_us": full.client_cpu / full.appended * 1e6,
         "ratio": full.appended / args.seconds / measured["floor"],
         "p50_ms": statistics.median(full.delays) * 1000, "one_p50_ms": statistics.median(one.delays) * 1000,
+        "push_p50_ms": statistics.median(full.behind) * 1000, "one_push_p50_ms": statistics.median(one.behind) * 1000,
         "one_appends": one.appended / args.seconds,
     }
     return measured
@@ -189,9 +193,11 @@ def main() -> int:
         return 0
     print(f"{args.clients} clients × {args.flight}, {args.relays} relay(s): {measured['appends']:,.0f} appends/s, "
           f"{measured['ratio']:.2f} of the floor ({measured['floor']:,.0f}/s), p50 {measured['p50_ms']:.1f} ms, "
-          f"{measured['pushes']:,.0f} pushes/s, {measured['cpu_us']:.0f} µs of the relays' processors each")
-    print(f"one client: p50 {measured['one_p50_ms']:.2f} ms, {measured['one_appends']:,.0f}/s; "
-          f"fdatasync {measured['fdatasync_ms']:.2f} ms")
+          f"push {measured['push_p50_ms']:.2f} ms behind it, {measured['pushes']:,.0f} pushes/s")
+    print(f"processor time of each: {measured['cpu_us']:.0f} µs in the relays, {measured['client_cpu_us']:.0f} µs in "
+          "the clients")
+    print(f"one client: p50 {measured['one_p50_ms']:.2f} ms, push {measured['one_push_p50_ms']:.2f} ms behind it, "
+          f"{measured['one_appends']:,.0f}/s; fdatasync {measured['fdatasync_ms']:.2f} ms")
     return 0
 
 
