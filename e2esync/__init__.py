@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from e2esync.client.profile import Profile
     from e2esync.client.protection import KeyFile, Keyring, Passphrase, Plain
     from e2esync.client.recovery import open_kit
-    from e2esync.client.sync import create_set, inspect, sync, watch
+    from e2esync.client.sync import create_set, inspect, sync
     from e2esync.client.together import sync_all, watch_all
+    from e2esync.client.watching import watch
     from e2esync.errors import E2esyncError
 
 __version__: Final = "0.1.0"
@@ -61,8 +62,9 @@ _HOMES: Final = {
     "client.profile": ("Profile",),
     "client.protection": ("KeyFile", "Keyring", "Passphrase", "Plain"),
     "client.recovery": ("open_kit",),
-    "client.sync": ("create_set", "inspect", "sync", "watch"),
+    "client.sync": ("create_set", "inspect", "sync"),
     "client.together": ("sync_all", "watch_all"),
+    "client.watching": ("watch",),
     "errors": ("E2esyncError",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}

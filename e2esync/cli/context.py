@@ -7,6 +7,7 @@ local commands import neither trio nor a network library through here.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from e2esync.stores.index import CardRow
 
 _URN: Final = "urn:uuid:"
+PROXY: Final = "E2ESYNC_PROXY"
+"""What `transports.address` reads; local commands do not import that."""
 INNER: Final = frozenset(("blobs", "origin"))
 """Registers beside the card. `blobs` holds keys: it is in no output."""
 
@@ -44,6 +47,15 @@ class Context:
         self._closers: list[Callable[[], Any]] = []
 
     def __enter__(self) -> Context:
+        if self.args.proxy:
+            from e2esync.errors import Unreachable
+            from e2esync.transports.socks import parse_proxy
+
+            try:
+                parse_proxy(self.args.proxy)
+            except Unreachable as error:
+                raise UsageError(error.message, error.hint) from None
+            self._go_through(self.args.proxy)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,6 +82,8 @@ class Context:
             from e2esync.client.profile import Profile
 
             self.adopt(Profile.open(self.home, self._unlock))
+            if not os.environ.get(PROXY) and (proxy := self.setting("proxy")):
+                self._go_through(proxy)
         assert self._profile is not None
         return self._profile
 
@@ -85,6 +99,12 @@ class Context:
             self._closers.remove(self._profile.close)
             self._profile.close()
             self._profile = self._book = None
+
+    def _go_through(self, proxy: str) -> None:
+        """Have every connection of this run go through a proxy, those of programs that it starts, too."""
+        before = os.environ.get(PROXY, "")
+        os.environ[PROXY] = proxy
+        self._closers.append(lambda: os.environ.__setitem__(PROXY, before))
 
     def _unlock(self, kind: Kind) -> Way | None:
         from e2esync.client.protection import KeyFile, Passphrase
@@ -118,7 +138,7 @@ class Context:
     def setting(self, name: str) -> str:
         """A text setting; what is not set costs no import."""
         store = self.profile().store
-        if store.setting(name) is None and name in ("book", "sort"):
+        if store.setting(name) is None and name in ("book", "sort", "proxy"):
             return ""
         from e2esync.client.settings import get_text
 

@@ -74,6 +74,8 @@ def global_options(*, inherit: bool) -> Parser:
     add("--passphrase-file", metavar="FILE", help="read the passphrase from the first line of a file")
     add("--passphrase-command", metavar="CMD", help="read the passphrase from what a command prints")
     add("--key-file", metavar="FILE", help="the key file that protects the profile")
+    add("--proxy", metavar="URL", help="reach relays through a SOCKS5 proxy, as Tor: socks5://127.0.0.1:9050 (or "
+        "E2ESYNC_PROXY, or `config set proxy`)")
     add("-y", "--yes", help="answer yes to every question", **flag)
     add("-q", "--quiet", help="no messages but warnings and errors", **flag)
     add("--no-color", help="no colour (or NO_COLOR)", **flag)

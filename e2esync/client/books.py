@@ -25,7 +25,7 @@ from e2esync.client.pairing import (
     read_code,
     sponsor_newcomer,
 )
-from e2esync.client.profile import Profile
+from e2esync.client.profile import HOME, Profile
 from e2esync.client.sync import (
     SYSTEM_ENTROPY,
     Progress,
@@ -36,7 +36,7 @@ from e2esync.client.sync import (
     relay_url,
     sync_locked,
 )
-from e2esync.client.together import HOME, free_number, numbers_of
+from e2esync.client.together import free_number, numbers_of
 from e2esync.crypto import Entropy, SigningKey
 from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.record import Change, KitHalf, Remove
@@ -90,12 +90,13 @@ def _highest(members: list[Member]) -> Role:
     return max((member.role for member in members if member.is_device), default=Role.RECOVERY)
 
 
-async def create_book(profile: Profile, name: str, relay: str | None = None, *, progress: Progress = no_progress,
-                      entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> BookInfo:
+async def create_book(profile: Profile, name: str, relay: str | None = None, *, invitation: bytes = b"",
+                      progress: Progress = no_progress, entropy: Entropy = SYSTEM_ENTROPY,
+                      now: Callable[[], int] = now_ms) -> BookInfo:
     """Make a further book at a relay (default: that of the home book), whose root is this person's kit (SPEC 12.4).
 
-    The kit is not needed: its public halves are in the home book. Raises ProfileError where none is left, Unreachable
-    or Refused; the profile is then as it was.
+    The kit is not needed: its public halves are in the home book. `invitation` is the relay's operator's, where he asks
+    for one. Raises ProfileError where no half is left, Unreachable or Refused; the profile is then as it was.
     """
     with profile.sync_lock():
         home = Replica(profile.store.book(HOME))
@@ -105,7 +106,7 @@ async def create_book(profile: Profile, name: str, relay: str | None = None, *, 
         number = free_number(profile)
         # One transaction over the network too: a profile that is killed here is as it was.
         with profile.store.transaction():
-            replica = await _found(profile, number, url, root, sealing, half, progress, entropy, now)
+            replica = await _found(profile, number, url, root, sealing, half, invitation, progress, entropy, now)
             info = BookInfo(number, replica.set_id, name, url)
             profile.store.put_book(info)
             name_book(replica, name, now())
@@ -120,12 +121,12 @@ async def create_book(profile: Profile, name: str, relay: str | None = None, *, 
 
 
 async def _found(profile: Profile, number: int, url: str, root: SigningKey, sealing: SealingKey, half: KitHalf,
-                 progress: Progress, entropy: Entropy, now: Callable[[], int]) -> Replica:
+                 invitation: bytes, progress: Progress, entropy: Entropy, now: Callable[[], int]) -> Replica:
     """Records 0 and 1: the one-time root begins the set, makes the kit its successor, and is forgotten."""
     visit = await Connection.as_visitor(url, None, entropy)
     try:
         founding = found(profile.store.book(number), root, sealing, visit.relay_key, now(), entropy)
-        await visit.run(create(founding))
+        await visit.run(create(founding, invitation))
     finally:
         await visit.aclose()
     connection = await Connection.as_member(url, founding.set_id, ROOT, root, visit.relay_key, entropy)
@@ -142,7 +143,7 @@ async def _found(profile: Profile, number: int, url: str, root: SigningKey, seal
     return Replica(profile.store.book(number))
 
 
-async def move_to_book(profile: Profile, name: str, *, progress: Progress = no_progress,
+async def move_to_book(profile: Profile, name: str, *, invitation: bytes = b"", progress: Progress = no_progress,
                        entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> tuple[BookInfo, int]:
     """Make a book and move all contacts of the home book there, with photos and origins, so that it can be shared.
 
@@ -152,7 +153,7 @@ async def move_to_book(profile: Profile, name: str, *, progress: Progress = no_p
     old = Book(profile, HOME, entropy=entropy, now=now)
     if old.store.missing_media():
         raise ProfileError("some photos of your own book are not on this device yet", "sync first, then try again")
-    info = await create_book(profile, name, progress=progress, entropy=entropy, now=now)
+    info = await create_book(profile, name, invitation=invitation, progress=progress, entropy=entropy, now=now)
     new = Book(profile, info.number, entropy=entropy, now=now)
     planned = [Planned(each.contact, "", each.registers, each.media)
                for each in moved_contacts(old.store, old.set_id, new.set_id)]

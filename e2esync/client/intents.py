@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from e2esync.client.profile import Profile
+from e2esync.client.profile import HOME, Profile
 from e2esync.replica.core import Replica
 from e2esync.replica.home import FurtherSet, Home, read_home
 from e2esync.replica.own_object import device_names
 from e2esync.replica.together import waiting_in, waiting_out
 from e2esync.stores.profile import BookInfo
-
-HOME = 0
 
 
 @dataclass(frozen=True, slots=True)

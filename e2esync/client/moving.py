@@ -48,12 +48,13 @@ def _nobody(_replica: Replica) -> None:
     """The kit is in its owner's hands already."""
 
 
-async def rehome(profile: Profile, kit: RecoveryKit, *, relay: str | None = None,
+async def rehome(profile: Profile, kit: RecoveryKit, *, relay: str | None = None, invitation: bytes = b"",
                  ready: Callable[[Replica], None] = _nobody, entropy: Entropy = SYSTEM_ENTROPY,
                  now: Callable[[], int] = now_ms) -> Rehomed:
     """Move the home set to a new set whose root is `kit`, at `relay` or where it is; this device is its first.
 
-    `ready` is called with the new set when it is whole, and before anybody is told: to give the kit to its owner.
+    `invitation` is the relay's operator's, where he asks for one. `ready` is called with the new set when it is whole,
+    and before anybody is told: to give the kit to its owner.
     Raises ProfileExists where it was moved already by another device: that move is followed instead. What fails
     before the old set is told leaves the profile as it was.
     """
@@ -65,7 +66,7 @@ async def rehome(profile: Profile, kit: RecoveryKit, *, relay: str | None = None
     url = relay or relay_url(profile, 0)
     try:
         await create_set(profile, url, name, kit, book_name=book_name(old.replica) or "Contacts", book=number,
-                         entropy=entropy, now=now)
+                         invitation=invitation, entropy=entropy, now=now)
         new = Book(profile, number, entropy=entropy, now=now)
         taken = _take_along(old, new, now)
         await sync(profile, number, entropy=entropy, now=now)

@@ -40,6 +40,8 @@ PROTECTION: Final = "profile.json"
 DATABASE: Final = "profile.sqlite3"
 LOCK: Final = "sync.lock"
 STUB: Final = "left.json"
+HOME: Final = 0
+"""The number of the person's own book."""
 RESCUE, RESCUED = "rescue-", ".rescued"
 """How rescue files begin, and how the folder ends in which they wait while a new profile is made."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from e2esync.errors import BadCard, NotFound
+from e2esync.errors import BadCard, NotFound, Unreachable
 from e2esync.limits import HORIZON_AGE
 from e2esync.stores.history import RETENTION
 from e2esync.wire import decode, encode
@@ -33,12 +33,14 @@ class Setting(NamedTuple):
 
 
 BOOK, SORT, DATES, REGION, NAME = "book", "sort", "date-format", "region", "name"
+PROXY = "proxy"
 ROTATE_EVERY, ROTATE_AFTER = "rotate-every", "rotate-after"
 BACKUP_EVERY, BACKUP_DIR, BACKUP_KEEP = "backup-every", "backup-dir", "backup-keep"
 
 SETTINGS: Final = (
     Setting(BOOK, "text", "", "the book that commands mean without --book: its number or name; empty is your own"),
     Setting(NAME, "text", "", "what you are called in books that you share; asked for when it is needed"),
+    Setting(PROXY, "text", "", "the SOCKS5 proxy, as Tor, through which relays are reached: socks5://HOST:PORT"),
     Setting(SORT, "choice", "surname", "how `list` sorts: by surname, or by the name as it is shown",
             ("surname", "name")),
     Setting(DATES, "text", "%Y-%m-%d", "how dates are printed, as strftime takes it"),
@@ -96,6 +98,13 @@ def parse(setting: Setting, text: str) -> str | int:
         if not setting.least <= number <= _MOST:
             raise BadCard(f"{setting.name} is a number from {setting.least} to {_MOST:,}", setting.about)
         return number * DAY if setting.kind == "days" else number
+    if setting.name == PROXY and text:
+        from e2esync.transports.socks import parse_proxy
+
+        try:
+            parse_proxy(text)
+        except Unreachable as error:
+            raise BadCard(error.message, error.hint) from None
     if setting.choices and text not in setting.choices:
         raise BadCard(f"{setting.name} is one of {', '.join(setting.choices)}", setting.about)
     return text

@@ -1,21 +1,19 @@
 """Sync with the relay, with trio: the procedures of SPEC 14 over a connection, for one book of a profile.
 
     await sync(profile)                        once
-    await watch(profile, on_event=print)       until cancelled: live, both ways, reconnecting
     await create_set(profile, url, …)          the beginning of everything
+
+`watching` is the same until cancelled.
 
 Local data and unsent edits are never at risk here: whatever is raised, the book is as it was and the outbox waits.
 """
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-
-import trio
 
 from e2esync.access.kit import RecoveryKit
 from e2esync.client.connection import Connection
@@ -33,39 +31,25 @@ from e2esync.errors import (
     RelayRestored,
     Unreachable,
 )
-from e2esync.limits import HEARTBEAT_INTERVAL, KIT_HALVES
+from e2esync.limits import KIT_HALVES
 from e2esync.log.head import Head
 from e2esync.procedures.founding import create
 from e2esync.procedures.leaving import read_removal
-from e2esync.procedures.opening import announce
-from e2esync.procedures.reading import read_on, take
-from e2esync.procedures.sending import send
 from e2esync.procedures.steps import Link
-from e2esync.procedures.syncing import be_heard, fetch_media, keep_house, listen
+from e2esync.procedures.syncing import Synced
 from e2esync.procedures.syncing import sync as sync_procedure
-from e2esync.replica.announcing import hear
 from e2esync.replica.core import Replica
-from e2esync.replica.findings import note
 from e2esync.replica.founding import found
 from e2esync.replica.home import keep_halves
 from e2esync.replica.leaving import Removal
 from e2esync.replica.own_object import device_names, name_book, name_device
-from e2esync.replica.port import HELD, SlotRow
-from e2esync.replica.writeback import write_back
-from e2esync.replica.writing import last_own
-from e2esync.session.messages import Inspect, Inspected, LogPush, RecordPush, SlotPush
+from e2esync.replica.port import HELD
+from e2esync.session.messages import Inspect, Inspected
 from e2esync.stores.profile import BookInfo
 from e2esync.wire import encode
 
 Progress = Callable[[str, int, int], None]
 SYSTEM_ENTROPY = SystemEntropy()
-
-LOCAL_POLL = 0.25
-"""Seconds between two looks for edits that another process of this profile has made."""
-FAREWELL = 2.0
-"""Seconds that the last heartbeat may take when this device leaves."""
-RECONNECT_FIRST, RECONNECT_MOST = 1.0, 60.0
-"""Seconds before a lost connection is tried again: doubled each time, with jitter."""
 
 
 def now_ms() -> int:
@@ -108,6 +92,11 @@ class Online:
     replica: Replica
     link: Link
 
+    @property
+    def moved(self) -> bool:
+        """Whether the newest record that was entered names another relay than the one on this line."""
+        return self.replica.chain.relay_key != self.connection.relay_key
+
 
 async def sync(profile: Profile, book: int = 0, *, progress: Progress = no_progress,
                entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> SyncResult:
@@ -128,12 +117,12 @@ async def sync_locked(profile: Profile, book: int, *, progress: Progress = no_pr
         try:
             result, moved = await _sync_once(profile, book, progress, entropy, now, said, then)
         except (RelayRestored, DeviceRemoved) as error:
-            if said or not await _given_back(profile, book, error, entropy, now):
+            if said or not await give_back(profile, book, error, entropy, now):
                 raise
             said.append(error if isinstance(error, Detection) else RelayRestored(
                 "the relay came back from a backup and did not know this device any more"))
             continue
-        if not moved or not _follow(profile, book):
+        if not moved or not _follow(profile, book, now):
             return result
 
 
@@ -143,22 +132,31 @@ async def _sync_once(profile: Profile, book: int, progress: Progress, entropy: E
     """One sync with the relay that the book is at; and whether it is at another one by now."""
     async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
         epoch = online.replica.position.epoch
-        done = await online.connection.run(sync_procedure(online.replica, online.link))
-        if then is not None:
-            await then(online)
-        _forget_secrets(profile, online.replica, epoch)
+        try:
+            done = await online.connection.run(sync_procedure(online.replica, online.link))
+            if then is not None and not online.moved:
+                await then(online)
+        except Refused:
+            # In the middle of something it entered an epoch of another relay: what is left to do is to be done there.
+            if not online.moved:
+                raise
+            done = Synced(0, 0, False, 0)
+        forget_secrets(profile, online.replica, epoch)
         profile.store.book(book).drop("notices")
         wire = online.connection.transport
         return SyncResult(
             done.received, done.sent, done.opened, done.media, getattr(wire, "sent", 0),
             getattr(wire, "received", 0), (*said, *online.link.notices), _closed_behind(online.replica, epoch),
             len(online.replica.store.kept_keys(HELD)),
-        ), online.replica.chain.relay_key != online.connection.relay_key
+        ), online.moved
 
 
-async def _given_back(profile: Profile, book: int, error: E2esyncError, entropy: Entropy, now: Callable[[], int],
+async def give_back(profile: Profile, book: int, error: E2esyncError, entropy: Entropy, now: Callable[[], int],
                       ) -> bool:
-    """Whether the relay had lost something, which it has again by now (SPEC 14.10)."""
+    """Whether the relay had lost something, which it has again by now (SPEC 14.10).
+
+    Raises Unreachable, and Refused where it has lost the whole book and does not take it without an invitation.
+    """
     from e2esync.client.relocating import reseed
 
     if isinstance(error, DeviceRemoved) and error.removal is not None:
@@ -166,55 +164,14 @@ async def _given_back(profile: Profile, book: int, error: E2esyncError, entropy:
         return False
     try:
         return await reseed(profile, book, entropy=entropy, now=now)
-    except (Refused, Detection):
+    except Detection:
         return False
 
 
-def _follow(profile: Profile, book: int) -> bool:
+def _follow(profile: Profile, book: int, now: Callable[[], int]) -> bool:
     from e2esync.client.relocating import follow
 
-    return follow(profile, book)
-
-
-async def watch(profile: Profile, book: int = 0, *, on_event: Callable[[str], None], progress: Progress = no_progress,
-                entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> None:
-    """Stay in sync until cancelled: others' edits as they come, own ones as they are made; reconnects by itself.
-
-    `on_event` is told in a word what happened: `connected`, `received`, `sent`, `epoch`, `unreachable`, or `held`: too
-    much was deleted or overwritten at once, and a person is to decide (`Book.guarded`).
-    """
-    with profile.sync_lock():
-        await watch_locked(profile, book, on_event=on_event, progress=progress, entropy=entropy, now=now)
-
-
-async def watch_locked(profile: Profile, book: int, *, on_event: Callable[[str], None],
-                       progress: Progress = no_progress, entropy: Entropy = SYSTEM_ENTROPY,
-                       now: Callable[[], int] = now_ms) -> None:
-    """`watch` by a caller who holds the lock."""
-    delay = RECONNECT_FIRST
-    while True:
-        try:
-            async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
-                epoch = online.replica.position.epoch
-                online.link.stay = HEARTBEAT_INTERVAL
-                await online.connection.run(sync_procedure(online.replica, online.link))
-                online.link.notices.clear()
-                _forget_secrets(profile, online.replica, epoch)
-                on_event("connected")
-                delay = RECONNECT_FIRST
-                try:
-                    await _stay(profile, online, on_event)
-                finally:
-                    await _take_leave(online)
-        except Unreachable:
-            on_event("unreachable")
-        except Refused as error:
-            if error.reason not in ("Busy", "EpochClosed", "HeadMoved", "TooOften"):
-                raise
-            on_event("unreachable")
-        # Jitter, so that the devices of a relay that was restarted do not all come back in one moment.
-        await trio.sleep(delay * random.uniform(0.5, 1.0))
-        delay = min(2 * delay, RECONNECT_MOST)
+    return follow(profile, book, now=now)
 
 
 async def create_set(profile: Profile, relay_url: str, device_name: str, kit: RecoveryKit, *,
@@ -319,7 +276,7 @@ def relay_url(profile: Profile, book: int) -> str:
     raise Unreachable("this book has no relay", "`e2esync init --relay URL` makes one with a relay")
 
 
-def _forget_secrets(profile: Profile, replica: Replica, before: int) -> None:
+def forget_secrets(profile: Profile, replica: Replica, before: int) -> None:
     """After an epoch change: what was erased leaves the write-ahead log too (SPEC 14.2 step 7)."""
     if replica.position.epoch != before:
         profile.store.settle()
@@ -332,73 +289,3 @@ def _closed_behind(replica: Replica, before: int) -> tuple[str, ...]:
     gone = [member for record in records if record.opener == replica.member for member in sorted(record.removes)]
     names = device_names(replica) if gone else {}
     return tuple(names.get(member) or f"device {member}" for member in gone)
-
-
-async def _stay(profile: Profile, online: Online, on_event: Callable[[str], None]) -> None:
-    """Alternate between what others push and what this profile's other processes have written."""
-    replica, link, run = online.replica, online.link, online.connection.run
-    sent = last_own(replica)
-    while True:
-        push = None
-        with trio.move_on_after(LOCAL_POLL):
-            # Only the waiting may be broken off: a procedure that has asked must hear its answers.
-            push = await online.connection.next_push()
-        epoch = replica.position.epoch
-        if push is not None:
-            await _take_push(online, push, on_event)
-        write_back(replica, link.now())
-        if replica.store.pending() or last_own(replica) != sent:
-            if await run(send(replica, link)):
-                on_event("sent")
-            await run(keep_house(replica, link, compact=True))
-            sent = last_own(replica)
-        if await run(be_heard(replica, link)):
-            await run(listen(replica, link))
-        if link.notices:
-            note(replica, link.notices, link.now())
-            link.notices.clear()
-        _forget_secrets(profile, replica, epoch)
-
-
-async def _take_leave(online: Online) -> None:
-    """Take the promise of the last heartbeat back, if the line is still good: nobody is to wait for this device."""
-    if online.connection.session.unanswered:
-        return
-    online.link.stay = 0
-    online.replica.store.drop("beat")
-    with trio.CancelScope(deadline=trio.current_time() + FAREWELL, shield=True), suppress(E2esyncError):
-        await online.connection.run(be_heard(online.replica, online.link))
-
-
-async def _take_push(online: Online, push: object, on_event: Callable[[str], None]) -> None:
-    replica, link, run = online.replica, online.link, online.connection.run
-    position, waiting = replica.position, len(replica.store.kept_keys(HELD))
-    if isinstance(push, LogPush):
-        end = push.start + len(push.envelopes) - 1
-        if (push.epoch, end) <= (position.epoch, position.seq):
-            return
-        if (push.epoch, push.start, push.head.seq) == (position.epoch, position.seq + 1, end):
-            await run(take(replica, link, push))
-        else:
-            await run(read_on(replica, link))
-        await run(fetch_media(replica, link))
-        on_event("received")
-    elif isinstance(push, RecordPush):
-        epoch = parse_record(push.record).epoch
-        if epoch <= position.epoch:
-            return
-        link.epoch = max(link.epoch, epoch)
-        await run(read_on(replica, link))
-        await run(announce(replica, link))
-        await run(keep_house(replica, link, compact=False))
-        await run(send(replica, link))
-        on_event("epoch")
-    elif isinstance(push, SlotPush):
-        known = {row.member: row for row in replica.store.slots()}
-        before = known.get(push.member, SlotRow(push.member, b"", b"", 0))
-        hear(replica, before, push.announcement, push.heartbeat, link.now())
-        # Somebody asks to leave, say: whoever is there just now closes the door.
-        if await run(keep_house(replica, link, compact=False)):
-            on_event("epoch")
-    if len(replica.store.kept_keys(HELD)) > waiting:
-        on_event("held")

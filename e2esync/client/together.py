@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import trio
 
 from e2esync.client.connection import Connection
-from e2esync.client.profile import Profile
+from e2esync.client.profile import HOME, Profile
+from e2esync.client.relocating import follow_list
 from e2esync.client.sync import (
     SYSTEM_ENTROPY,
     Online,
@@ -21,9 +22,10 @@ from e2esync.client.sync import (
     make_link,
     no_progress,
     now_ms,
+    relay_url,
     sync_locked,
-    watch_locked,
 )
+from e2esync.client.watching import watch_locked
 from e2esync.crypto import Entropy
 from e2esync.epoch.record import change_value
 from e2esync.errors import DeviceRemoved, E2esyncError
@@ -31,11 +33,9 @@ from e2esync.procedures.together import attend, follow
 from e2esync.replica.core import Replica
 from e2esync.replica.home import FurtherSet, read_home
 from e2esync.replica.own_object import book_name
-from e2esync.replica.together import ask_in, asked_keys, changes_due, to_follow, waiting_in
+from e2esync.replica.together import ask_in, asked_keys, changes_due, register, to_follow, waiting_in
 from e2esync.stores.profile import BookInfo
 from e2esync.wire import Value, encode
-
-HOME = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,17 @@ class _All:
         return await self._sync(info, None)
 
     def _ask(self, home: Replica, further: FurtherSet) -> None:
-        """A set that another device of this person has joined: a place for it, keys, and the ask."""
+        """A set that another device of this person has joined: a place for it, keys, and the ask.
+
+        A device that is in it already, as after a move of the home book, has keys that others know: it says its seat.
+        """
         number = numbers_of(self._profile).get(further.set_id) or free_number(self._profile)
+        store = self._profile.store.book(number)
+        if store.get("identity") is not None:
+            replica = Replica(store)
+            if replica.person == further.person:
+                register(home, replica, relay_url(self._profile, number), self._now())
+            return
         with self._profile.store.transaction():
             self._profile.store.put_book(BookInfo(number, further.set_id, further.name, further.relay))
             ask_in(home, further, self._profile.store.book(number), self._now(), self._entropy)
@@ -154,8 +163,11 @@ class _All:
             return await self._arrive(home, info, further)
 
         async def then(online: Online) -> None:
-            await online.connection.run(attend(home, online.replica, online.link, info.relay))
+            relay = relay_url(self._profile, info.number)
+            await online.connection.run(attend(home, online.replica, online.link, relay))
 
+        if further is not None and further.relay != info.relay:
+            await follow_list(self._profile, info.number, further.relay, entropy=self._entropy, now=self._now)
         done = await self._sync(info, then)
         if left and isinstance(done.error, DeviceRemoved):
             # Its person has left, and somebody has closed the door: nothing of it is to stay here.
@@ -189,6 +201,7 @@ class _All:
                 assert connection.head is not None
                 link = make_link(connection.head, self._progress, self._entropy, self._now)
                 await connection.run(follow(home, store, further, link, connection.relay_key))
+                self._profile.store.put_book(info._replace(relay=further.relay))
             finally:
                 await connection.aclose()
         except E2esyncError as error:
@@ -231,6 +244,8 @@ def _due(profile: Profile) -> frozenset[bytes]:
             marks.append([set_id, "leave"])
         else:
             replica = Replica(store)
+            if further.relay != relay_url(profile, numbers[set_id]):
+                marks.append([set_id, "relay", further.relay])
             marks += [[set_id, change_value(change)] for change in changes_due(home, replica)]
             marks += [[set_id, "seat", member] for member in waiting_in(home, listed, replica)]
     return frozenset(encode(mark) for mark in marks)

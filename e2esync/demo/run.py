@@ -6,6 +6,7 @@ the relay process is gone and so is the temporary folder. Exit code 0 means that
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
 import time
@@ -17,7 +18,7 @@ from typing import Final
 
 import trio
 
-from e2esync.cli.context import Context
+from e2esync.cli.context import PROXY, Context
 from e2esync.cli.exits import FAILURE, OK, FileProblem
 from e2esync.cli.files import read_input
 from e2esync.client.protection import KeyFile, Plain
@@ -37,6 +38,8 @@ def run(context: Context) -> int:
     args = context.args
     name = args.file or SAMPLE
     content = read_input(args.file) if args.file else files("e2esync.demo").joinpath(SAMPLE).read_bytes()
+    # Its relay is on this very machine, where no proxy leads.
+    os.environ.pop(PROXY, None)
     bar = context.progress()
     report = Report(context.out)
     with _folder(args.keep) as folder:

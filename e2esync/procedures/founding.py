@@ -12,7 +12,7 @@ from e2esync.epoch.roles import Role
 from e2esync.errors import E2esyncError, PairingAborted
 from e2esync.log.envelope import next_log_hash
 from e2esync.procedures.reading import adopt_whole, read_records
-from e2esync.procedures.steps import Link, Procedure, ask, upload_blobs
+from e2esync.procedures.steps import Link, Procedure, ask, ask_to_be_taken, upload_blobs
 from e2esync.replica.core import Replica
 from e2esync.replica.founding import Founding, join
 from e2esync.replica.opening import prepare
@@ -22,7 +22,8 @@ from e2esync.session.messages import BoxAnswer, Create, Created, LogPart, Open, 
 
 def create(founding: Founding, invitation: bytes = b"") -> Procedure[None]:
     """Register a new set with the relay, as a visitor; with the operator's invitation where he asks for one."""
-    yield from ask(Create(founding.record.raw, founding.box_list, founding.boxes, (), invitation), Created)
+    new = Create(founding.record.raw, founding.box_list, founding.boxes, (), invitation)
+    yield from ask_to_be_taken(new, Created)
 
 
 def hand_over(replica: Replica, link: Link, half: KitHalf) -> Procedure[None]:

@@ -12,7 +12,7 @@ from e2esync.errors import Refused
 from e2esync.log.head import Head
 from e2esync.procedures.opening import check_not_frozen, opened, read_slots
 from e2esync.procedures.reading import enter
-from e2esync.procedures.steps import Link, Procedure, accepted, ask, upload_blobs
+from e2esync.procedures.steps import Link, Procedure, accepted, ask, ask_to_be_taken, upload_blobs
 from e2esync.replica.contacts import media_blobs
 from e2esync.replica.core import Replica
 from e2esync.replica.opening import prepare
@@ -34,15 +34,14 @@ def show(replica: Replica) -> Procedure[bool]:
     return bool(shown.waiting)
 
 
-def seed_chain(replica: Replica, invitation: bytes = b"") -> Procedure[None]:
-    """Bring a relay, as a visitor, the set's whole chain; what it has it passes over."""
+def seed_chain(replica: Replica, invitation: bytes = b"", start: int = 0) -> Procedure[None]:
+    """Bring a relay, as a visitor, the set's whole chain, or what follows those records that it has."""
     records = replica.store.records()[: replica.position.epoch + 1]
-    start = 0
     while start < len(records):
         part: list[bytes] = []
         while start + len(part) < len(records) and sum(map(len, part)) < SEED_BYTES:
             part.append(records[start + len(part)])
-        yield from ask(Seed(replica.set_id, start, tuple(part), invitation), Seeded)
+        yield from ask_to_be_taken(Seed(replica.set_id, start, tuple(part), invitation), Seeded)
         start += len(part)
 
 

@@ -10,7 +10,18 @@ from e2esync.crypto import Entropy
 from e2esync.errors import Detection, Refused, RemoteProtocolError, WithheldDetected
 from e2esync.limits import BLOB_MAX, BLOB_PART
 from e2esync.log.head import Head
-from e2esync.session.messages import Answer, BlobPart, BlobStored, GetBlob, Have, HaveAnswer, PutBlob, Request
+from e2esync.session.messages import (
+    Answer,
+    BlobPart,
+    BlobStored,
+    Create,
+    GetBlob,
+    Have,
+    HaveAnswer,
+    PutBlob,
+    Request,
+    Seed,
+)
 from e2esync.snapshot.blob import check_blob_id
 
 Result = TypeVar("Result")
@@ -54,6 +65,18 @@ def ask(request: Request, answer_type: type[Asked]) -> Procedure[Asked]:
     """One request and its answer. Raises what the relay refused with."""
     answers = yield [request]
     return accepted(answers[0], answer_type)
+
+
+def ask_to_be_taken(request: Create | Seed, answer_type: type[Asked]) -> Procedure[Asked]:
+    """`ask` for a set that the relay may not have: a refusal says what a person can do about it (SPEC 13.13 step 1)."""
+    try:
+        return (yield from ask(request, answer_type))
+    except Refused as error:
+        if error.reason != "NotAllowed":
+            raise
+        hint = "the invitation may be used up or have expired; ask who runs the relay for another one" if (
+            request.invitation) else "ask who runs the relay for an invitation, and give it with --invitation CODE"
+        raise Refused(error.reason, error.message, hint) from error
 
 
 def accepted(answer: Answer | Refused, answer_type: type[Asked]) -> Asked:

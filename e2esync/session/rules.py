@@ -108,6 +108,12 @@ def check_here(chain: Chain, relay_key: bytes) -> None:
         raise Declined(Refusal.NOT_ALLOWED, "the set has moved to another relay")
 
 
+def check_seedable(view: SetView, relay_key: bytes) -> None:
+    """SPEC 13.12 step 4: who brings records is heard while the set waits for them, or has gone on elsewhere."""
+    if view.waits_for is None and view.chain.relay_key == relay_key:
+        raise Declined(Refusal.NOT_ALLOWED, "nothing of this set is missing here")
+
+
 def is_lacking(view: SetView, head: Head, record_hash: bytes | None, discarded: bool) -> bool:
     """Whether a head that this relay has signed names a record that it has not, and has not thrown away for a seed."""
     return not discarded and (head.epoch > view.epoch or record_hash != head.record_hash)

@@ -2,7 +2,7 @@
 
 A relay that is shown its own signature on a record which it lacks was restored from a backup. It then takes what
 devices bring: the records of the branch that was shown, and at last an opening with a full snapshot. Until that has
-come nothing else is written. A set that it never had begins in the same way.
+come nothing else is written. A set that it never had begins in the same way, and one that comes back goes on in it.
 """
 
 from __future__ import annotations
@@ -50,8 +50,11 @@ def seed(batch: Batch, request: Seed) -> Outcome:
     if known is None:
         known, records = _begin(batch, request, records)
     view = known.view
+    rules.check_seedable(view, batch.identity.key.verify_key)
     if view.waits_for is None:
-        raise Declined(Refusal.NOT_ALLOWED, "nothing of this set is missing here")
+        # It comes back from another relay: whoever brings it goes on from the record that took it there.
+        _wait(batch, known.row, view.epoch, view.record_hash)
+        view = replace(view, waits_for=(view.epoch, view.record_hash))
     for record in records:
         if record.epoch > view.epoch or hash_of(batch.rows, known.row, record.epoch) != record.hash:
             view = _take(batch, known.row, view, record)

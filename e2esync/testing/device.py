@@ -11,7 +11,8 @@ from e2esync.client.book import Book
 from e2esync.client.members import revoke, rotate
 from e2esync.client.profile import Profile
 from e2esync.client.protection import Plain
-from e2esync.client.sync import SyncResult, sync, watch
+from e2esync.client.sync import SyncResult, sync
+from e2esync.client.watching import watch
 from e2esync.contactset import DeleteOp, SetOp, decode_ops
 from e2esync.epoch.record import Record
 from e2esync.limits import OPENINGS_INTERVAL

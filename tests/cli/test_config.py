@@ -10,6 +10,8 @@ def test_settings_are_listed_set_and_unset(people: Cli) -> None:
     assert people("config", "set", "keep-history", "90").out == "90\n"
     assert people("config", "get", "keep-history", "--json").json["value"] == 90
     assert people("config", "list", "--json").json["settings"]["keep-history"]["set"] is True
+    assert people("config", "set", "proxy", "127.0.0.1:9050").code == 1
+    assert people("config", "set", "proxy", "socks5://127.0.0.1:9050").out == "socks5://127.0.0.1:9050\n"
     assert people("config", "unset", "keep-history").out == "30\n"
     assert people("config", "get", "nothing").code == 4
     assert people("config", "set", "sort", "age").code == 1

@@ -27,9 +27,10 @@ CARDS = "".join(
 class Relay:
     """A relay process on a free loopback port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *settings: str) -> None:
         self.process = subprocess.Popen(
-            program("relay", "serve", "--db", str(folder / "relay.sqlite3"), "--listen", "127.0.0.1:0", "--json"),
+            program("relay", "serve", "--db", str(folder / "relay.sqlite3"), "--listen", "127.0.0.1:0", "--json",
+                    *settings),
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(),
         )
         assert self.process.stdout is not None

@@ -13,11 +13,13 @@ from e2esync.access.code import PairingCode
 from e2esync.access.kit import RecoveryKit
 from e2esync.card import read_vcards
 from e2esync.client.book import Book
+from e2esync.client.books import create_book
 from e2esync.client.moving import finish_move, follow_move, rehome
 from e2esync.client.pairing import pair
 from e2esync.client.profile import Profile
 from e2esync.client.recovery import open_kit
 from e2esync.client.sync import create_set, sync
+from e2esync.client.together import sync_all
 from e2esync.errors import NotFound, PairingAborted, ProfileExists, Unreachable
 from e2esync.replica.core import Replica
 from e2esync.replica.home import read_home
@@ -117,6 +119,23 @@ async def test_everything_goes_along_and_the_others_follow(tmp_path: Path) -> No
                     await rescue.restore(rescued, "Rescued")
                 assert names(rescued) == ["Cleo", "Dora", "Robert"]
                 await sync(rescued)
+
+
+async def test_further_books_stay_open_to_who_has_moved(tmp_path: Path) -> None:
+    """The new home set lists them, and this device has its keys in them already."""
+    async with open_relay(tmp_path) as url:
+        phone = await founded(tmp_path / "a", url)
+        await create_book(phone, "Family")
+        Book(phone, 1).add(card("Grace"))
+        await sync_all(phone)
+        keys = Book(phone, 1).replica.signing_key.verify_key
+        await rehome(phone, RecoveryKit.generate(ENTROPY))
+        for _ in range(2):
+            assert [each.error for each in await sync_all(phone)] == [None, None]
+        assert Book(phone, 1).replica.signing_key.verify_key == keys
+        home = read_home(Replica(phone.store.book(0)))
+        assert home.asks == {}
+        assert [seat.member for seat in home.seats.values()] == [Book(phone, 1).replica.member]
 
 
 async def test_the_photo_comes_back_with_the_new_kit(tmp_path: Path) -> None:

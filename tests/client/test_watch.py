@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 import trio
 
-from e2esync.client import sync as module
+from e2esync.client import watching as module
 from e2esync.client.book import Book
 from e2esync.client.profile import Profile
-from e2esync.client.sync import go_online, sync, watch
+from e2esync.client.relocating import move
+from e2esync.client.sync import go_online, sync
+from e2esync.client.watching import watch
 from e2esync.errors import ProfileBusy
 from e2esync.procedures.opening import announce, open_epoch
 from e2esync.procedures.sending import send
+from e2esync.stores.relay_backup import backup, restore
+from tests.client.test_relocating import blind_at_first
 from tests.client.world import card, founded, names, open_relay, paired, state, until
 
 
@@ -104,6 +108,56 @@ async def test_it_comes_back_after_the_relay_was_restarted(tmp_path: Path) -> No
         assert state(phone) == state(laptop)
 
 
+async def test_it_follows_to_another_relay(tmp_path: Path) -> None:
+    async with open_relay(tmp_path / "new") as new, open_relay(tmp_path / "old") as old:
+        with await founded(tmp_path / "a", old) as phone, await paired(phone, tmp_path / "b") as laptop:
+            async with watching(laptop) as events:
+                assert await move(phone, new)
+                await until(lambda: events.count("connected") == 2)
+                assert "moved" in events
+                assert Book(laptop).relay_url == new
+                Book(laptop).add(card("Bob"))
+                await until(lambda: Book(laptop).status().unsent == 0)
+            await sync(phone)
+            assert names(phone) == ["Bob"]
+
+
+async def test_a_send_that_leads_to_another_relay_is_done_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                                ) -> None:
+    seen = blind_at_first(monkeypatch)
+    async with open_relay(tmp_path / "new") as new, open_relay(tmp_path / "old") as old:
+        with await founded(tmp_path / "a", old) as phone, await paired(phone, tmp_path / "b") as laptop:
+            await sync(laptop)
+            assert await move(phone, new)
+            Book(laptop).add(card("Bob"))
+            seen.clear()
+            async with watching(laptop) as events:
+                assert events == ["moved", "connected"]
+            assert seen
+            await sync(phone)
+            assert names(phone) == ["Bob"]
+
+
+async def test_a_relay_that_was_restored_gets_back_what_it_lacks(tmp_path: Path) -> None:
+    async with open_relay(tmp_path / "relay") as url:
+        phone = await founded(tmp_path / "a", url)
+        laptop = await paired(phone, tmp_path / "b")
+        await sync(laptop)
+        await sync(phone)
+        backup(str(tmp_path / "relay" / "relay.sqlite3"), tmp_path / "backup")
+        Book(phone).add(card("Ada"))
+        await sync(phone)
+        await _open(phone)
+        await sync(laptop)
+    restore(tmp_path / "backup", str(tmp_path / "relay" / "relay.sqlite3"))
+    with phone, laptop:
+        async with open_relay(tmp_path / "relay", url), watching(phone, laptop) as events:
+            assert "restored" in events
+            Book(laptop).add(card("Bob"))
+            await until(lambda: names(phone) == ["Ada", "Bob"])
+        assert state(phone) == state(laptop)
+
+
 async def test_an_epoch_that_another_opens_is_entered(tmp_path: Path) -> None:
     async with open_relay(tmp_path) as url:
         with await founded(tmp_path / "a", url) as phone, await paired(phone, tmp_path / "b") as laptop:
@@ -132,7 +186,7 @@ async def test_news_of_an_epoch_that_was_entered_already_is_no_news(tmp_path: Pa
                 events: list[str] = []
                 with trio.fail_after(5):
                     push = await online.connection.next_push()
-                    await module._take_push(online, push, events.append)
+                    await module.take_push(online, push, events.append)
                 assert events == []
             await sync(phone)
             assert names(phone) == ["Bob"]
@@ -148,9 +202,9 @@ async def test_an_announcement_does_not_make_a_device_unheard(tmp_path: Path) ->
             store = phone.store.book(0)
             store.put_slot(SlotRow(7, b"", b"", 12345))
             async with go_online(phone) as online:
-                await module._take_push(online, SlotPush(7, b"announcement", b"", 1), lambda _event: None)
+                await module.take_push(online, SlotPush(7, b"announcement", b"", 1), lambda _event: None)
                 assert store.slots()[-1] == SlotRow(7, b"announcement", b"", 12345)
-                await module._take_push(online, SlotPush(7, b"announcement", b"forged", 1), lambda _event: None)
+                await module.take_push(online, SlotPush(7, b"announcement", b"forged", 1), lambda _event: None)
                 assert store.slots()[-1].heard == 12345
 
 

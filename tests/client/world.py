@@ -19,6 +19,7 @@ from e2esync.client.protection import Plain
 from e2esync.client.sync import create_set
 from e2esync.relay.server import Relay
 from e2esync.replica.snapshots import digest
+from e2esync.session.policy import DEFAULT_POLICY, Policy
 from e2esync.stores.relay import RelayStore
 from e2esync.transports.address import listen
 
@@ -27,9 +28,11 @@ PATIENCE = 30.0
 
 
 @asynccontextmanager
-async def open_relay(folder: Path, address: str = "127.0.0.1:0") -> AsyncIterator[str]:
+async def open_relay(folder: Path, address: str = "127.0.0.1:0", policy: Policy = DEFAULT_POLICY,
+                     ) -> AsyncIterator[str]:
     """A running relay over the database in a folder; gives its URL."""
-    with RelayStore(folder / "relay.sqlite3") as store:
+    folder.mkdir(exist_ok=True)
+    with RelayStore(folder / "relay.sqlite3", policy=policy) as store:
         listener = await listen(address)
         async with trio.open_nursery() as nursery:
             await nursery.start(partial(Relay(store).run, [listener]))

@@ -10,6 +10,7 @@ import pytest
 
 from e2esync.epoch.record import Remove
 from e2esync.errors import DeviceRemoved, Refused, RelayRestored
+from e2esync.procedures.opening import open_epoch
 from e2esync.procedures.seeding import seed_chain, seed_state, show
 from e2esync.procedures.steps import ask
 from e2esync.session import messages as m
@@ -201,4 +202,77 @@ def test_an_empty_relay_takes_the_whole_set(
         assert phone.digest() == laptop.digest()
         assert phone.replica.chain.relay_key == other.key.verify_key
         assert phone.registers("bob") == {"uid": "bob", "notes/n": "unsent"}
+    other.close()
+
+
+def _bring(device: Device, relay: bytes) -> None:
+    """What `client.relocating.move` does at the relay where the set is to be."""
+    net = device.net
+    Line(net, None).run(seed_chain(device.replica))
+    replica = device.replica
+    line = Line(net, replica)
+    assert line.run(seed_state(replica, line.link(), b"" if replica.chain.relay_key == relay else relay)) is not None
+
+
+def _tell(device: Device, relay: bytes) -> None:
+    """Have the relay where the set is close its log with a record that names another one."""
+    replica = device.replica
+    line = Line(device.net, replica)
+    line.run(open_epoch(replica, line.link(), lambda _replica: (), relay=relay))
+
+
+@pytest.fixture
+def away(net: Network, tmp_path: Path) -> Iterator[tuple[Device, Device, RelayStore]]:
+    """A set that has left the network's relay, which was told so, for another; phone and laptop are in it."""
+    phone = net.begin()
+    laptop = net.add(phone, "laptop")
+    net.settle()
+    other = RelayStore(tmp_path / "other.sqlite3", draw=lambda size: net.entropy.draw("other relay", size))
+    net.clock.time += QUARTER
+    _tell(phone, other.key.verify_key)
+    with served_by(net, other):
+        _bring(phone, other.key.verify_key)
+    yield phone, laptop, other
+    other.close()
+
+
+def test_a_set_may_come_back(away: tuple[Device, Device, RelayStore]) -> None:
+    """With everything from there; what the old relay still has of slots and logs is older, and harms nobody."""
+    phone, laptop, other = away
+    net = phone.net
+    with served_by(net, other):
+        laptop.sync()
+        laptop.rotate()
+        laptop.edit("ada", **{"notes/n": "there"})
+        net.settle()
+    home = net.relay.key.verify_key
+    net.clock.time += QUARTER
+    _bring(phone, home)
+    phone.edit("ada", **{"notes/n": "home"})
+    net.settle()
+    assert phone.digest() == laptop.digest()
+    assert phone.replica.chain.relay_key == laptop.replica.chain.relay_key == home
+
+
+def test_who_was_out_before_it_left_does_not_bring_it_back(net: Network, tmp_path: Path) -> None:
+    """His own records can stand there for a while, but no opening ends in them, and the set's own take their place."""
+    phone = net.begin()
+    thief = net.add(phone, "thief")
+    net.settle()
+    mine = copy_of(net, tmp_path / "thief.sqlite3")
+    phone.open(Remove(thief.replica.member))
+    other = RelayStore(tmp_path / "other.sqlite3", draw=lambda size: net.entropy.draw("other relay", size))
+    net.clock.time += QUARTER
+    _tell(phone, other.key.verify_key)
+    with served_by(net, mine):
+        thief.open()
+    Line(net, None).run(seed_chain(thief.replica))
+    replica = thief.replica
+    line = Line(net, replica)
+    with pytest.raises(Refused, match="was shown"):
+        line.run(seed_state(replica, line.link()))
+    _bring(phone, net.relay.key.verify_key)
+    with pytest.raises(Refused, match="nothing of this set is missing"):
+        Line(net, None).run(seed_chain(thief.replica))
+    mine.close()
     other.close()

@@ -28,7 +28,7 @@ EXAMPLES = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Relay, device, kit and protection."""
     parser.add_argument("--relay", metavar="URL", help="the relay's address: wss://…, ws://…, tls://… or tcp://…")
-    parser.add_argument("--invitation", metavar="CODE", help="from who runs the relay, where it asks for one")
+    add_invitation_option(parser)
     parser.add_argument("--device", metavar="NAME", help="what to call this device; default: the computer's name")
     add_hand_over_options(parser)
     add_protection_options(parser)
@@ -64,6 +64,11 @@ def check_address(url: str) -> None:
         parse_address(url)
     except Unreachable as error:
         raise UsageError(error.message, error.hint) from None
+
+
+def add_invitation_option(parser: argparse.ArgumentParser, when: str = "") -> None:
+    """--invitation, of every command that brings a relay a set which it has not."""
+    parser.add_argument("--invitation", metavar="CODE", help=f"{when}from who runs the relay, where it asks for one")
 
 
 def read_invitation(text: str | None) -> bytes:

@@ -9,7 +9,7 @@ from e2esync.errors import ProfileExists
 from ..context import Context
 from ..exits import UsageError
 from ..profiles import device_name
-from .init import check_address
+from .init import add_invitation_option, check_address, read_invitation
 
 ABOUT = """\
 Makes a book beside your own, with keys and relay traffic of its own: for a family, a club, a job, or for yourself
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Name and relay."""
     parser.add_argument("name", metavar="NAME", help="what to call the book")
     parser.add_argument("--relay", metavar="URL", help="the relay to keep it at; default: that of your own book")
+    add_invitation_option(parser)
 
 
 def run(context: Context) -> int:
@@ -36,9 +37,10 @@ def run(context: Context) -> int:
     args, profile = context.args, context.profile()
     if args.relay is not None:
         check_address(args.relay)
+    invitation = read_invitation(args.invitation)
     name = free_name(context, args.name)
     bar = context.progress()
-    info = run_trio(lambda: create_book(profile, name, args.relay, progress=bar.update))
+    info = run_trio(lambda: create_book(profile, name, args.relay, invitation=invitation, progress=bar.update))
     bar.close()
     context.out.result(book=info.number, name=info.name, relay=info.relay, set_id=info.set_id)
     context.out.note(f"The book {name} is ready. Name it with --book {_quoted(name)}, or `e2esync config set book "

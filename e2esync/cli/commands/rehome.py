@@ -9,7 +9,7 @@ from ..context import Context
 from ..exits import UsageError
 from ..files import read_first_line
 from ..prompts import can_ask, confirm
-from .init import check_address
+from .init import add_invitation_option, check_address, read_invitation
 from .join import show_words
 from .kit import add_hand_over_options, check_hand_over, hand_over
 from .pair import NO_VERIFY_WARNING
@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The new kit, another relay, or the code of a device that has moved."""
     parser.add_argument("--confirm", metavar="CODE", help="follow a move, with the code of `pair` on a device that has")
     parser.add_argument("--relay", metavar="URL", help="move to another relay too; with --confirm: where the code is")
+    add_invitation_option(parser)
     parser.add_argument("--no-verify", action="store_true",
                         help="go with a `pair --no-verify`: no words are compared. For tests only")
     add_hand_over_options(parser)
@@ -67,13 +68,14 @@ def _move(context: Context) -> int:
             out.note("Nothing was changed.")
             return 1
     check_hand_over(context)
+    invitation = read_invitation(args.invitation)
     kit = RecoveryKit.generate(SystemEntropy())
     relay = args.relay or book.relay_url
 
     def ready(replica: Replica) -> None:
         hand_over(context, KitFile(kit, relay, replica.chain.relay_key, None), replica.set_id, result=False)
 
-    done = run_trio(lambda: rehome(profile, kit, relay=args.relay, ready=ready))
+    done = run_trio(lambda: rehome(profile, kit, relay=args.relay, invitation=invitation, ready=ready))
     written = args.kit_file is not None or args.sheet is not None
     out.result(set_id=done.set_id, relay=relay, contacts=done.contacts, others=list(done.others),
                **({} if written else {"kit": kit.words()}))

@@ -9,6 +9,7 @@ from ..exits import Declined, UsageError
 from ..output import clean
 from ..people import own_name
 from ..prompts import ask, can_ask, confirm
+from .init import add_invitation_option, read_invitation
 from .newbook import free_name
 from .pair import NO_VERIFY_WARNING, show_code
 
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="what they may do; default: writer")
     parser.add_argument("--as", dest="moved_to", metavar="BOOK",
                         help="with `share 0`: the name of the book that your own contacts move to")
+    add_invitation_option(parser, "with `share 0`: ")
     parser.add_argument("--name", metavar="NAME", help="what they are to call you; remembered")
     parser.add_argument("--no-verify", action="store_true",
                         help="skip the three words: whoever learns the code in time can step in. For tests only")
@@ -75,6 +77,7 @@ def _moved(context: Context) -> int:
     if args.moved_to is None:
         raise UsageError("your own book is never shared: its contacts have to move to a book of their own",
                          "name it: `e2esync share 0 --as NAME`")
+    invitation = read_invitation(args.invitation)
     name = free_name(context, args.moved_to)
     if not args.yes:
         if not can_ask():
@@ -82,7 +85,7 @@ def _moved(context: Context) -> int:
         if not confirm(f"Move all contacts of your own book to {name}, where whoever you invite reads them?"):
             raise Declined("nothing was changed")
     bar = context.progress()
-    info, count = run_trio(lambda: move_to_book(profile, name, progress=bar.update))
+    info, count = run_trio(lambda: move_to_book(profile, name, invitation=invitation, progress=bar.update))
     bar.close()
     args.book = str(info.number)
     out.note(f"{count:,} contacts are now in {name}.",

@@ -30,6 +30,8 @@ _EVENTS: Final = {
     "sent": "sent changes",
     "epoch": "the list of devices or the keys changed",
     "held": "very many contacts were deleted or changed at once, and are still shown: see `e2esync guard`",
+    "restored": "the relay came back from a backup, and has again what it had lost",
+    "moved": "the book is at another relay, and so is this device",
     "unreachable": "the relay cannot be reached; trying again",
     "stopped": "this book is synced no more; see `e2esync status`",
 }
@@ -144,8 +146,8 @@ def is_alarming(notices: Sequence[Detection]) -> bool:
 
 
 def _watch(context: Context) -> int:
-    from e2esync.client.sync import watch
     from e2esync.client.together import watch_all
+    from e2esync.client.watching import watch
 
     from ..net import run_until_terminated
 
