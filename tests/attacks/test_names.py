@@ -12,7 +12,7 @@ from e2esync.client.profile import Profile
 from e2esync.replica.own_object import name_device, name_person
 from e2esync.testing import Device, Network
 from tests.attacks.scene import Weak, attack, defences, heals, two
-from tests.attacks.test_sharing import everything, family, host, invite
+from tests.attacks.sharing import everything, family, host, invite
 from tests.cli.driving import run_here
 
 DISGUISES = {

@@ -16,8 +16,8 @@ from e2esync.limits import BLOB_DEAD_RETENTION, OPENINGS_INTERVAL
 from e2esync.session import messages as m
 from e2esync.session.commands import Reading
 from e2esync.testing import Device, Network
+from tests.attacks.forging import forged, stranger
 from tests.attacks.scene import MOMENTS, Weak, attack, defences, heals, refused, scene, show_record, two
-from tests.attacks.test_members import forged, stranger
 from tests.laws.archive import Archive, Thief, on_disk
 
 NEEDLE = "Wilhelmina Forgettable"

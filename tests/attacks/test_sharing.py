@@ -9,12 +9,9 @@ import pytest
 import trio
 
 from e2esync.access.code import PairingCode, Purpose
-from e2esync.access.kit import RecoveryKit
 from e2esync.access.pairing import AskWords, Offer, Outgoing, Sponsor
-from e2esync.client.book import Book
-from e2esync.client.books import accept, create_book, share
+from e2esync.client.books import create_book
 from e2esync.client.pairing import SPONSORS, Mailbox, read_code
-from e2esync.client.together import sync_all
 from e2esync.epoch.chain import Chain
 from e2esync.epoch.record import parse_record
 from e2esync.epoch.roles import Role
@@ -22,103 +19,20 @@ from e2esync.errors import ChainInvalid, E2esyncError, PairingAborted
 from e2esync.limits import OPENINGS_INTERVAL
 from e2esync.session import messages as m
 from e2esync.session.codec import encode_message
-from e2esync.testing import Device, Hook, Network, flip, mutate
-from tests.attacks.scene import MOMENTS, Weak, attack, defences, heals, refused, requests, scene, show_record
-from tests.attacks.test_members import forged, stranger
-
-FAMILY = 1
-Ask = Callable[[str, str], Awaitable[str]]
-
-
-async def yes(_offer: Offer) -> bool:
-    """Who is invited trusts whoever it is."""
-    return True
-
-
-async def begin(net: Network, name: str) -> Device:
-    """A person with a kit of its own, and one device."""
-    return await net.begin(name, RecoveryKit.generate(net.entropy))
-
-
-async def everything(*devices: Device) -> None:
-    """All books of these devices, until they are in step."""
-    for device in devices * 2:
-        device.net.clock.time += OPENINGS_INTERVAL
-        with device.online():
-            for each in await sync_all(device.profile, entropy=device.entropy, now=device.now):
-                assert each.error is None
-
-
-async def host(net: Network) -> tuple[Device, Device]:
-    """Ada, who has made the book Family with one contact, and Bob, who has nothing to do with it yet."""
-    ada, bob = await begin(net, "Ada"), await begin(net, "Bob")
-    with ada.online():
-        await create_book(ada.profile, "Family", entropy=ada.entropy, now=ada.now)
-    family(ada).add({"@type": "Card", "version": "1.0", "uid": "urn:g", "name": {"full": "Grace"}})
-    await everything(ada, bob)
-    net.clock.time += OPENINGS_INTERVAL
-    return ada, bob
-
-
-def family(device: Device, number: int = FAMILY) -> Book:
-    """The shared book on a device."""
-    return Book(device.profile, number, entropy=device.entropy, now=device.now)
-
-
-async def share_as(device: Device, show: Callable[[str], None], ask: Ask, number: int = FAMILY) -> None:
-    """`share` on a device."""
-    with device.online():
-        await share(device.profile, number, Role.WRITER, device.name, show_code=lambda code: show(code.text()),
-                    ask_words=ask, entropy=device.entropy, now=device.now)
-
-
-async def accept_as(device: Device, code: str, name: str, show: Callable[[tuple[str, ...]], None],
-                    decide: Callable[[Offer], Awaitable[bool]] = yes) -> None:
-    """`accept` on a device."""
-    with device.online():
-        await accept(device.profile, code, name, "Phone", decide=decide, show_words=show, entropy=device.entropy,
-                     now=device.now)
-
-
-async def invite(ada: Device, bob: Device, number: int = FAMILY) -> list[str]:
-    """Both sides, with the words typed as shown; the code. Raises what Ada's side does, or else Bob's."""
-    codes, words = trio.open_memory_channel[str](1), trio.open_memory_channel[str](1)
-    seen: list[str] = []
-    raised: list[E2esyncError] = []
-
-    async def guest() -> None:
-        seen.append(await codes[1].receive())
-        try:
-            await accept_as(bob, seen[0], bob.name, lambda shown: words[0].send_nowait(" ".join(shown)))
-        except E2esyncError as error:
-            raised.append(error)
-
-    async def ask(_device: str, _person: str) -> str:
-        return await words[1].receive()
-
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(guest)
-            try:
-                await share_as(ada, codes[0].send_nowait, ask, number)
-            except E2esyncError as error:
-                raised.insert(0, error)
-    finally:
-        ada.net.raised = list(raised)
-    if raised:
-        raise raised[0]
-    return seen
-
-
-def standing(device: Device, number: int = FAMILY) -> tuple[bytes, bytes, int]:
-    """What a refusal leaves as it is."""
-    book = family(device, number)
-    return book.replica.chain.head.hash, book.replica.position.log_hash, len(book.replica.chain.members)
-
-
-def opened(net: Network, device: Device, since: int) -> bool:
-    """Whether a device has sealed anything to anybody."""
-    return "Open" in {kind for kind, _size in requests(net, device, since)}
+from e2esync.testing import Hook, Network, flip, mutate
+from tests.attacks.forging import forged, stranger
+from tests.attacks.scene import MOMENTS, Weak, attack, defences, heals, refused, scene, show_record
+from tests.attacks.sharing import (
+    accept_as,
+    begin,
+    everything,
+    family,
+    host,
+    invite,
+    opened,
+    share_as,
+    standing,
+)
 
 
 @attack(Weak("access.pairing:equal", lambda *_: True, alone=True))
@@ -156,12 +70,10 @@ async def test_a01_a_key_in_the_place_of_the_guests(net: Network) -> None:
         assert person == "Bob"
         return await words[1].receive()
 
-    elsewhere: Hook = mutate(m.UseMailbox, lambda use: replace(use, mailbox=b"elsewher"))
-    others = [lambda message, wire: elsewhere(message, wire) if wire.device in ("Bob", "Between") else message]
     async with trio.open_nursery() as nursery:
         for task in (towards_ada, towards_bob, guest):
             nursery.start_soon(quietly, task)
-        with net.relay.lying(*others), defences():
+        with net.relay.lying(apart("Bob", "Between")), defences():
             try:
                 await share_as(ada, show, ask)
             except E2esyncError as error:
@@ -175,6 +87,12 @@ async def test_a01_a_key_in_the_place_of_the_guests(net: Network) -> None:
     await invite(ada, bob)
     await everything(ada, bob)
     assert [row.name for row in family(bob).list()] == ["Grace"]
+
+
+def apart(*devices: str) -> Hook:
+    """Give these devices a mailbox of their own, whichever they ask for."""
+    elsewhere = mutate(m.UseMailbox, lambda use: replace(use, mailbox=b"elsewher"))
+    return lambda message, wire: elsewhere(message, wire) if wire.device in devices else message
 
 
 async def quietly(task: Callable[[], Awaitable[None]]) -> None:

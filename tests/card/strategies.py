@@ -56,45 +56,16 @@ ROWS = tuple(f"vnd.android.cursor.item/{row}" for row in (
 ))
 
 
-@st.composite
-def content_lines(draw: st.DrawFn, version: str, number: int) -> list[str]:
-    """One property, with its label line where it has one."""
-    name = draw(
-        st.sampled_from(
-            (
-                "TEL",
-                "EMAIL",
-                "ADR",
-                "ORG",
-                "NOTE",
-                "BDAY",
-                "CATEGORIES",
-                "NICKNAME",
-                "URL",
-                "TITLE",
-                "X-ABRELATEDNAMES",
-                "X-ODD",
-                "IMPP",
-                "X-SKYPE",
-                "GEO",
-                "X-ABDATE",
-                "LABEL",
-                "X-SOCIALPROFILE",
-                "X-PHONETIC-LAST-NAME",
-                "X-PHONETIC-FIRST-NAME",
-                "X-ANDROID-CUSTOM",
-                "SORT-STRING",
-                "RELATED",
-                "ROLE",
-                "PHOTO",
-                "GRAMGENDER",
-                "PRONOUNS",
-                "X-CUSTOM",
-                "FN",
-                "N",
-            )
-        )
-    )
+PROPERTIES = (
+    "TEL", "EMAIL", "ADR", "ORG", "NOTE", "BDAY", "CATEGORIES", "NICKNAME", "URL", "TITLE", "X-ABRELATEDNAMES",
+    "X-ODD", "IMPP", "X-SKYPE", "GEO", "X-ABDATE", "LABEL", "X-SOCIALPROFILE", "X-PHONETIC-LAST-NAME",
+    "X-PHONETIC-FIRST-NAME", "X-ANDROID-CUSTOM", "SORT-STRING", "RELATED", "ROLE", "PHOTO", "GRAMGENDER", "PRONOUNS",
+    "X-CUSTOM", "FN", "N",
+)
+
+
+def _params(draw: st.DrawFn, version: str) -> str:
+    """The parameters of a property, types first."""
     types = draw(st.lists(st.sampled_from(TYPES), max_size=3))
     if version == "2.1":
         params = "".join(f";{kind.replace(' ', '')}" for kind in types)
@@ -106,12 +77,17 @@ def content_lines(draw: st.DrawFn, version: str, number: int) -> list[str]:
         params += ";X-SLOT=7"
     if version == "4.0" and draw(st.integers(0, 2)) == 0:
         params += draw(st.sampled_from(ALTERNATIVES))
+    return params
+
+
+def _values(name: str, version: str) -> st.SearchStrategy[str]:
+    """What may stand in a property."""
     word = (
         st.builds(lambda text: text.replace(";", "\\;").replace("\n", " "), WORDS)
         if version == "2.1"
         else st.builds(escape, WORDS)
     )
-    value = {
+    return {
         "TEL": NUMBERS,
         "BDAY": DATES,
         "X-ABDATE": DATES,
@@ -123,7 +99,14 @@ def content_lines(draw: st.DrawFn, version: str, number: int) -> list[str]:
         "ORG": st.builds(";".join, st.lists(word, min_size=1, max_size=3)),
         "CATEGORIES": st.builds(",".join, st.lists(word, min_size=1, max_size=3)),
     }.get(name, word)
-    text = draw(value)
+
+
+@st.composite
+def content_lines(draw: st.DrawFn, version: str, number: int) -> list[str]:
+    """One property, with its label line where it has one."""
+    name = draw(st.sampled_from(PROPERTIES))
+    params = _params(draw, version)
+    text = draw(_values(name, version))
     if version == "2.1" and (not text.isascii() or draw(st.booleans())):
         head = f"{name}{params};CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE"
         return [f"{head}:{quote_printable(text, len(head) + 1, chr(13) + chr(10))}"]

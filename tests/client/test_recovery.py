@@ -218,6 +218,21 @@ async def test_a_key_is_found_where_it_is_a_member_only(tmp_path: Path) -> None:
                     raise AssertionError("opened with a kit of nothing")
 
 
+async def rotate_for_ever(thief: Profile, clock: Clock, started: trio.Event) -> None:
+    """Write, and open epoch after epoch, until shut out."""
+    book = Book(thief, now=clock)
+    for number in range(1000):
+        book.add(card(f"flood {number}"))
+        try:
+            await sync(thief, now=clock)
+            started.set()
+            await compact(thief, clock)
+        except Refused:
+            continue
+        except (DeviceRemoved, Unreachable):
+            return
+
+
 async def test_s4_recovery_while_a_thief_rotates(tmp_path: Path) -> None:
     """A thief has the unlocked phone: it shut the laptop out, emptied the book, and opens epochs as fast as it can."""
     kit, clock = RecoveryKit.generate(ENTROPY), Clock()
@@ -234,24 +249,11 @@ async def test_s4_recovery_while_a_thief_rotates(tmp_path: Path) -> None:
             with pytest.raises(DeviceRemoved):
                 await sync(laptop, now=clock)
 
-            async def rotate_for_ever(started: trio.Event) -> None:
-                book = Book(thief, now=clock)
-                for number in range(1000):
-                    book.add(card(f"flood {number}"))
-                    try:
-                        await sync(thief, now=clock)
-                        started.set()
-                        await compact(thief, clock)
-                    except Refused:
-                        continue
-                    except (DeviceRemoved, Unreachable):
-                        return
-
             with profile_in(tmp_path / "c") as new:
                 with trio.fail_after(20):
                     async with trio.open_nursery() as nursery:
                         started = trio.Event()
-                        nursery.start_soon(rotate_for_ever, started)
+                        nursery.start_soon(rotate_for_ever, thief, clock, started)
                         await started.wait()
                         async with open_kit(kit, url, now=clock) as rescue:
                             epoch = rescue.replica.chain.epoch

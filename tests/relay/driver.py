@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 
+from e2esync.errors import Unreachable
 from e2esync.relay.server import Relay
 from e2esync.session import messages as m
 from e2esync.session.client import (
@@ -162,3 +164,13 @@ async def running(path: Path, listeners: tuple[Listener, ...] = (), **options: A
                 for transport in scene.transports:
                     await transport.aclose()
                 nursery.cancel_scope.cancel()
+
+
+async def gone(device: Device) -> None:
+    """The relay hangs up on this device, after whatever it still has to say."""
+    async def listen_on() -> None:
+        while True:
+            await device.transport.receive()
+
+    with trio.fail_after(5), pytest.raises(Unreachable):
+        await listen_on()
