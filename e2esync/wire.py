@@ -24,6 +24,8 @@ _REFUSALS: Final = (ValueError, TypeError, KeyError, OverflowError, UnicodeError
 
 # One for all: it holds nothing between two values, and packs each in one go. Making a new one costs as much as packing.
 _PACKER: Final = msgpack.Packer(use_bin_type=True)
+# No array of a value of 1 KiB can have more items than that, on no level: 3 MB of claims at worst, for a moment.
+_SMALL: Final = 1 << 10
 _NULL: Final = type(None)
 _OBJECT_LEAVES: Final[frozenset[type]] = frozenset({str, bytes, bool})
 _VALUE_LEAVES: Final[frozenset[type]] = frozenset({str, bytes, bool, _NULL})
@@ -64,11 +66,13 @@ def _decode(data: bytes, limit: int, leaves: frozenset[type], depth: int) -> Val
     # SPEC 6.2 step 1: length first, before anything is allocated for the content.
     if len(data) > limit:
         raise LimitExceeded(f"{len(data)} bytes where at most {limit} are allowed")
+    size = len(data)
     try:
-        _walk(data)
+        if size > _SMALL:
+            _walk(data)
         value = msgpack.unpackb(
             data, raw=False, strict_map_key=True, ext_hook=_no_extension, max_ext_len=0,
-            max_str_len=limit, max_bin_len=limit, max_array_len=limit, max_map_len=limit,
+            max_str_len=size, max_bin_len=size, max_array_len=size, max_map_len=size,
         )
     except _TOO_DEEP as error:
         raise LimitExceeded("the value is nested too deeply") from error

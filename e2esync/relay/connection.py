@@ -1,13 +1,15 @@
-"""One client's connection to the relay: a task that reads, a task that writes, and bounds on both.
+"""One client's connection to the relay: a task that reads, another one while the socket is full, and bounds on both.
 
-The reader stops while too much is unanswered, so a client that floods waits in its own socket. The writer sends
-whatever has queued up at once. A client that does not read its pushes is not told of further ones; when it has caught
-up with its socket it gets one push that shows it the gap, and reads the log.
+The reader stops while too much is unanswered, so a client that floods waits in its own socket. What is queued for the
+client goes out by the post, in one write. A client that does not read its pushes is not told of further ones; when it
+has caught up with its socket it gets one push that shows it the gap, and reads the log.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -19,7 +21,7 @@ from e2esync.session.commands import Change, Command, Consult, Disconnect, Store
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import MailPush, Message, RefusalAnswer
 from e2esync.session.relay import RelaySession, State
-from e2esync.transports.base import Transport, batch_sender
+from e2esync.transports.base import Transport, batch_sender, immediate_sender
 
 if TYPE_CHECKING:
     from e2esync.relay.server import Relay
@@ -54,6 +56,7 @@ class Connection:
         self._relay = relay
         self._transport = transport
         self._send_many = batch_sender(transport)
+        self._send_now = immediate_sender(transport)
         self._ping = getattr(transport, "ping", None)
         self._outbox: list[bytes] = []
         self._outbox_bytes = 0
@@ -63,7 +66,9 @@ class Connection:
         self._writes_begun = 0
         self._writes_done = 0
         self._ending = False
-        self._something_to_send = trio.Event()
+        self._sending = False
+        self._nursery: trio.Nursery | None = None
+        self.last_sent = trio.current_time()
         self._room = trio.Event()
         self._scope = trio.CancelScope()
 
@@ -86,7 +91,7 @@ class Connection:
         """Until either side ends it. Raises nothing that a client can cause."""
         with self._scope:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._write)
+                self._nursery = nursery
                 try:
                     await self._read()
                 except RemoteProtocolError as error:
@@ -96,18 +101,20 @@ class Connection:
                     await self._wait_for_end()
                 except Unreachable:
                     self._scope.cancel()
+                finally:
+                    self._nursery = None
 
     def end(self) -> None:
         """Sends what is queued, then hangs up."""
         self._ending = True
-        self._something_to_send.set()
+        self._relay.post.add(self)
 
     def drop(self) -> None:
         """Hangs up at once."""
         self._scope.cancel()
 
     def queue(self, frame: bytes) -> None:
-        """Queues a frame for the writer. Heartbeats that waited for a reason to send go along."""
+        """Queues a frame for the post. Heartbeats that waited for a reason to send go along."""
         self._outbox.append(frame)
         self._outbox_bytes += len(frame)
         if self.beats and self.is_member:
@@ -117,7 +124,29 @@ class Connection:
                 self._outbox_bytes += len(beat)
         if self._outbox_bytes > _HOPELESS:
             self.drop()
-        self._something_to_send.set()
+        self._relay.post.add(self)
+
+    def flush(self) -> None:
+        """Sends what is queued, as far as the socket has room; the rest has a task to wait for that."""
+        if self._sending or self._nursery is None:
+            return
+        frames, self._outbox = self._outbox, []
+        try:
+            if self._send_now is not None and self._send_now(frames):
+                self._sent()
+                return
+        except Unreachable:
+            self._outbox.clear()
+            self._scope.cancel()
+            return
+        self._sending = True
+        self._nursery.start_soon(self._send, frames if self._send_now is None else ())
+
+    def keep_alive(self) -> None:
+        """Sends a ping, for proxies and address translators that forget who is silent."""
+        self.last_sent = trio.current_time()
+        if self._ping is not None and self._nursery is not None and not self._sending:
+            self._nursery.start_soon(self._send_ping)
 
     def tell_mail(self, n: int, message: bytes) -> None:
         """Queues a message of the other side of the mailbox, once."""
@@ -205,28 +234,35 @@ class Connection:
         self._reading_store = True
         self._relay.consult(self, consult, size)
 
-    async def _write(self) -> None:
+    def _sent(self) -> None:
+        """Nothing is on its way any more, but for what was queued meanwhile."""
+        self._outbox_bytes = sum(map(len, self._outbox))
+        self.last_sent = trio.current_time()
+        self._room.set()
+        self._next_read()
+        if self.lagging and not self.full:
+            self._relay.hub.catch_up(self)
+        if self._ending and not self._outbox:
+            self._scope.cancel()
+
+    async def _send(self, frames: Sequence[bytes]) -> None:
+        """Sends with waiting: what the socket had no room for, and whatever is queued meanwhile."""
         try:
-            while not self._ending or self._outbox:
-                if not self._outbox:
-                    await self._idle()
-                    continue
-                frames, self._outbox = self._outbox, []
+            while True:
                 with trio.fail_after(_SEND_TIMEOUT):
                     await self._send_many(frames)
-                self._outbox_bytes = sum(map(len, self._outbox))
-                self._room.set()
-                self._next_read()
-                if self.lagging and not self.full:
-                    self._relay.hub.catch_up(self)
+                self._sent()
+                if not self._outbox:
+                    break
+                frames, self._outbox = self._outbox, []
         except (Unreachable, trio.TooSlowError):
             self._outbox.clear()
-        self._scope.cancel()
+            self._scope.cancel()
+        self._sending = False
 
-    async def _idle(self) -> None:
-        self._something_to_send = trio.Event()
-        with trio.move_on_after(self._relay.keepalive) as scope:
-            await self._something_to_send.wait()
-        if scope.cancelled_caught and self._ping is not None:
-            # Proxies and address translators forget connections that are silent for a minute.
+    async def _send_ping(self) -> None:
+        assert self._ping is not None
+        with trio.move_on_after(_SEND_TIMEOUT) as scope, suppress(Unreachable):
             await self._ping()
+        if scope.cancelled_caught:
+            self._scope.cancel()

@@ -49,25 +49,25 @@ class Hub:
         self._mailboxes: dict[bytes, dict[int, Connection]] = {}
 
     def apply(
-        self, answer: Sequence[Callable[[], None]], authors: Sequence[Connection], result: BatchResult
+        self, answer: Callable[[int], None], authors: Sequence[Connection], result: BatchResult
     ) -> None:
-        """Tells everybody of a durable batch. `answer[i]` sends the answer to the i-th command's author."""
+        """Tells everybody of a durable batch. `answer(i)` sends the answer to the i-th command's author."""
         touched: dict[bytes, None] = {}
         for news in result.news:
             self._heard(news, touched, result)
-        for send_answer, author, outcome in zip(answer, authors, result.outcomes, strict=True):
+        for number, (author, outcome) in enumerate(zip(authors, result.outcomes, strict=True)):
             effect = outcome.effect
             if isinstance(effect, Logged):
                 touched[effect.set_id] = None
                 self._logged(effect, author, result)
-                send_answer()
+                answer(number)
             elif isinstance(effect, EpochOpened) and isinstance(outcome.result, Opened):
                 # The old epoch's log comes before the record that closes it.
                 self._flush(effect.set_id, result)
-                send_answer()
+                answer(number)
                 self._opened(effect, outcome.result.head)
             else:
-                send_answer()
+                answer(number)
                 self._other(effect, author)
         for set_id in touched:
             self._flush(set_id, result)

@@ -27,6 +27,7 @@ from e2esync.relay.connection import KEEPALIVE, Connection
 from e2esync.relay.counters import Counters
 from e2esync.relay.holds import Hold, Holds
 from e2esync.relay.hub import Hub
+from e2esync.relay.post import Post
 from e2esync.relay.threads import StoreThread
 from e2esync.relay.throttle import HOUR, PerAddress, Throttle
 from e2esync.session.codec import encode_message
@@ -34,7 +35,7 @@ from e2esync.session.commands import Admit, Change, Consult
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Append, ClosingPush, Create, Message, Open, Opened, RefusalAnswer, Seed
 from e2esync.session.relay import RelaySession
-from e2esync.stores.relay_batch import Admitted, BatchResult, Outcome
+from e2esync.stores.relay_batch import Admitted, BatchResult, Logged, Outcome
 from e2esync.stores.relay_engine import Engine
 from e2esync.transports.address import Listener
 from e2esync.transports.base import Transport
@@ -90,6 +91,7 @@ def system_now() -> int:
     return time.time_ns() // 1_000_000
 
 
+_HELD_BACK: Final = (Append, Open)
 _UNLIMITED: Final = PerAddress()
 _Item = _Job | _Sweep | _Heard | _Probe
 
@@ -114,7 +116,8 @@ class Relay:
         self._connections_max = connections_max
         self._log_addresses = log_addresses
         self._trust_proxy = trust_proxy
-        self.keepalive = keepalive
+        self._keepalive = keepalive
+        self.post = Post()
         self._new_sets = Throttle(per_address.sets_per_hour, HOUR / max(per_address.sets_per_hour, 1))
         self._connects = Throttle(per_address.connects_burst, 60 / per_address.connects_per_minute)
         self._connections: dict[int, Connection] = {}
@@ -143,6 +146,8 @@ class Relay:
             try:
                 async with trio.open_nursery() as nursery:
                     self._timers = nursery
+                    nursery.start_soon(self.post.run)
+                    nursery.start_soon(self._keep_alive)
                     nursery.start_soon(self._maintain)
                     nursery.start_soon(self._follow_others)
                     for listener in listeners:
@@ -192,7 +197,7 @@ class Relay:
             connection.complete(command, RefusalAnswer(Refusal.TOO_OFTEN, message, int(wait * 1000) + 1), size)
             return
         if (
-            isinstance(command, Change) and isinstance(command.request, Append | Open)
+            isinstance(command, Change) and isinstance(command.request, _HELD_BACK)
             and self._holds.blocks(command.set_id, command.member)
         ):
             self._held.setdefault(command.set_id, deque()).append(job)
@@ -276,12 +281,15 @@ class Relay:
             if isinstance(item, _Probe):
                 item.done.set()
         jobs = [item for item in items if isinstance(item, _Job)]
-        answers = [
-            partial(self._complete, job, outcome.result)
-            for job, outcome in zip(jobs, result.outcomes, strict=True)
-        ]
-        self.hub.apply(answers, [job.connection for job in jobs], result)
-        for job, outcome in zip(jobs, result.outcomes, strict=True):
+        outcomes = result.outcomes
+
+        def answer(number: int) -> None:
+            self._complete(jobs[number], outcomes[number].result)
+
+        self.hub.apply(answer, [job.connection for job in jobs], result)
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if isinstance(outcome.effect, Logged):
+                continue
             if isinstance(job.command, Change) and isinstance(job.command.request, Open):
                 self._decided(job.command, outcome.result)
             elif isinstance(outcome.effect, Admitted) and outcome.effect.role in KITS and not job.connection.gone:
@@ -382,6 +390,16 @@ class Relay:
                     self._writer.submit(_Sweep())
             except E2esyncError as error:
                 logger.error("maintenance failed: %s (%s)", error.message, error.hint)
+
+    async def _keep_alive(self) -> None:
+        """Pings who has been sent nothing for so long. One task for all: a timer each is memory and time each."""
+        look = self._keepalive / 10
+        while True:
+            await trio.sleep(look)
+            since = trio.current_time() - self._keepalive + look
+            for connection in self._connections.values():
+                if connection.last_sent <= since:
+                    connection.keep_alive()
 
     async def _follow_others(self) -> None:
         """Passes on to this process's devices what other processes on the same store do."""

@@ -6,6 +6,7 @@ does not allow for its sender raises NonCanonical or LimitExceeded, and nothing 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -172,11 +173,12 @@ class _Row:
     kind: type[Any]
     names: tuple[str, ...]
     kinds: tuple[Kind, ...]
+    reads: tuple[Callable[[Any], Any], ...]
 
 
 def _rows() -> tuple[_Row, ...]:
     return tuple(
-        _Row(number, side, kind, tuple(field.name for field in fields(kind)), kinds)
+        _Row(number, side, kind, tuple(field.name for field in fields(kind)), kinds, tuple(each.read for each in kinds))
         for number, side, kind, kinds in _TABLE
     )
 
@@ -209,7 +211,7 @@ def decode_message(frame: bytes, side: Side) -> Message:
         raise NonCanonical(f"the {side.value} sends no message of type {body[0]}")
     if len(body) != 1 + len(row.kinds):
         raise NonCanonical(f"a message of type {body[0]} has {len(row.kinds)} fields, not {len(body) - 1}")
-    message: Message = row.kind(*(kind.read(value) for kind, value in zip(row.kinds, body[1:], strict=True)))
+    message: Message = row.kind(*[read(value) for read, value in zip(row.reads, body[1:], strict=True)])
     return message
 
 

@@ -58,6 +58,8 @@ class State(Enum):
     CLOSED = auto()
 
 
+_HANDSHAKE: Final = (m.Hello, m.Proof)
+
 _RECEIVES: Final[dict[State, type[Message] | tuple[type[Message], ...]]] = {
     State.START: m.Hello,
     State.GREETED: m.Proof,
@@ -111,7 +113,7 @@ class RelaySession:
         """What to do about a frame from the client. LocalProtocolError only if `reading` is false."""
         if not self.reading:
             raise LocalProtocolError("the relay session takes no frame now")
-        if self.state in _RECEIVES and len(frame) > _HANDSHAKE_FRAME_MAX:
+        if len(frame) > _HANDSHAKE_FRAME_MAX and self.state in _RECEIVES:
             return self._end(Refusal.BAD_FRAME, "a frame of the handshake is too long")
         try:
             message = decode_message(frame, Side.CLIENT)
@@ -142,7 +144,7 @@ class RelaySession:
             if not isinstance(message, expected):
                 return self._end(Refusal.BAD_FRAME, f"a {type(message).__name__} came during the handshake")
             return self._greeted(message) if isinstance(message, m.Hello) else self._proved(message)
-        if isinstance(message, m.Hello | m.Proof):
+        if isinstance(message, _HANDSHAKE):
             return self._end(Refusal.BAD_FRAME, "the handshake is over")
         return self._requested(message)
 

@@ -7,6 +7,7 @@ its savepoint, or has done all of its writes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from e2esync.epoch.boxes import check_boxes
@@ -64,11 +65,17 @@ def append(batch: Batch, change: Change, request: Append) -> Logged | tuple[byte
 
 def next_position(view: SetView, member: int, request: Append, relay_key: bytes) -> tuple[bytes, SetView]:
     """SPEC 13.4 steps 1 to 3, 13.12 steps 3 and 6: the envelope's hash, and the set once it has the next position."""
-    envelope = request.envelope
-    rules.check_append(view, member, request.epoch, envelope)
+    check_may_append(view, member, request, relay_key)
+    digest = envelope_hash(request.envelope)
+    return digest, replace(
+        view, seq=view.seq + 1, log_hash=log_hash_after(view.log_hash, digest), held=view.held + len(request.envelope)
+    )
+
+
+def check_may_append(view: SetView, member: int, request: Append, relay_key: bytes) -> None:
+    """SPEC 13.4 steps 1 to 3, 13.12 steps 3 and 6: whether the envelope may have the next position."""
+    rules.check_append(view, member, request.epoch, request.envelope)
     rules.check_here(view.chain, relay_key)
-    digest = envelope_hash(envelope)
-    return digest, view.appended(log_hash_after(view.log_hash, digest), len(envelope))
 
 
 def open_epoch(batch: Batch, change: Change, request: Open) -> Outcome:

@@ -7,15 +7,17 @@ engine in one piece. What that cannot decide, a repetition or a full set, is dec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from e2esync.log.envelope import envelope_hash, log_hash_after
 from e2esync.session.commands import Admit, Change
 from e2esync.session.messages import Append
 from e2esync.session.policy import is_full
 from e2esync.session.rules import Declined
 from e2esync.stores.relay_batch import Batch, Known, Logged, Outcome
 from e2esync.stores.relay_decide import Decided
-from e2esync.stores.relay_log import next_position
+from e2esync.stores.relay_log import check_may_append
 
 
 class Plan:
@@ -37,25 +39,27 @@ def plan_appends(batch: Batch, known: Known, changes: Sequence[Any]) -> Plan | N
     """The plan of one set's plain appends, in order. None if they have to be decided one by one."""
     plan = Plan(known)
     view, key = known.view, batch.identity.key.verify_key
+    seq, log_hash, held = view.seq, view.log_hash, view.held
     for change in changes:
         member, request = change.member, change.request
         if member not in view.chain.members:
             return None
         try:
-            digest, after = next_position(view, member, request, key)
+            check_may_append(view, member, request, key)
         except Declined as declined:
             plan.declined = True
             plan.decided.append(Outcome(declined.answer()))
             continue
-        if is_full(batch.policy, after.held, view.seq):
-            return None
         envelope = request.envelope
-        plan.rows.append(
-            (known.row, view.epoch, after.seq, member, batch.now, digest, after.log_hash, envelope)
-        )
-        plan.decided.append(Logged(view.set_id, view.epoch, after.seq, envelope, member, change.session))
-        view = after
-    plan.after = Known(known.row, view, known.version)
+        held += len(envelope)
+        if is_full(batch.policy, held, seq):
+            return None
+        seq += 1
+        digest = envelope_hash(envelope)
+        log_hash = log_hash_after(log_hash, digest)
+        plan.rows.append((known.row, view.epoch, seq, member, batch.now, digest, log_hash, envelope))
+        plan.decided.append(Logged(view.set_id, view.epoch, seq, envelope, member, change.session))
+    plan.after = replace(known, view=replace(view, seq=seq, log_hash=log_hash, held=held))
     return plan
 
 

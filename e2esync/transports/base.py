@@ -46,6 +46,16 @@ def gone() -> Unreachable:
     return Unreachable("the connection to the other side has ended")
 
 
+def immediate_sender(transport: Transport) -> Callable[[Sequence[bytes]], bool] | None:
+    """How to send frames without waiting, for a transport that can: its own `send_now`.
+
+    That takes all of them, sends as much as there is room for, and says whether that was everything; if not,
+    `send_many` sends the rest first. Raises Unreachable as `send` does.
+    """
+    now: Callable[[Sequence[bytes]], bool] | None = getattr(transport, "send_now", None)
+    return now
+
+
 def batch_sender(transport: Transport) -> Callable[[Sequence[bytes]], Awaitable[None]]:
     """How to send several frames at once: the transport's own `send_many` where it has one, else one by one."""
     many: Callable[[Sequence[bytes]], Awaitable[None]] | None = getattr(transport, "send_many", None)

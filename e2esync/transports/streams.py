@@ -73,6 +73,8 @@ class WireStream:
         self._counted = CountedStream(stream)
         self._stream: trio.abc.Stream = self._counted
         self._tls: trio.SSLStream[CountedStream] | None = None
+        # Only a bare socket can be written to without waiting.
+        self._socket = stream.socket if isinstance(stream, trio.SocketStream) and tls is None else None
         if tls is not None:
             # Peers hang up without TLS's goodbye all the time; frames carry their own lengths, so nothing is cut short.
             self._tls = trio.SSLStream(
@@ -109,6 +111,19 @@ class WireStream:
             await self._stream.send_all(data)
         except _BROKEN as error:
             raise gone() from error
+
+    def send_now(self, data: bytes) -> int:
+        """Sends as much of `data` as there is room for without waiting. Returns how many bytes that was."""
+        if self._socket is None:
+            return 0
+        try:
+            sent = os.write(self._socket.fileno(), data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise gone() from error
+        self._counted.sent += sent
+        return sent
 
     async def receive_some(self) -> bytes:
         """Some bytes; none at the end of the stream."""

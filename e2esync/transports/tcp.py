@@ -19,6 +19,7 @@ class TcpTransport:
     def __init__(self, stream: WireStream) -> None:
         self._stream = stream
         self._buffer = bytearray()
+        self._unsent = b""
 
     @property
     def sent(self) -> int:
@@ -32,11 +33,18 @@ class TcpTransport:
 
     async def send(self, frame: bytes) -> None:
         """Sends one frame."""
-        await self._stream.send_all(len(frame).to_bytes(_LENGTH, "big") + frame)
+        await self.send_many((frame,))
 
     async def send_many(self, frames: Sequence[bytes]) -> None:
         """Sends frames with one write."""
-        await self._stream.send_all(b"".join(len(frame).to_bytes(_LENGTH, "big") + frame for frame in frames))
+        data, self._unsent = self._unsent + _joined(frames), b""
+        await self._stream.send_all(data)
+
+    def send_now(self, frames: Sequence[bytes]) -> bool:
+        """Sends frames with one write that does not wait. Returns whether that was all of them."""
+        data = self._unsent + _joined(frames)
+        self._unsent = data[self._stream.send_now(data) :]
+        return not self._unsent
 
     async def receive(self) -> bytes:
         """The next frame. RemoteProtocolError for a length above 1 MiB, before anything of it is read."""
@@ -59,3 +67,7 @@ class TcpTransport:
             if not data:
                 raise gone()
             self._buffer += data
+
+
+def _joined(frames: Sequence[bytes]) -> bytes:
+    return b"".join(len(frame).to_bytes(_LENGTH, "big") + frame for frame in frames)

@@ -49,6 +49,7 @@ class WebSocketTransport:
         self.forwarded = ""
         # Pongs leave from the task that receives, frames from the one that sends.
         self._sending = trio.Lock()
+        self._unsent = b""
 
     @property
     def sent(self) -> int:
@@ -71,6 +72,18 @@ class WebSocketTransport:
         for frame in frames:
             self._protocol.send_binary(frame)
         await self._flush()
+
+    def send_now(self, frames: Sequence[bytes]) -> bool:
+        """Sends frames with one write that does not wait. Returns whether that was all of them."""
+        if self._protocol.state is not State.OPEN:
+            raise gone()
+        for frame in frames:
+            self._protocol.send_binary(frame)
+        if self._sending.locked() or self._unsent:
+            return False
+        self._gather()
+        self._unsent = self._unsent[self._stream.send_now(self._unsent) :]
+        return not self._unsent
 
     async def ping(self) -> None:
         """Keeps the connection alive through proxies; the other side's library answers."""
@@ -102,12 +115,16 @@ class WebSocketTransport:
         await self._stream.aclose()
 
     async def _flush(self) -> None:
-        if not self._protocol.writes:
+        if not self._protocol.writes and not self._unsent:
             return
         async with self._sending:
-            data = b"".join(part for part in self._protocol.data_to_send() if part != SEND_EOF)
+            self._gather()
+            data, self._unsent = self._unsent, b""
             if data:
                 await self._stream.send_all(data)
+
+    def _gather(self) -> None:
+        self._unsent = b"".join((self._unsent, *(part for part in self._protocol.data_to_send() if part != SEND_EOF)))
 
     def _collect(self) -> None:
         self._take(self._protocol.events_received())

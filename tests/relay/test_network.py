@@ -52,7 +52,7 @@ async def test_a_silent_connection_is_kept_alive(tmp_path: Path) -> None:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(swallow, one)
                 while one.transport.received == before:
-                    await trio.testing.wait_all_tasks_blocked(0.005)
+                    await trio.testing.wait_all_tasks_blocked()
                 nursery.cancel_scope.cancel()
         assert await one.ask(m.Ping()) == m.Pong()
 

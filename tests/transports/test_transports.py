@@ -69,6 +69,23 @@ async def test_frames_arrive_whole_and_in_order(scheme: str, tmp_path: Path) -> 
                 assert [await far.receive() for _ in frames] == frames
 
 
+@pytest.mark.parametrize("scheme", ["tcp", "ws", "tls", "wss"])
+async def test_what_is_sent_without_waiting_arrives_in_order(scheme: str, tmp_path: Path) -> None:
+    async with pair(scheme, tmp_path) as (near, far):
+        frames, full = [], False
+        while not full:
+            frames.append(len(frames).to_bytes(2) * 20_000)
+            full = not near.send_now(frames[-1:])
+        # Beyond what the socket takes at once; under TLS that is everything.
+        assert (len(frames) == 1) == (scheme in ("tls", "wss"))
+        frames.append(b"behind it")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(near.send_many, frames[-1:])
+            with trio.fail_after(20):
+                assert [await far.receive() for _ in frames] == frames
+        assert near.sent == far.received
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 async def test_both_directions_at_once(scheme: str, tmp_path: Path) -> None:
     async with pair(scheme, tmp_path) as ends:
