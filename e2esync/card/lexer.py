@@ -2,7 +2,7 @@
 
 Invariants: nothing is lost: the raw text of the lines and their ends, joined, is the text of the card; a line ends
 at CRLF or LF only (at CR in files that have no LF), so no other character can start a property (attack A51);
-the time is linear in the size of the file.
+the time is linear in the size of the file; a file is kept once, as bytes, and one stretch of it at a time is text.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-_BOUNDARY: Final = re.compile(r"^(BEGIN|END)[ \t]*:[ \t]*VCARD[ \t]*\r*$", re.I | re.M)
-_BOUNDARY_CR: Final = re.compile(r"(?:(?<=\r)|\A)(BEGIN|END)[ \t]*:[ \t]*VCARD[ \t]*(?=\r|\Z)", re.I)
+STRETCH_MAX: Final = 64 << 20
+"""A longer card, or as much that is no card, is not read: two photos of the largest size fit."""
+_BOUNDARY: Final = re.compile(rb"^(BEGIN|END)[ \t]*:[ \t]*VCARD[ \t]*\r*$", re.I | re.M)
+_BOUNDARY_CR: Final = re.compile(rb"(?:(?<=\r)|\A)(BEGIN|END)[ \t]*:[ \t]*VCARD[ \t]*(?=\r|\Z)", re.I)
 _MARK: Final = re.compile(r"(BEGIN|END)[ \t]*:[ \t]*VCARD[ \t]*\Z", re.I)
 _MARK_INITIALS: Final = frozenset("BbEe")
 _BLANKS: Final = frozenset(" \t")
@@ -25,12 +27,17 @@ _BASE64: Final = re.compile(r"[A-Za-z0-9+/=]+[ \t]*\Z")
 
 @dataclass(frozen=True, slots=True)
 class FileText:
-    """A file as text: its encoding and byte order mark, and the line end that all of it uses, or LF."""
+    """A file as UTF-8: its encoding and byte order mark, which ``data`` has not, and the line end that all of it uses,
+    or LF."""
 
-    text: str
+    data: bytes
     encoding: str
     bom: bool
     newline: str
+
+    def text(self, at: int, size: int) -> str:
+        """A stretch of the file as text."""
+        return self.data[at : at + size].decode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +45,26 @@ class Block:
     """A stretch of the file: the text of one card (from BEGIN to END, whole lines), or of what is between cards."""
 
     text: str
+    """Empty where it is longer than ``STRETCH_MAX``."""
     line: int
     card: bool
     closed: bool = True
     at: int = 0
-    """Where in the file's text it begins."""
+    """Where in the file's data it begins."""
+    size: int = 0
+    """And how many bytes it takes there."""
 
 
 def decode_file(data: bytes) -> FileText:
-    """The text of a file: UTF-8, or UTF-16 with or without a byte order mark; encoding it again gives ``data``."""
+    """A file as UTF-8, from that or from UTF-16 with or without a byte order mark: no byte of it is lost."""
     for mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-        if data.startswith(mark) and (text := _utf16(data[2:], encoding)) is not None:
-            return FileText(text, encoding, True, _newline(text))
+        if data.startswith(mark) and (body := _utf16(data[2:], encoding)) is not None:
+            return FileText(body, encoding, True, _newline(body))
     for pattern, encoding in ((b"B\0E\0", "utf-16-le"), (b"\0B\0E", "utf-16-be")):
-        if data[:4].upper() == pattern and (text := _utf16(data, encoding)) is not None:
-            return FileText(text, encoding, False, _newline(text))
+        if data[:4].upper() == pattern and (body := _utf16(data, encoding)) is not None:
+            return FileText(body, encoding, False, _newline(body))
     bom = data.startswith(b"\xef\xbb\xbf")
-    text = data[3 if bom else 0 :].decode("utf-8", "surrogateescape")
-    return FileText(text, "utf-8", bom, _newline(text))
+    return FileText(data[3:] if bom else data, "utf-8", bom, _newline(data))
 
 
 def encode_file(text: str, encoding: str, bom: bool) -> bytes:
@@ -65,16 +74,16 @@ def encode_file(text: str, encoding: str, bom: bool) -> bytes:
     return ("\ufeff" * bom + text).encode(encoding, "surrogatepass")
 
 
-def _utf16(data: bytes, encoding: str) -> str | None:
+def _utf16(data: bytes, encoding: str) -> bytes | None:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
         return None
-    return text if text.encode(encoding) == data else None
+    return text.encode() if text.encode(encoding) == data else None
 
 
-def _newline(text: str) -> str:
-    return "\r" if "\n" not in text and "\r" in text else "\n"
+def _newline(data: bytes) -> str:
+    return "\r" if b"\n" not in data and b"\r" in data else "\n"
 
 
 def blocks(file: FileText) -> Iterator[Block]:
@@ -83,22 +92,28 @@ def blocks(file: FileText) -> Iterator[Block]:
     A BEGIN inside a card opens a nested card when END lines close both; without enough END lines the outer card is
     given as one that is not closed, and the inner one as a card of its own.
     """
-    newline = file.newline
-    boundary = _BOUNDARY if newline == "\n" else _BOUNDARY_CR
-    text, position, line = file.text, 0, 1
-    for start, end, closed in _spans(text, [(m.start(), m.end(), m[1][0] in "Bb") for m in boundary.finditer(text)]):
+    newline = file.newline.encode()
+    boundary = _BOUNDARY if newline == b"\n" else _BOUNDARY_CR
+    data, position, line = file.data, 0, 1
+    marks = [(m.start(), m.end(), m[1][0] in b"Bb") for m in boundary.finditer(data)]
+    for start, end, closed in _spans(len(data), marks):
         if start > position:
-            yield Block(text[position:start], line, card=False)
-            line += text.count(newline, position, start)
-        stop = text.find(newline, end) + 1 or len(text) if closed else end
-        yield Block(text[start:stop], line, card=True, closed=closed, at=start)
-        line += text.count(newline, start, stop)
+            yield _block(file, position, start, line, card=False)
+            line += data.count(newline, position, start)
+        stop = data.find(newline, end) + 1 or len(data) if closed else end
+        yield _block(file, start, stop, line, card=True, closed=closed)
+        line += data.count(newline, start, stop)
         position = stop
-    if position < len(text):
-        yield Block(text[position:], line, card=False)
+    if position < len(data):
+        yield _block(file, position, len(data), line, card=False)
 
 
-def _spans(text: str, marks: list[tuple[int, int, bool]]) -> Iterator[tuple[int, int, bool]]:
+def _block(file: FileText, start: int, stop: int, line: int, *, card: bool, closed: bool = True) -> Block:
+    size = stop - start
+    return Block(file.text(start, size) if size <= STRETCH_MAX else "", line, card, closed, start, size)
+
+
+def _spans(length: int, marks: list[tuple[int, int, bool]]) -> Iterator[tuple[int, int, bool]]:
     """(start, end, closed) of the outermost cards, in file order."""
     closing: dict[int, int] = {}
     stack: list[int] = []
@@ -116,7 +131,7 @@ def _spans(text: str, marks: list[tuple[int, int, bool]]) -> Iterator[tuple[int,
             yield start, marks[closing[index]][1], True
             index = closing[index] + 1
         else:
-            yield start, marks[index + 1][0] if index + 1 < len(marks) else len(text), False
+            yield start, marks[index + 1][0] if index + 1 < len(marks) else length, False
             index += 1
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -18,8 +18,9 @@ from ..wire import encode
 from .digests import base_digest, media_digest
 from .export import write_card
 from .heads import guess_style, parse_line
+from .inline import InlineMedia
 from .layout import Layout
-from .lexer import Block, FileText, blocks, card_lines, decode_file, encode_file
+from .lexer import STRETCH_MAX, Block, FileText, blocks, card_lines, decode_file, encode_file
 from .origin import UID_DERIVED, UID_FIRST, UID_IN_BASE, UID_LAST, encode_origin
 from .reader import card_version, read_card
 from .reader.builder import Card
@@ -44,7 +45,7 @@ class ReadCard:
     uid: str
     ordinal: int
     registers: Registers
-    media: dict[str, bytes]
+    media: Mapping[str, bytes]
     notices: tuple[str, ...] = ()
 
 
@@ -103,6 +104,9 @@ class _Reading:
 
     def take(self, block: Block) -> None:
         """Read one stretch of the file."""
+        if block.size > STRETCH_MAX:
+            self._leave(block)
+            return
         if not block.card:
             if block.text.strip():
                 self._refuse(block, "this is not inside a card")
@@ -120,6 +124,11 @@ class _Reading:
         raw = encode_file(block.text, self.file.encoding, False)
         self.quarantine.append(Unreadable(raw, block.line, reason))
 
+    def _leave(self, block: Block) -> None:
+        """What is too long for any card: not even kept, for a gigabyte in quarantine serves nobody."""
+        reason = f"{block.size:,} bytes are no card ({STRETCH_MAX >> 20} MiB at most): they stay in the file alone"
+        self.quarantine.append(Unreadable(b"", block.line, reason))
+
     def _read(self, block: Block) -> ReadCard:
         eol, texts = card_lines(block.text, self.file.newline)
         lines = [parse_line(raw, end, "", self.heads) for raw, end in texts]
@@ -132,6 +141,10 @@ class _Reading:
             notices.append(UNCLOSED)
         if any(line is None and raw.strip() for line, (raw, _) in zip(lines, texts, strict=True)):
             notices.append("a line without a property name was kept as it is, but not understood")
+        if read.media:
+            # What was decoded to be named is decoded again where it is wanted: the file has it already.
+            media = InlineMedia(self.file, block.at, block.size, version, tuple(read.media), self.salt)
+            return replace(read, media=media, notices=tuple(notices))
         return replace(read, notices=tuple(notices)) if notices else read
 
     def _identify(self, card: ReadCard, block: Block) -> None:
@@ -144,16 +157,16 @@ class _Reading:
         rev = _revision(block.text)
         if known and rev and known[-1].rev and known[-1].rev < rev:
             older = known[-1]
-            self.items[older.item] = to_bytes(self.file.text[older.at : older.at + older.size])
+            self.items[older.item] = self.file.data[older.at : older.at + older.size]
             notices = (*card.notices, "it revises an older card of this file")
             card = replace(card, ordinal=older.ordinal, notices=notices)
             self.cards[older.card] = card
-            older.at, older.size, older.rev, older.item = block.at, len(block.text), rev, len(self.items)
+            older.at, older.size, older.rev, older.item = block.at, block.size, rev, len(self.items)
         else:
             if known:
                 notice = "another card of this file has the same uid; both are kept"
                 card = replace(card, ordinal=len(known), notices=(*card.notices, notice))
-            known.append(_Seen(block.at, len(block.text), rev, card.ordinal, len(self.items), len(self.cards)))
+            known.append(_Seen(block.at, block.size, rev, card.ordinal, len(self.items), len(self.cards)))
             self.cards.append(card)
         self.items.append((card.uid, card.ordinal))
 

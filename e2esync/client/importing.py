@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,8 @@ class Planned:
     contact: bytes
     name: str
     values: dict[str, Value]
-    media: dict[str, bytes]
+    media: Mapping[str, bytes]
+    """Read from the file only when they are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def plan_import(book: Book, cards: VCardFile | Iterable[ReadCard]) -> ImportPlan
         if not values:
             plan.identical.append(contact)
             continue
-        wanted = {digest: data for digest, data in card.media.items() if f"{PLACES}{digest}" not in current}
+        wanted = _only(card.media, {digest for digest in card.media if f"{PLACES}{digest}" not in current})
         target = plan.updated if shown else plan.new
         if state and not shown:
             returning.add(contact)
@@ -126,10 +127,10 @@ def _merged(book: Book, before: Planned | None, item: Planned, row: CardRow) -> 
     mine = {**book.registers(row.contact), **(before.values if before else {})}
     theirs = {path: value for path, value in item.values.items() if value is not None}
     values, _left = merge_registers(mine, theirs, IdMaker(book.set_id, str(mine.get("uid", ""))).make)
-    wanted = {digest: data for digest, data in item.media.items()
-              if any(isinstance(value, dict) and value.get("digest") == digest for value in values.values())}
+    told = {value["digest"] for value in values.values() if isinstance(value, dict) and "digest" in value}
+    wanted = _only(item.media, told & set(item.media))
     earlier = before or Planned(row.contact, row.name, {}, {})
-    return Planned(row.contact, row.name, {**earlier.values, **values}, {**earlier.media, **wanted})
+    return Planned(row.contact, row.name, {**earlier.values, **values}, _both(earlier.media, wanted))
 
 
 def _with_updates(updated: list[Planned], merged: dict[bytes, Planned]) -> list[Planned]:
@@ -138,8 +139,17 @@ def _with_updates(updated: list[Planned], merged: dict[bytes, Planned]) -> list[
     for item in updated:
         more = merged.pop(item.contact, None)
         found.append(item if more is None else Planned(
-            item.contact, item.name, {**more.values, **item.values}, {**more.media, **item.media}))
+            item.contact, item.name, {**more.values, **item.values}, _both(more.media, item.media)))
     return [*found, *merged.values()]
+
+
+def _only(media: Mapping[str, bytes], wanted: set[str]) -> Mapping[str, bytes]:
+    """Those of a card's media; all of them stay unread."""
+    return media if len(wanted) == len(media) else {digest: media[digest] for digest in wanted}
+
+
+def _both(one: Mapping[str, bytes], other: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    return {**one, **other} if one and other else one or other
 
 
 def _row(item: Planned) -> CardRow:

@@ -275,7 +275,7 @@ class _Planning:
         self.plan.edits[file.contact] = edits
         if edits.values:
             digests = {str(value.get("digest")) for value in edits.values.values() if isinstance(value, dict)}
-            media = {digest: data for digest, data in file.card.media.items() if digest in digests}
+            media = {digest: file.card.media[digest] for digest in digests & set(file.card.media)}
             self.plan.updated.append(Planned(file.contact, name, edits.values, media))
 
     def _compare(self, row: CopyRow) -> None:

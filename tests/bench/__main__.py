@@ -1,7 +1,7 @@
 """`python -m tests.bench [--size N] [--repeat R] [--json]`: one table of measurements, as ratios to the floor.
 
 Each run begins with an empty folder, a new relay process and new profiles; what is printed is the median of the runs.
-With --size 100000 or more the peak memory of client and relay is measured too, by running the commands themselves.
+With --size 50000 or more the peak memory of client and relay is measured too, by running the commands themselves.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=10_000, help="cards in the book (10000)")
     parser.add_argument("--repeat", type=int, default=3, help="runs, of which the median is printed (3)")
     parser.add_argument("--memory", action="store_true", help="measure peak memory too, as with a large --size")
+    parser.add_argument("--photos", type=int, default=0, metavar="N",
+                        help="where memory is measured, N of the cards have a photo of 40 kB (0)")
     parser.add_argument("--markdown", action="store_true", help="the table as README has it")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     args = parser.parse_args()
@@ -73,8 +75,8 @@ def main() -> int:
         if args.size != TARGETS_AT:
             rows = [replace(row, target="", met=None) for row in rows]
         rows += size_rows(sizes)
-        if args.memory or args.size >= MEMORY_FROM:
-            rows += memory_rows(peak_memory(args.size, folder / "memory"))
+        if args.memory or args.photos or args.size >= MEMORY_FROM:
+            rows += memory_rows(peak_memory(args.size, args.photos, folder / "memory"))
     machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     if args.json:
         print(json.dumps({"size": args.size, "machine": machine, "floor": floor, "edit_floor": edit,

@@ -1,4 +1,4 @@
-"""Peak memory of client and relay, by running the commands themselves: `python -m tests.bench.memory SIZE FOLDER`."""
+"""Peak memory of client and relay, by running the commands: `python -m tests.bench.memory SIZE PHOTOS FOLDER`."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from pathlib import Path
 _E2ESYNC = [sys.executable, "-m", "e2esync"]
 
 
-def peak_memory(size: int, folder: Path) -> dict[str, tuple[float, int]]:
-    """Command → (seconds, peak resident bytes) of a client's commands on a book of this size, and of the relay."""
+def peak_memory(size: int, photos: int, folder: Path) -> dict[str, tuple[float, int]]:
+    """Command → (seconds, peak resident bytes) of a client's commands on a book of this size, and of the relay.
+
+    So many of its contacts have a photo (`cards.PHOTO_BYTES` each).
+    """
     # Linux counts what the parent had when it forked, so that the parent of what is measured must be a small one.
-    command = [sys.executable, "-m", "tests.bench.memory", str(size), str(folder)]
+    command = [sys.executable, "-m", "tests.bench.memory", str(size), str(photos), str(folder)]
     measured: dict[str, tuple[float, int]] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return measured
 
 
-def _measure(size: int, folder: Path) -> dict[str, tuple[float, int]]:
+def _measure(size: int, photos: int, folder: Path) -> dict[str, tuple[float, int]]:
     folder.mkdir()
     with open(folder / "book.vcf", "wb") as book:
-        subprocess.run([sys.executable, "-m", "tests.bench.cards", str(size)], stdout=book, check=True)
+        subprocess.run([sys.executable, "-m", "tests.bench.cards", str(size), str(photos)], stdout=book, check=True)
     relay = subprocess.Popen(
         [*_E2ESYNC, "relay", "serve", "--db", str(folder / "relay.sqlite3"), "--listen", "127.0.0.1:0", "--json"],
         stdout=subprocess.PIPE,
@@ -52,6 +55,12 @@ def _commands(folder: Path, url: str) -> dict[str, tuple[float, int]]:
         ("import", [*one, "import", str(folder / "book.vcf")]),
         ("sync", [*one, "sync"]),
         ("list", [*one, "list"]),
+        ("import again", [*one, "import", str(folder / "book.vcf")]),
+        ("export", [*one, "export", "-o", str(folder / "out.vcf")]),
+        ("export as imported", [*one, "export", "--as-imported", "book.vcf", "-o", str(folder / "again.vcf")]),
+        ("labels", [*one, "labels", "list"]),
+        ("dedupe", [*one, "dedupe"]),
+        ("backup", [*one, "backup", str(folder / "book.e2ebackup")]),
     ):
         measured[name] = _timed(arguments)
     with subprocess.Popen([*_E2ESYNC, *one, "pair", "--json", "--no-verify"], stdout=subprocess.PIPE,
@@ -77,4 +86,4 @@ def _resident(value: int) -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_measure(int(sys.argv[1]), Path(sys.argv[2]))))
+    print(json.dumps(_measure(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))))
