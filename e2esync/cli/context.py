@@ -131,6 +131,9 @@ class Context:
         books = self.profile().store.books()
         for info in books:
             if str(info.number) == wanted or info.name.casefold() == wanted.casefold():
+                if self.profile().store.book(info.number).get("identity") is None:
+                    raise NotFound(f"{info.name or 'that book'} is not on this device yet",
+                                   "`e2esync status` says what it waits for")
                 return info.number
         known = ", ".join(f"{info.number} {info.name}".strip() for info in books)
         raise NotFound(f"the profile has no book {wanted}", f"it has: {known}" if known else "")

@@ -37,6 +37,11 @@ def clean(text: str, limit: int = LINE_MAX) -> str:
     return text
 
 
+def counted(number: int, word: str) -> str:
+    """`1 contact`, `2,000 contacts`."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def width(text: str) -> int:
     """How many terminal columns a cleaned text takes."""
     if text.isascii() or not _WIDE.search(text):

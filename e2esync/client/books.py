@@ -100,7 +100,7 @@ async def create_book(profile: Profile, name: str, relay: str | None = None, *, 
     """
     with profile.sync_lock():
         home = Replica(profile.store.book(HOME))
-        _number, half = _free_half(home)
+        kit, half = _free_half(home)
         url = relay or relay_url(profile, HOME)
         root, sealing = SigningKey(entropy.draw("signing key", KEY)), SealingKey.generate(entropy)
         number = free_number(profile)
@@ -113,7 +113,7 @@ async def create_book(profile: Profile, name: str, relay: str | None = None, *, 
             own = device_names(home).get(home.member)
             if own:
                 name_device(replica, replica.member, own, now())
-            register(home, replica, url, now())
+            register(home, replica, url, now(), kit)
         # In epoch 1 nobody can write: the first sync opens the next, and the home book tells the other devices.
         await sync_locked(profile, number, progress=progress, entropy=entropy, now=now)
         await sync_locked(profile, HOME, progress=progress, entropy=entropy, now=now)

@@ -64,7 +64,8 @@ class Left:
             return f"nothing: the door is closed since epoch {self.epoch}"
         if not self.others:
             return "keep the recovery kit: no other device can close the door or read the book"
-        return f"sync {' or '.join(self.others)}: another device must still close the door"
+        return (f"sync {' or '.join(self.others)}: another device must still close the door. This one has no keys left "
+                "to see whether that is done: `e2esync devices` there no longer lists it then")
 
 
 def read_left(home: Path) -> Left | None:

@@ -46,10 +46,7 @@ def _of(profile: Profile, home: Replica, listed: Home, names: dict[int, str], fu
     store = profile.store.book(info.number) if info is not None else None
     name = info.name if info is not None else further.name
     if store is None or store.get("identity") is None:
-        if further.left:
-            return []
-        return [Intent(name, "follow", f"this device is not in {name} yet: another device of yours that is in it has "
-                       "to sync, then this one")]
+        return [] if further.left else [Intent(name, "follow", _why_not_here(home, listed, further, name))]
     replica = Replica(store)
     if further.left:
         return [Intent(name, "leave", f"you have left {name}; it is over when one of its owners has synced")]
@@ -62,6 +59,16 @@ def _of(profile: Profile, home: Replica, listed: Home, names: dict[int, str], fu
                "sync this device")
         for member in waiting_out(home, listed, replica)
     ]
+
+
+def _why_not_here(home: Replica, listed: Home, further: FurtherSet, name: str) -> str:
+    """What a book that is not on this device waits for."""
+    if (further.set_id, home.member) in listed.seats:
+        return f"this device was shut out of {name}: one of its owners can invite you again"
+    if not any(member.is_device and index != home.member for index, member in home.chain.members.items()):
+        return (f"this device is not in {name}, and no other device of yours is left to let it in: `e2esync recover`, "
+                "with the recovery kit, brings it here")
+    return f"this device is not in {name} yet: another device of yours that is in it has to sync, then this one"
 
 
 def _device(names: dict[int, str], member: int) -> str:

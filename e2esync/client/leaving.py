@@ -49,6 +49,8 @@ async def retire(profile: Profile, *, wait: float = 0.0, progress: Progress = no
     with profile.sync_lock():
         # The home set last: as long as this device is in it, the others can be tried again.
         for info in sorted(profile.store.books(), reverse=True):
+            if profile.store.book(info.number).get("identity") is None:
+                continue
             async with go_online(profile, info.number, progress=progress, entropy=entropy, now=now) as online:
                 profile.store.book(info.number).put(LEAVING, b"")
                 await online.connection.run(leave(online.replica, online.link))
@@ -84,7 +86,15 @@ def shut_out(profile: Profile, book: int, removal: Removal, *, entropy: Entropy 
     else:
         profile.store.delete_book(book)
         profile.store.purge()
-    return DeviceRemoved(*left.told(), removal)
+    happened, following = left.told()
+    return DeviceRemoved(happened, following if book == 0 else _following(state), removal)
+
+
+def _following(state: str) -> str:
+    """What to do next where one book is gone and the profile stays."""
+    kept = "; what you had not sent is kept in the profile's folder, for `e2esync recover --add-rescue`"
+    return ("your other books are as they were. To be in this one again, ask one of its owners for an invitation"
+            + (kept if state == FROZEN else ""))
 
 
 def _erase(profile: Profile, left: Left) -> None:

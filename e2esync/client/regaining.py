@@ -13,7 +13,7 @@ from e2esync.access.kit import RecoveryKit
 from e2esync.client.profile import Profile
 from e2esync.client.recovery import Past, find_places, open_place
 from e2esync.client.sync import SYSTEM_ENTROPY, Progress, no_progress, now_ms, relay_url, sync
-from e2esync.client.together import free_number
+from e2esync.client.together import free_number, numbers_of
 from e2esync.crypto import Entropy
 from e2esync.errors import E2esyncError
 from e2esync.limits import KIT_HALVES
@@ -101,7 +101,7 @@ async def _regain(profile: Profile, home: Replica, wanted: _Wanted, device_name:
                   entropy: Entropy, now: Callable[[], int]) -> Regained:
     if wanted.keys is None:
         return Regained(wanted.set_id, wanted.name, 0, problem=wanted.problem)
-    number = free_number(profile)
+    number, asked = free_number(profile), numbers_of(profile).get(wanted.set_id)
     try:
         async with open_place(wanted.keys, wanted.relay, progress=progress, entropy=entropy, now=now) as rescue:
             gone = set(waiting_out(home, read_home(home), rescue.replica).values())
@@ -111,6 +111,10 @@ async def _regain(profile: Profile, home: Replica, wanted: _Wanted, device_name:
             name = rescue.name or wanted.name
     except E2esyncError as error:
         return Regained(wanted.set_id, wanted.name, 0, problem=error.message)
+    if asked is not None:
+        # This device had asked to be let in, and waited: the book takes the place that was kept for it.
+        profile.store.renumber_book(number, asked)
+        number = asked
     removed = tuple(names.get(member, f"device {member}") for member in sorted(gone))
     return Regained(wanted.set_id, name, number, len(profile.store.book(number).cards()), removed)
 

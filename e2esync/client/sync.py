@@ -286,6 +286,8 @@ def forget_secrets(profile: Profile, replica: Replica, before: int) -> None:
 def _closed_behind(replica: Replica, before: int) -> tuple[str, ...]:
     """The devices that this one has removed since an epoch: only on their own request does a sync do that."""
     records = (parse_record(raw) for raw in replica.store.records()[before + 1:])
-    gone = [member for record in records if record.opener == replica.member for member in sorted(record.removes)]
+    # A person's kit goes with its devices, and is not one.
+    gone = [member for record in records if record.opener == replica.member for member in sorted(record.removes)
+            if replica.chain.all_members[member].is_device]
     names = device_names(replica) if gone else {}
     return tuple(names.get(member) or f"device {member}" for member in gone)

@@ -116,6 +116,11 @@ class Record:
         """Indices of the members that this record removes."""
         return frozenset(change.member for change in self.changes if isinstance(change, Remove))
 
+    @property
+    def only_removes(self) -> bool:
+        """Whether members are removed and nothing else is changed: what no relay puts off (SPEC 13.5 step 9)."""
+        return len(self.removes) == len(self.changes) > 0
+
 
 def set_id_of(root_verify_key: bytes) -> bytes:
     """The id of the set whose record 0 that key signs (SPEC 9.1)."""

@@ -54,8 +54,11 @@ def asked_keys(store: ReplicaStore) -> tuple[SigningKey, SealingKey]:
     return keys
 
 
-def register(home: Replica, replica: Replica, relay: str, now: int) -> None:
-    """Have the home set list a set that this device is in, and its seat there; nothing if it does already."""
+def register(home: Replica, replica: Replica, relay: str, now: int, kit: int | None = None) -> None:
+    """Have the home set list a set that this device is in, and its seat there; nothing if it does already.
+
+    `kit` is the number of the person's recovery key in it, where the chain as it stands here does not say it yet.
+    """
     listed, chain = read_home(home), replica.chain
     me = chain.members.get(replica.member)
     if me is None:
@@ -66,10 +69,10 @@ def register(home: Replica, replica: Replica, relay: str, now: int) -> None:
         # Its person has left and was invited anew: who sat there sits there no more.
         vacate(home, listed, replica.set_id, now)
     if known is None or again:
-        numbers = {half.verify_key: number for number, half in listed.kit.items()}
-        kits = [numbers[m.verify_key] for m in chain.members.values() if m.verify_key in numbers]
-        name = book_name(replica)
-        list_set(home, FurtherSet(replica.set_id, name, relay, me.person, me.role, min(kits, default=0)), now)
+        if kit is None:
+            numbers = {half.verify_key: number for number, half in listed.kit.items()}
+            kit = min((numbers[m.verify_key] for m in chain.members.values() if m.verify_key in numbers), default=0)
+        list_set(home, FurtherSet(replica.set_id, book_name(replica), relay, me.person, me.role, kit), now)
     elif known.role is not me.role and not known.left:
         list_set(home, replace(known, role=me.role), now)
     if again or (replica.set_id, home.member) not in listed.seats:

@@ -26,6 +26,7 @@ from e2esync.log.head import Head
 from e2esync.session import messages as m
 from e2esync.session.codec import ANSWERS, decode_message, encode_message
 from e2esync.session.handshake import FAREWELL, binding_of, check_visit, read_farewell, read_welcome, sign_proof
+from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Answer, Request, Side
 
 
@@ -61,6 +62,7 @@ _RECEIVES: Final[dict[tuple[State, str], State]] = {
 """What the relay may send in which state, and the state after it."""
 
 _PUSHES: Final = (m.LogPush, m.RecordPush, m.SlotPush, m.MailPush)
+_MINUTE: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +256,16 @@ class ClientSession:
         # During the handshake a refusal is about the session itself; so is one that nothing was asked for.
         connected = self.state is State.CONNECTED
         self._receiving("refusal")
-        error = Refused(refusal.code.value, f"the relay refused ({refusal.code.value}): {refusal.message}")
+        error = Refused(refusal.code.value, f"the relay refused ({refusal.code.value}): {refusal.message}",
+                        _when(refusal))
         if not connected or not self._asked:
             raise error
         return RefusedRequest(self._asked.popleft(), error, refusal.data)
+
+
+def _when(refusal: m.RefusalAnswer) -> str:
+    """What to do about a refusal that names a time."""
+    if refusal.code is not Refusal.TOO_OFTEN:
+        return ""
+    minutes = -(-refusal.data // _MINUTE)
+    return f"try again in {minutes:,} minute{'' if minutes == 1 else 's'}; shutting a device out need not wait"

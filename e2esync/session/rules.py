@@ -177,13 +177,14 @@ def check_close(
         raise Declined(Refusal.HEAD_MOVED, f"others wrote behind position {record.closes_seq}")
 
 
-def check_rate(due: int, now: int) -> int:
+def check_rate(due: int, now: int, removal: bool = False) -> int:
     """SPEC 13.5 step 9: a burst of openings, then one an interval. `due` is when the bucket is full again.
 
-    Returns the new `due`; TooOften names the milliseconds to wait.
+    A `removal` is never refused and counts all the same: whoever it shuts out was let in by an opening that waited
+    its turn, so over time there are no more of them. Returns the new `due`; TooOften names the milliseconds to wait.
     """
     wait = due - now - (OPENINGS_BURST - 1) * OPENINGS_INTERVAL
-    if wait > 0:
+    if wait > 0 and not removal:
         raise Declined(Refusal.TOO_OFTEN, "too many openings by this member", wait)
     return max(due, now) + OPENINGS_INTERVAL
 

@@ -100,7 +100,7 @@ def open_epoch(batch: Batch, change: Change, request: Open) -> Outcome:
     _check_boxes(request.box_list, request.boxes, record, chain)
     rules.check_blobs_complete(missing_blobs(batch.rows, known.row, (record.manifest, *request.live)))
     check_opening_announcement(batch.rows, known.row, chain, request.announcement)
-    _check_rate(batch, known, change.member)
+    _check_rate(batch, known, change.member, record.only_removes)
 
     _store_record(batch, known.row, record, request.box_list, request.boxes, chain)
     dropped = sum(size for _, _, size in later)
@@ -200,11 +200,11 @@ def _check_boxes(box_list: bytes, boxes: Sequence[bytes], record: Record, chain:
         raise Declined(Refusal.BAD_RECORD, error.message) from error
 
 
-def _check_rate(batch: Batch, known: Known, member: int) -> None:
+def _check_rate(batch: Batch, known: Known, member: int, removal: bool) -> None:
     if known.view.chain.members[member].role is Role.ROOT:
         return
     found = batch.rows.one("SELECT due FROM openings WHERE owner = ? AND member = ?", (known.row, member))
-    due = rules.check_rate(found[0] if found else 0, batch.now)
+    due = rules.check_rate(found[0] if found else 0, batch.now, removal)
     batch.rows.run(
         "INSERT INTO openings (owner, member, due) VALUES (?, ?, ?) "
         "ON CONFLICT (owner, member) DO UPDATE SET due = excluded.due",

@@ -48,6 +48,11 @@ def test_the_right_kit(owner: Cli, kit: Path) -> None:
     assert ran.json["books"] == [{"book": "Contacts", "role": "root", "number": 0, "member": True}]
 
 
+def test_the_file_can_stand_alone(owner: Cli, kit: Path) -> None:
+    assert owner("kit", "check", str(kit)).code == 0
+    assert owner("kit", "check", str(kit), "--kit-file", str(kit)).code == 2
+
+
 def test_another_kit_is_named_as_one(owner: Cli, tmp_path: Path) -> None:
     other = RecoveryKit(Secret(bytes(32))).words()
     ran = owner("kit", "check", "--kit-file", file_of(tmp_path, other))

@@ -48,7 +48,7 @@ def test_a_device_that_retires_sends_asks_and_erases(devices: Devices) -> None:
         assert text not in on_disk(devices.second.home)
     # What is still to be done stands first, and every other command says it too.
     out = devices.second.run("status", code=13)
-    assert out.splitlines()[0] == "next       sync Old phone: another device must still close the door"
+    assert out.startswith("next       sync Old phone: another device must still close the door. This one has no keys")
     code, _out, err = run_here("--home", str(devices.second.home), "list")
     assert code == 13
     assert "has left" in err
@@ -119,7 +119,7 @@ def test_a_device_that_another_shut_out_locks_itself_and_the_kit_opens_what_it_k
     devices.second.json("sync")
     assert devices.second.names() == ["Ada of the phone", "山田"]
     again = rescue_in(devices.second.home)
-    done = devices.second.json("recover", "--add-rescue", str(again), "--kit-file", str(devices.kit))
+    (done,) = devices.second.json("recover", "--add-rescue", str(again), "--kit-file", str(devices.kit))["files"]
     assert sorted(done["contacts"]) == ["Bea", "Unsent"]
     assert done["edits"] == 1
     devices.sync()
@@ -130,7 +130,7 @@ def test_a_device_that_another_shut_out_locks_itself_and_the_kit_opens_what_it_k
     # An edit of then is a conflict with the one of since, and nobody's victim.
     assert "Ada of the phone  name" in devices.first.run("conflicts")
     # A second time does nothing more.
-    done = devices.second.json("recover", "--add-rescue", str(again), "--kit-file", str(devices.kit))
+    (done,) = devices.second.json("recover", "--add-rescue", str(again), "--kit-file", str(devices.kit))["files"]
     assert done["contacts"] == []
 
 
@@ -154,6 +154,10 @@ def test_consent_on_the_locked_device_itself_erases_at_once(devices: Devices) ->
     devices.second.run("retire", code=2)
     assert devices.second.json("retire", "--yes")["erased"] == 1
     assert list(devices.second.home.glob("rescue-*")) == []
+    # And nothing is said of a locked copy any more.
+    said = devices.second.run("status", code=13)
+    assert "erased" in said
+    assert "locked" not in said
 
 
 def test_one_that_the_kit_shut_out_erases(devices: Devices, tmp_path: Path) -> None:

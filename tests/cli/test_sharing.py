@@ -49,7 +49,7 @@ def people(relay: Relay, tmp_path_factory: pytest.TempPathFactory) -> tuple[Devi
             host.send(words)
             host.expect("Bob is in, as reader")
             assert host.finish() == 0
-            guest.expect("Family is here, with 1 contacts")
+            guest.expect("Family is here, with 1 contact:")
             assert guest.finish() == 0
     return ada, bob
 
@@ -120,6 +120,8 @@ def test_a_new_device_follows_and_a_revoked_one_goes(people: tuple[Device, Devic
     assert [(each["book"], each["kind"]) for each in waiting] == [("Family", "follow")]
     assert re.search(r"1 +Family +\(not here yet\)", laptop.run("books"))
     assert "to do      this device is not in Family yet" in laptop.run("status")
+    code, _out, err = run_here("--home", str(laptop.home), "list", "--book", "Family")
+    assert (code, "Family is not on this device yet" in err) == (4, True)
     ada.json("sync")
     laptop.json("sync")
     assert laptop.json("status")["waiting"] == []
@@ -159,7 +161,7 @@ def test_ones_own_book_is_shared_by_moving_its_contacts(relay: Relay, tmp_path: 
     with Terminal("--home", str(eva.home), "share", "0", "--as", "Work", "--no-qr") as host:
         host.expect("Move all contacts")
         host.send("y")
-        host.expect("3 contacts are now in Work")
+        host.expect("3 contacts moved to Work")
         host.expect(r"#[0-9A-Z-]{48}")
     assert (eva.names(), len(eva.json("list", "--book", "Work")["contacts"])) == ([], 3)
     # With the photo, byte for byte, and what the import knew of each card.

@@ -11,19 +11,22 @@ import trio
 
 from e2esync.access.kit import RecoveryKit
 from e2esync.client.book import Book
+from e2esync.client.books import create_book
+from e2esync.client.intents import intents
 from e2esync.client.members import revoke
 from e2esync.client.profile import Profile
 from e2esync.client.recovery import find_places, open_kit
 from e2esync.client.regaining import regain_sets
 from e2esync.client.rescuing import add_rescue
 from e2esync.client.sync import Connection, create_set, go_online, sync
+from e2esync.client.together import sync_all
 from e2esync.epoch.record import parse_record
 from e2esync.errors import DeviceRemoved, HandshakeFailed, NotFound, ProfileError, Refused, Unreachable
 from e2esync.procedures.founding import create
 from e2esync.procedures.opening import open_epoch
 from e2esync.replica.core import Replica
 from e2esync.replica.founding import found
-from e2esync.replica.home import FurtherSet, list_set
+from e2esync.replica.home import FurtherSet, list_set, read_home
 from e2esync.replica.own_object import name_book, name_device, write_own
 from e2esync.replica.together import register
 from e2esync.stores.profile import BookInfo
@@ -206,6 +209,45 @@ async def test_what_cannot_be_reached_is_named_and_stays_listed(tmp_path: Path) 
             assert again == missing
 
 
+async def test_each_further_book_has_a_key_of_its_own_and_comes_back_from_its_own_relay(tmp_path: Path) -> None:
+    kit = RecoveryKit.generate(ENTROPY)
+    (tmp_path / "two").mkdir()
+    async with open_relay(tmp_path) as url, open_relay(tmp_path / "two") as elsewhere:
+        with await founded_with(tmp_path / "a", url, kit, Clock()) as phone, profile_in(tmp_path / "b") as new:
+            for name, relay in (("Family", url), ("Choir", url), ("Club", elsewhere)):
+                book = await create_book(phone, name, relay)
+                Book(phone, book.number).add(card(f"Ada of {name}"))
+                await sync(phone, book.number)
+            listed = read_home(Replica(phone.store.book(0))).sets.values()
+            assert sorted((each.name, each.kit) for each in listed) == [("Choir", 2), ("Club", 3), ("Family", 1)]
+            async with open_kit(kit, url) as rescue:
+                await rescue.restore(new, "New")
+            back = await regain_sets(new, kit, "New")
+            assert {(each.name, each.contacts, each.problem) for each in back} == {
+                ("Family", 1, ""), ("Choir", 1, ""), ("Club", 1, "")}
+
+
+async def test_a_book_that_nobody_is_left_to_let_this_device_into_comes_by_the_kit(tmp_path: Path) -> None:
+    kit = RecoveryKit.generate(ENTROPY)
+    async with open_relay(tmp_path) as url:
+        with (await founded_with(tmp_path / "a", url, kit, Clock()) as phone,
+              await paired(phone, tmp_path / "b") as laptop):
+            await create_book(phone, "Family")
+            Book(phone, 1).add(card("Ada"))
+            await sync(phone, 1)
+            await sync_all(laptop)
+            await revoke(laptop, {Book(phone).replica.member})
+            (waits,) = intents(laptop)
+            assert "no other device of yours is left" in waits.text
+            (back,) = await regain_sets(laptop, kit, "Laptop")
+            # In the place that was kept for it, once.
+            assert (back.book, back.contacts, back.removed) == (1, 1, ("Phone",))
+            assert [info.number for info in laptop.store.books()] == [0, 1]
+            assert [row.name for row in Book(laptop, 1).list()] == ["Ada"]
+            assert intents(laptop) == []
+            assert [each.error for each in await sync_all(laptop)] == [None, None]
+
+
 async def test_a_key_is_found_where_it_is_a_member_only(tmp_path: Path) -> None:
     kit, other = RecoveryKit.generate(ENTROPY), RecoveryKit.generate(ENTROPY)
     async with open_relay(tmp_path) as url:
@@ -272,7 +314,7 @@ async def test_s4_recovery_while_a_thief_rotates(tmp_path: Path) -> None:
                 # What the laptop held when it was shut out is sealed for the kit: paired again, it writes it back.
                 (kept,) = (tmp_path / "b").glob("rescue-*")
                 with await paired(new, tmp_path / "d") as again, kept.open("rb") as file:
-                    done = add_rescue(Book(again, now=clock), kit, file.read)
+                    _book, done = add_rescue(again, kit, file.read, now=clock)
                     assert len(done.contacts) == 1
                     await sync(again, now=clock)
                     assert names(again) == ["Ada", "Bob", "Unsent"]

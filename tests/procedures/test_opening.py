@@ -51,6 +51,22 @@ def test_other_refusals_are_raised(net: Network) -> None:
         line.run(open_epoch(replica, link, lambda _replica: ()))
 
 
+def test_who_has_opened_too_many_can_still_shut_a_device_out(net: Network) -> None:
+    phone = net.begin()
+    lost = net.add(phone, "lost")
+    member = lost.replica.member
+    replica, line, link = phone.online()
+    for _epoch in range(4):
+        line.run(open_epoch(replica, link, lambda _replica: ()))
+    with pytest.raises(Refused, match="TooOften"):
+        line.run(open_epoch(replica, link, lambda _replica: ()))
+    replica, line, link = phone.online()
+    record = line.run(open_epoch(replica, link, lambda _replica: (Remove(member),)))
+    assert record is not None
+    assert record.removes == {member}
+    assert not record.flags
+
+
 def test_what_a_device_asks_for_is_done_by_the_next_opener(net: Network) -> None:
     phone = net.begin()
     laptop = net.add(phone, "laptop")

@@ -30,7 +30,7 @@ def _anybody(view: Any, member: int) -> Any:
     return view, view.chain.all_members.get(member, view.chain.all_members[0])
 
 
-def _full_again(due: int, now: int) -> int:
+def _full_again(due: int, now: int, _removal: bool = False) -> int:
     return max(due, now) + int(import_module("e2esync.limits").OPENINGS_INTERVAL)
 
 

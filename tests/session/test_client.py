@@ -159,6 +159,14 @@ def test_every_refusal_of_a_request_is_an_event(code: Refusal) -> None:
     assert "because" in event.error.message
 
 
+def test_who_has_to_wait_is_told_how_long() -> None:
+    script = connected()
+    script.session.request(m.Ping())
+    (event,) = script.say(m.RefusalAnswer(Refusal.TOO_OFTEN, "too many openings", 60_001))
+    assert isinstance(event, c.RefusedRequest)
+    assert event.error.hint.startswith("try again in 2 minutes")
+
+
 def test_answers_come_in_the_order_of_requests() -> None:
     script = connected()
     requests: list[m.Request] = [m.Ping(), m.Read(0, 1), m.Have((b"i" * 32,))]

@@ -118,6 +118,21 @@ def test_openings_keep_to_their_rate(pauses: list[int]) -> None:
             assert last - first + 1 <= OPENINGS_BURST + stretch // OPENINGS_INTERVAL
 
 
+@settings(max_examples=100, derandomize=True, deadline=None)
+@given(st.lists(st.booleans(), min_size=1, max_size=60))
+def test_removals_never_wait_and_count_all_the_same(openings: list[bool]) -> None:
+    """However they are mixed, what is no removal gets no further than the rate lets all of them."""
+    due, now, count = 0, 1_000_000_000, 0
+    for removal in openings:
+        if removal or count < OPENINGS_BURST:
+            due = rules.check_rate(due, now, removal)
+            count += 1
+        else:
+            refused = declined(Refusal.TOO_OFTEN, rules.check_rate, due, now, removal)
+            assert refused.data == (count - OPENINGS_BURST + 1) * OPENINGS_INTERVAL
+    assert due == now + count * OPENINGS_INTERVAL
+
+
 def test_the_slots_of_all_members_fit_one_answer() -> None:
     half = rules.SLOT_SHARE // 2
     slot = (b"a" * half, b"h" * (rules.SLOT_SHARE - half))

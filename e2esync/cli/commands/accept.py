@@ -9,7 +9,7 @@ from ..carry import carry
 from ..context import Context
 from ..exits import UsageError
 from ..files import read_first_line
-from ..output import clean
+from ..output import clean, counted
 from ..people import own_name
 from ..prompts import can_ask, confirm
 from .init import check_address
@@ -70,7 +70,7 @@ def run(context: Context) -> int:
     args.book = str(info.number)
     count = len(context.book().list())
     out.result(book=info.number, name=info.name, contacts=count)
-    out.note(f"{clean(info.name, 60)} is here, with {count:,} contacts: `e2esync list --book {info.number}`.")
+    out.note(f"{clean(info.name, 60)} is here, with {counted(count, 'contact')}: `e2esync list --book {info.number}`.")
     carry(context)
     return 0
 

@@ -10,6 +10,7 @@ from ..context import Context
 from ..exits import FileProblem
 from ..files import check_target, read_first_line
 from ..kitinput import add_kit_option, read_kit
+from ..output import counted
 from ..prompts import ask_secret, confirm, new_secret
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _write(context: Context) -> int:
                  "run `e2esync sync`, then make it again")
     out.result(contacts=count, output=str(path), opened_by="passphrase" if passphrase is not None else "kit",
                missing_media=missing)
-    out.note(f"{count:,} contacts written to {path}; "
+    out.note(f"{counted(count, 'contact')} written to {path}; "
              + ("the passphrase" if passphrase is not None else "your recovery kit") + " opens it")
     return 0
 
@@ -74,8 +75,9 @@ def _restore(context: Context, path: Path) -> int:
     out, book = context.out, context.book()
     way = _way(context, path)
     plan = plan_backup(book, path, way)
-    out.note(f"{len(plan.contents.contacts):,} contacts: {len(plan.new):,} come back, {len(plan.changed):,} change, "
-             f"{plan.identical:,} are as in the backup" + ("; the history comes along" if plan.with_history else ""))
+    out.note(f"{counted(len(plan.contents.contacts), 'contact')}: {len(plan.new):,} come back, {len(plan.changed):,} "
+             f"change, {plan.identical:,} are as in the backup"
+             + ("; the history comes along" if plan.with_history else ""))
     if not context.args.dry_run:
         apply_backup(book, plan, way)
         back = "" if plan.with_history else "`e2esync undo` takes this back; "

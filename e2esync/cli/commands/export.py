@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..context import Context
 from ..exits import UsageError
 from ..files import check_target, make_folder, write_private
+from ..output import counted
 from ..prompts import confirm
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def run(context: Context) -> int:
     out.result(contacts=len(rows), output=args.output, format=args.program or kind, missing_media=writer.missing,
                warnings=writer.warnings)
     if args.output is not None:
-        out.note(f"{len(rows):,} contact{'' if len(rows) == 1 else 's'} written to {args.output}")
+        out.note(f"{counted(len(rows), 'contact')} written to {args.output}")
     return 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..context import Context
 from ..exits import UsageError
 from ..files import read_first_line
+from ..output import counted
 from ..profiles import device_name, new_profile
 from ..protect import add_protection_options, chosen_way
 from .init import check_address
@@ -56,7 +57,7 @@ def run(context: Context) -> int:
     bar.close()
     count = len(context.book().list())
     out.result(set_id=context.book().set_id, device=name, contacts=count)
-    out.note(f"This device, {name}, is in, with {count:,} contacts.")
+    out.note(f"This device, {name}, is in, with {counted(count, 'contact')}.")
     return 0
 
 

@@ -28,7 +28,8 @@ ABOUT = """\
 The recovery kit is 24 words on paper, and outranks every device. Try it once a year: `kit check` asks for the words and
 says whether they are the kit of this book, and which word is wrong if not. It changes nothing and sends nothing."""
 EXAMPLES = """\
-  e2esync kit check
+  e2esync kit check                                  asks for the words
+  e2esync kit check kit.txt
   e2esync kit sheet --kit-file kit.txt -o kit.html
   e2esync kit split 2-of-3 --kit-file kit.txt -o shares
   e2esync kit join shares/share-1.txt shares/share-3.txt -o kit.txt
@@ -38,7 +39,9 @@ EXAMPLES = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The actions."""
     add = subcommands(parser)
-    add_kit_option(add("check", "say whether these words are the kit of this book, and which one is wrong"))
+    check = add("check", "say whether these words are the kit of this book, and which one is wrong")
+    add_kit_option(check)
+    check.add_argument("file", metavar="FILE", nargs="?", help="the same as --kit-file FILE")
     sheet = add("sheet", "make the printable page of a kit once more")
     add_kit_option(sheet)
     sheet.add_argument("-o", "--output", metavar="FILE", required=True, help="a .html or .svg that only you can read")
@@ -70,7 +73,9 @@ def _check(context: Context) -> int:
     from e2esync.access.kit import parse_kit_file
 
     known = _known_books(context)
-    text = kit_text(context, context.args.kit_file)
+    if context.args.file is not None and context.args.kit_file is not None:
+        raise UsageError("two files were given", "name one")
+    text = kit_text(context, context.args.file or context.args.kit_file)
     try:
         kit = parse_kit_file(text)
     except BadCode as error:

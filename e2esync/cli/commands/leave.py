@@ -6,6 +6,7 @@ import argparse
 
 from ..context import Context
 from ..exits import UsageError
+from ..output import counted
 from ..prompts import can_ask, confirm
 
 ABOUT = """\
@@ -33,7 +34,8 @@ def run(context: Context) -> int:
     if not args.yes:
         if not can_ask():
             raise UsageError("leave asks before it gives a book up, and there is no terminal", "give --yes")
-        if not confirm(f"Leave {name} with all your devices? Its {len(book.list()):,} contacts go from them."):
+        count = counted(len(book.list()), "contact")
+        if not confirm(f"Leave {name} with all your devices? Its {count} will go from them."):
             out.note("Nothing was changed.")
             return 1
     profile, bar = context.profile(), context.progress()

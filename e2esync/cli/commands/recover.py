@@ -10,6 +10,7 @@ from e2esync.errors import DeviceRemoved, NotFound, ProfileExists
 from ..context import Context
 from ..exits import PARTLY
 from ..kitinput import add_kit_option, has_profile, read_kit
+from ..output import counted
 from ..profiles import device_name, new_profile
 from ..prompts import ask, can_ask, confirm
 from ..protect import add_protection_options, chosen_way
@@ -44,8 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Kit, relay, time, whom to remove, name and protection."""
     add_kit_option(parser)
     parser.add_argument("--relay", metavar="URL", help="the relay's address, if the kit file does not hold it")
-    parser.add_argument("--add-rescue", metavar="FILE",
-                        help="into the book on this device: what a device that was shut out and locked had kept")
+    parser.add_argument("--add-rescue", metavar="FILE", action="append", default=[],
+                        help="into the books on this device: what a device that was shut out and locked had kept; may "
+                        "be given again")
     parser.add_argument("--device", metavar="NAME", help="what to call this device; default: the computer's name")
     parser.add_argument("--at", metavar="TIME", help="put the book back as it was: a date, a time, or `2 days ago`")
     parser.add_argument("--list", action="store_true", help="only show which times can be restored, and change nothing")
@@ -119,7 +121,7 @@ def _anew(context: Context, kit: KitFile, relay: str, at: int | None) -> int:
                 bar.close()
                 past = None if at is None else await rescue.past(at)
                 if past is not None:
-                    out.note(f"At {clock(past.at)} the book had {past.contacts:,} contacts.")
+                    out.note(f"At {clock(past.at)} the book had {counted(past.contacts, 'contact')}.")
                 gone = _whom(context, rescue)
                 await rescue.restore(profile, name, remove=gone.keys(), past=past)
             bar.close()
@@ -130,7 +132,7 @@ def _anew(context: Context, kit: KitFile, relay: str, at: int | None) -> int:
     count = len(book.list())
     out.result(set_id=book.set_id, device=name, contacts=count, removed=list(gone.values()), verified=False,
                at=at, books=[_as_json(each) for each in others])
-    out.note(f"The book is back on this device, {name}, with {count:,} contacts.",
+    out.note(f"The book is back on this device, {name}, with {counted(count, 'contact')}.",
              f"Shut out: {', '.join(gone.values())}." if gone else "Nobody was shut out; `e2esync revoke` does that.")
     missing = _say_others(context, others)
     out.note("The relay alone says that this is the newest state. To be sure, compare the six words of",
@@ -165,8 +167,8 @@ def _here(context: Context, kit: KitFile, relay: str, at: int | None) -> int:
     out.result(set_id=book.set_id, at=at, came=came, changed=changed, went=went,
                books=[_as_json(each) for each in others])
     if at is not None:
-        out.note(f"The book is as it was at {clock(at)}: {came:,} contacts came back, {changed:,} were changed back, "
-                 f"{went:,} that came later are gone.")
+        out.note(f"The book is as it was at {clock(at)}: {counted(came, 'contact')} came back, {changed:,} were "
+                 f"changed back, {went:,} that came later are gone.")
     elif not others:
         out.note("Every book of this kit is here already. To shut a device out: `e2esync revoke`.")
     return PARTLY if _say_others(context, others) else 0
@@ -180,7 +182,8 @@ def _say_others(context: Context, others: list[Regained]) -> bool:
                              "Run `e2esync recover` again later, with the kit.")
         else:
             lost = f" Shut out: {', '.join(each.removed)}." if each.removed else ""
-            context.out.note(f"{each.name or f'book {each.book}'} is back too, with {each.contacts:,} contacts.{lost}")
+            context.out.note(f"{each.name or f'book {each.book}'} is back too, with "
+                             f"{counted(each.contacts, 'contact')}.{lost}")
     return any(each.problem for each in others)
 
 

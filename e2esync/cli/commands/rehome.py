@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..context import Context
 from ..exits import UsageError
 from ..files import read_first_line
+from ..output import counted
 from ..prompts import can_ask, confirm
 from .init import add_invitation_option, check_address, read_invitation
 from .join import show_words
@@ -79,7 +80,7 @@ def _move(context: Context) -> int:
     written = args.kit_file is not None or args.sheet is not None
     out.result(set_id=done.set_id, relay=relay, contacts=done.contacts, others=list(done.others),
                **({} if written else {"kit": kit.words()}))
-    out.note(f"The book has moved, with {done.contacts:,} contacts.",
+    out.note(f"The book has moved, with {counted(done.contacts, 'contact')}.",
              "The old kit opens nothing that is written from now on.")
     if done.others:
         out.note(f"Next, for {', '.join(done.others)}: `e2esync pair` here, and `e2esync rehome --confirm CODE` there.")
@@ -102,5 +103,5 @@ def _follow(context: Context) -> int:
                                         show_words=lambda words: show_words(context, words)))
     out.result(contacts=late)
     out.note("This device is in the new set now, and has left the old one.",
-             *([f"{late:,} contacts that were changed here meanwhile came along."] if late else []))
+             *([f"{counted(late, 'contact')} that changed here meanwhile came along."] if late else []))
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from ..context import Context
 from ..exits import UsageError
@@ -11,7 +12,7 @@ from ..prompts import can_ask, confirm
 ABOUT = """\
 Run it on a device before you sell it or give it away. It sends what is unsent, asks to leave every book, and erases the
 keys and contacts that it holds. Another device of yours must then sync once: that closes the door, and the record that
-removes this one is your receipt. `e2esync status` here says whether that is still to be done.
+removes this one is your receipt. With --wait this one stays to see it; without keys it cannot look later.
 Erasing overwrites and removes files. A flash disk may keep old pages: reset the device as its maker says, too.
 On a device that was shut out and locked, it erases what was kept for the recovery kit: that is your consent."""
 EXAMPLES = """\
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context) -> int:
     """Ask, leave, erase."""
-    from e2esync.client.farewell import FROZEN, RETIRED, erase_file, read_left, rescue_files
+    from e2esync.client.farewell import ERASED, FROZEN, erase_file, read_left, rescue_files, write_left
 
     out, left = context.out, read_left(context.home)
     if left is not None:
@@ -37,7 +38,9 @@ def run(context: Context) -> int:
             _confirm(context, "Erase what this locked device keeps for your recovery kit?")
             for path in kept:
                 erase_file(path)
-        out.result(state=RETIRED if left.state != FROZEN else FROZEN, erased=len(kept), epoch=left.epoch)
+            left = replace(left, state=ERASED if left.state == FROZEN else left.state)
+            write_left(context.home, left)
+        out.result(state=left.state, erased=len(kept), epoch=left.epoch)
         out.note("Nothing is left here." if kept else left.told()[0] + ".")
         return 0
     return _leave(context)

@@ -6,7 +6,7 @@ import argparse
 
 from ..context import Context
 from ..exits import Declined, UsageError
-from ..output import clean
+from ..output import clean, counted
 from ..people import own_name
 from ..prompts import ask, can_ask, confirm
 from .init import add_invitation_option, read_invitation
@@ -88,7 +88,7 @@ def _moved(context: Context) -> int:
     info, count = run_trio(lambda: move_to_book(profile, name, invitation=invitation, progress=bar.update))
     bar.close()
     args.book = str(info.number)
-    out.note(f"{count:,} contacts are now in {name}.",
+    out.note(f"{counted(count, 'contact')} moved to {name}.",
              f"To mean that book without --book: `e2esync config set book {info.number}`.",
              "Your other devices may ask before they let the contacts go from your own book.")
     return info.number

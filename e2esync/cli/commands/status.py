@@ -9,6 +9,7 @@ from e2esync.errors import DeviceRemoved
 
 from ..context import Context
 from ..exits import CONFLICTS, OK, REMOVED
+from ..output import counted
 from ..times import ago
 
 if TYPE_CHECKING:
@@ -74,10 +75,10 @@ def _lines(name: str, status: Status, now: int) -> list[str]:
     others = [device for device in status.devices if not device.this]
     heard = sum(1 for device in others if device.last_heard)
     lines = [
-        f"book       {name or '(no name)'}, {_count(status.contacts, 'contact')}",
+        f"book       {name or '(no name)'}, {counted(status.contacts, 'contact')}",
         f"device     {status.device}",
         f"relay      {status.relay_url or 'none'}",
-        f"changes    {_count(status.unsent, 'change')} not yet sent",
+        f"changes    {counted(status.unsent, 'change')} not yet sent",
         f"last sync  {ago(status.last_sync, now)}",
         f"devices    {len(others)} other{'s' if len(others) != 1 else ''}, {heard} heard from",
     ]
@@ -96,7 +97,3 @@ def _heard(device: Device, now: int) -> str:
     if not device.last_heard:
         return "never heard: nobody can say whether it is in step"
     return f"heard {ago(device.last_heard, now)}" + (", in step then" if device.in_step else "")
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

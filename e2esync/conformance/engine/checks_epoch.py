@@ -92,13 +92,20 @@ def a_removal_cuts(stage: Stage) -> None:
 
 
 def openings_are_limited(stage: Stage) -> None:
-    """13.5 step 9: a burst, then one an interval; the root is exempt."""
+    """13.5 step 9: a burst, then one an interval; removals are not refused and count, and the root is exempt."""
     for _ in range(OPENINGS_BURST):
         stage.open()
     request, _ = stage.opening()
     wait = refused(stage.do(1, request), Refusal.TOO_OFTEN).data
     expect(0 < wait <= OPENINGS_INTERVAL, f"TooOften says to wait {wait} ms")
+    removal, record = stage.opening(1, (Remove(2),))
+    outcome = stage.do(1, removal)
+    expect(isinstance(outcome, m.Opened), f"a removal had to wait: {outcome}")
+    stage.book.opened(record)
     stage.open(0)
+    stage.now += OPENINGS_INTERVAL
+    request, _ = stage.opening()
+    refused(stage.do(1, request), Refusal.TOO_OFTEN)
     stage.now += OPENINGS_INTERVAL
     stage.open()
 

@@ -11,6 +11,7 @@ import pytest
 from e2esync.conformance.engine import checks_epoch, checks_log, checks_rest, checks_shared
 from e2esync.conformance.engine.run import Check, run_check
 from e2esync.epoch.boxes import check_boxes
+from e2esync.session.rules import check_rate
 from e2esync.stores import postgres, postgres_append, relay_decide, relay_log, relay_slots
 from e2esync.stores.relay_rows import SqliteRows
 from tests.helpers.postgres import Server
@@ -41,7 +42,10 @@ def replaced(module: Any, name: str, value: Any = nothing) -> Sabotage:
 SQLITE: dict[str, tuple[Sabotage, Check]] = {
     "no compare-and-set": (replaced(relay_log.rules, "check_close"), checks_epoch.compare_and_set),
     "no quota": (replaced(relay_log.rules, "check_quota"), checks_log.a_quota_is_exact),
-    "no rate": (replaced(relay_log.rules, "check_rate", lambda _due, now: now), checks_epoch.openings_are_limited),
+    "no rate": (replaced(relay_log.rules, "check_rate", lambda _due, now, _removal: now),
+                checks_epoch.openings_are_limited),
+    "removals wait": (replaced(relay_log.rules, "check_rate", lambda due, now, _removal: check_rate(due, now)),
+                      checks_epoch.openings_are_limited),
     "no completeness": (
         replaced(relay_log.rules, "check_blobs_complete"), checks_epoch.a_refused_opening_leaves_no_trace),
     "boxes are checked too late": (
