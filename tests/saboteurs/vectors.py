@@ -23,6 +23,7 @@ OPS, STATE, FOLD = "contactset::decode_ops", "contactset::check_state", "contact
 CARD = "cards::flatten"
 CARD_SIZE = "cards::size"
 SPONSOR, HOST = "access::sponsor", "access::host"
+FOLLOW = "scenarios::follow"
 CLIENT, RELAY, FRAME = "session::client", "session::relay", "session::decode"
 
 
@@ -185,6 +186,10 @@ CONTACTS = [
     Saboteur("e2esync.contactset.view:_living", "8.6", ("contactset::view",), first, shows=True),
 ]
 
+LIVES = [
+    Saboteur("e2esync.replica.entering:whole_life", "14.2 step 6", (FOLLOW,), shows=True, alone=True),
+]
+
 SESSION = [
     Saboteur("e2esync.session.client:equal", "13.2 step 1", (CLIENT,), lambda *_: True, alone=True),
     Saboteur("e2esync.session.handshake:equal", "13.2 step 1", (CLIENT,), lambda *_: True, alone=True),
@@ -213,7 +218,9 @@ ACCESS = [
     Saboteur("e2esync.epoch.record:check_possession", "9.4 step 4", (VERIFY,), _any_role),
 ]
 
-SABOTEURS: list[Saboteur] = [*EPOCHS, *SHAPES, *LOG, *EVIDENCE, *SNAPSHOTS, *CARDS, *CONTACTS, *SESSION, *ACCESS]
+SABOTEURS: list[Saboteur] = [
+    *EPOCHS, *SHAPES, *LOG, *EVIDENCE, *SNAPSHOTS, *CARDS, *CONTACTS, *LIVES, *SESSION, *ACCESS,
+]
 
 
 def _verdict(result: dict[str, Any]) -> dict[str, Any]:

@@ -41,9 +41,9 @@ class Actor:
         """Its replica, as a process that has just started has it."""
         return Replica(self.store)
 
-    def link(self, serving: Serving) -> Link:
+    def link(self, serving: Serving, now: int = NOW) -> Link:
         """What its procedures need."""
-        return Link(serving.head(), self.entropy, lambda: NOW)
+        return Link(serving.head(), self.entropy, lambda: now)
 
     def arrive(self, serving: Serving, set_id: bytes, member: int, person: bytes, signing: SigningKey,
                sealing: SealingKey) -> None:

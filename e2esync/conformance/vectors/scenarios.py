@@ -26,6 +26,7 @@ from e2esync.errors import (
     SnapshotInvalid,
     WithheldDetected,
 )
+from e2esync.limits import HORIZON_AGE
 from e2esync.procedures.opening import announce, open_epoch
 from e2esync.replica.contacts import contact_id
 from e2esync.replica.founding import found
@@ -77,10 +78,10 @@ class Telling:
         actor.edit([edit])
         actor.sync(self.serving)
 
-    def open(self, actor: Actor, *changes: Change, rotate: bool = False, cut_after: int = 3) -> None:
+    def open(self, actor: Actor, *changes: Change, rotate: bool = False, cut_after: int = 3, now: int = NOW) -> None:
         """Open an epoch."""
         actor.sync(self.serving)
-        replica, link = actor.replica, actor.link(self.serving)
+        replica, link = actor.replica, actor.link(self.serving, now)
         wanted = (rekey(replica, actor.entropy), *changes) if rotate else changes
 
         def play() -> Any:
@@ -251,8 +252,8 @@ def _dropped_life(at: Telling) -> None:
     _begin(at)
     at.write(at.follower, "grace", titles_t="Admiral")
     at.delete(at.phone, "grace")
-    for _ in range(2):
-        at.open(at.phone, rotate=True)
+    at.open(at.phone)
+    at.open(at.phone, now=NOW + HORIZON_AGE)
     at.stage()
 
 
@@ -283,7 +284,7 @@ _VALID: Final[dict[str, tuple[Any, ...]]] = {
     "revocation": (_revocation, "14.2", "another device is removed; what it wrote before stays", "removed"),
     "cut": (_cut, "14.3 step 6", "what a lost device wrote last is dropped, by who has read it too", "removed"),
     "sleep": (_sleep, "14.2", "three epochs pass; two edits from before land once", "sleep"),
-    "dropped-life": (_dropped_life, "14.2 step 6", "an edit of a contact that is gone meanwhile sends all of it",
+    "dropped-life": (_dropped_life, "14.2 step 6", "an edit of a contact that is beyond the horizon sends all of it",
                      "sleep"),
     "imported": (_imported, "11.4", "an entry over chunks, which the next snapshot takes over"),
 }

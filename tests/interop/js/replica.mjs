@@ -142,10 +142,9 @@ export class Replica {
     }
     const before = last?.fields ?? { counter: this.set.counterOf(this.member), id: this.#lastLandedId };
     const counter = before.counter + 1;
-    const vector = new Map(this.set.vectorList().map(([member, count]) => [member, count]));
-    if (before.counter > 0) vector.set(this.member, before.counter);
+    const vector = this.set.vectorList().map(([member, count]) => [member, count]);
     const fields = {
-      author: this.member, counter, prev: before.id, vector: [...vector].sort((a, b) => a[0] - b[0]), seenHead,
+      author: this.member, counter, prev: before.id, vector, seenHead,
       id: ZERO32, operations: [...operations], size,
     };
     this.outbox.push({ counter, fields, size });
