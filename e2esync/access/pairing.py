@@ -139,6 +139,7 @@ class _Machine:
         self._code = code
         self._entropy = entropy
         self._bodies: list[bytes] = []
+        self._heard: tuple[int, bytes] | None = None
         self._words: tuple[str, ...] | None = None
 
     @property
@@ -179,6 +180,14 @@ class _Machine:
         encoded = wire.encode(body)
         self._bodies.append(encoded)
         return Outgoing(n, seal_message(self._code, n, self._entropy.draw("pairing seal nonce", NONCE), encoded))
+
+    def _is_repeat(self, n: int, data: bytes) -> bool:
+        """Whether this is the message that came last, once more: it is taken once (SPEC 13.7).
+
+        Else a repeat would end the attempt here, while the other side goes on and adds whoever has left.
+        """
+        last, self._heard = self._heard, (n, data)
+        return last == self._heard
 
     def _open(self, n: int, data: bytes) -> bytes:
         """The body of message `n`, which must be the one that is awaited (SPEC 12.2 step 4)."""
@@ -230,8 +239,10 @@ class Joiner(_Machine):
             return [self._send(0, [SPEC_VERSION, commitment])]
 
     def receive(self, n: int, data: bytes) -> list[Event]:
-        """Take message `n` of the mailbox. Raises PairingAborted for anything but the right one."""
+        """Take message `n` of the mailbox, a repeat without effect. Raises PairingAborted for any other message."""
         with self._attempt():
+            if self._is_repeat(n, data):
+                return []
             body = self._open(n, data)
             return self._offered(body) if self._offer is None else self._landed(body, self._offer)
 
@@ -293,8 +304,10 @@ class Sponsor(_Machine):
             return []
 
     def receive(self, n: int, data: bytes) -> list[Event]:
-        """Take message `n` of the mailbox. Raises PairingAborted for anything but the right one."""
+        """Take message `n` of the mailbox, a repeat without effect. Raises PairingAborted for any other message."""
         with self._attempt():
+            if self._is_repeat(n, data):
+                return []
             body = self._open(n, data)
             return self._committed(body) if self._commitment is None else self._revealed(body, self._commitment)
 

@@ -69,7 +69,7 @@ def seal_rescue(header: RescueHeader, seal_key: bytes, contents: Iterable[Value]
 def read_header(read: Callable[[int], bytes]) -> RescueHeader:
     """The header, from `read(length)`, which gives fewer bytes only at the file's end.
 
-    Raises AuthFailed for a file that is cut short, NonCanonical or LimitExceeded for one that is none.
+    Raises AuthFailed for a file that is cut short or claims too much, NonCanonical for one that is none.
     """
     return _header(read)[0]
 
@@ -81,12 +81,16 @@ def open_rescue(kit: RecoveryKit, read: Callable[[int], bytes]) -> tuple[RescueH
     """
     header, raw = _header(read)
     context = _context(header.set_id, raw)
-    number = next((n for n in range(RESCUE_KEYS_MAX) if kit.signing_key(n).verify_key == header.kit), None)
+    number = _number_of(kit, header.kit)
     if number is None:
         raise BadCode("the rescue file was sealed for another recovery kit",
                       "give the kit that the book had when the device was shut out")
     key = open_box(kit.sealing_key(number), context, _exactly(read, SEALED_BOX))
     return header, _contents(key, context, read)
+
+
+def _number_of(kit: RecoveryKit, verify_key: bytes) -> int | None:
+    return next((n for n in range(RESCUE_KEYS_MAX) if kit.signing_key(n).verify_key == verify_key), None)
 
 
 def _header(read: Callable[[int], bytes]) -> tuple[RescueHeader, bytes]:
@@ -107,12 +111,22 @@ def _contents(key: Secret, context: bytes, read: Callable[[int], bytes]) -> Iter
     number, last = 0, False
     while not last:
         sealed = _exactly(read, _size(read, FRAME_MAX + AEAD_OVERHEAD + 1))
+        _check_mark(sealed[:1])
         # Whether it is the last one is bound, not only said: a file cut between two parts does not open.
         last = sealed[:1] == b"\1"
         plain = open_sealed(key, context + shape.u32(number) + sealed[:1], sealed[1:])
         yield decode_values(plain)
         number += 1
-    if read(1):
+    _check_ended(read(1))
+
+
+def _check_mark(mark: bytes) -> None:
+    if mark not in (b"\0", b"\1"):
+        raise AuthFailed("a part of the rescue file does not say whether it is the last")
+
+
+def _check_ended(behind: bytes) -> None:
+    if behind:
         raise AuthFailed("something follows the end of the rescue file")
 
 

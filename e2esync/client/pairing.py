@@ -55,7 +55,6 @@ class Mailbox:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._last: MailPush | None = None
 
     @classmethod
     async def open(cls, url: str, relay_key: bytes | None, code: PairingCode, side: int, entropy: Entropy) -> Mailbox:
@@ -85,12 +84,10 @@ class Mailbox:
         return [event for event in events if not isinstance(event, Outgoing)]
 
     async def receive(self) -> MailPush:
-        """The other side's next message; what was delivered twice is taken once (SPEC 13.7)."""
+        """The other side's next message."""
         while True:
             push = await self._connection.next_push()
-            # Else a repeat would end the attempt here, while the other side goes on and adds whoever has left.
-            if isinstance(push, MailPush) and push != self._last:
-                self._last = push
+            if isinstance(push, MailPush):
                 return push
 
     async def abort(self) -> None:

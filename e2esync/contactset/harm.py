@@ -7,8 +7,8 @@ from typing import Final
 from e2esync.contactset.diff import same
 from e2esync.contactset.view import BLOBS, view
 
-_INNER: Final = ("origin", BLOBS)
-"""How the paths begin that nobody sees: what an import knew, and where bytes lie."""
+_ORIGIN: Final = "origin"
+"""The path of what an import knew: nobody sees it, nor where bytes lie."""
 
 
 def harms(before: bytes, after: bytes) -> bool:
@@ -23,4 +23,4 @@ def harms(before: bytes, after: bytes) -> bool:
     if new is None:
         return True
     return any(path not in new.registers or not same(value, new.registers[path])
-               for path, value in old.registers.items() if not path.startswith(_INNER))
+               for path, value in old.registers.items() if path != _ORIGIN and not path.startswith(BLOBS))

@@ -169,12 +169,19 @@ class TestTurns:
         assert isinstance(one, Outgoing)
         ends(pair.joiner, lambda: pair.joiner.receive(n, one.data), "out of turn")
 
-    def test_a_message_again_ends_it(self) -> None:
-        for number in range(3):
+    def test_a_message_again_is_taken_once(self) -> None:
+        for number in (1, 2):
             pair = Pair()
             said = pair.until_words()[number]
             machine = pair.joiner if said.n == 1 else pair.sponsor
-            ends(machine, lambda machine=machine, said=said: machine.receive(said.n, said.data), "out of turn")
+            before = machine.state
+            assert machine.receive(said.n, said.data) == []
+            assert machine.state is before
+
+    def test_a_message_again_but_not_in_a_row_ends_it(self) -> None:
+        pair = Pair()
+        said = pair.until_words()[0]
+        ends(pair.sponsor, lambda: pair.sponsor.receive(said.n, said.data), "out of turn")
 
     def test_a_message_back_to_its_sender_ends_it(self) -> None:
         pair = Pair()
@@ -193,7 +200,8 @@ class TestTurns:
         [three] = pair.sponsor.finish(*LANDING)
         assert isinstance(three, Outgoing)
         pair.joiner.receive(3, three.data)
-        ends(pair.joiner, lambda: pair.joiner.receive(3, three.data), "out of turn")
+        assert pair.joiner.receive(3, three.data) == []
+        ends(pair.joiner, lambda: pair.joiner.receive(3, three.data + b"\0"), "out of turn")
 
     def test_a_callers_own_mistake_is_not_the_other_sides(self) -> None:
         pair = Pair()

@@ -6,7 +6,7 @@ The library has no switch for this: the names that it gave to the function point
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -35,7 +35,7 @@ class Saboteur:
     target: str
     spec: str
     by: tuple[str, ...]
-    instead: Callable[..., Any] = nothing
+    instead: Any = nothing
     alone: bool = False
     shows: bool = False
 

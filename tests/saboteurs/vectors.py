@@ -70,6 +70,13 @@ def _any_role(set_id: bytes, person: bytes, role: Any, verify_key: bytes, seal_k
         record.check_kit_proof(verify_key, seal_key, possession)
 
 
+def _all_shown(packed: bytes) -> Any:
+    """Also shows what is dead."""
+    contactset = import_module("e2esync.contactset")
+    lives = [contactset.Life(life.number, life.groups) for life in contactset.unpack(packed).lives]
+    return import_module("e2esync.contactset.view").view(contactset.pack(contactset.Contact(lives)))
+
+
 EPOCHS = [
     *_chain(
         ("chain:check_follows", "9.4 step 1"), ("chain:check_prev", "9.4 step 1"),
@@ -186,7 +193,12 @@ CONTACTS = [
     Saboteur("e2esync.contactset.view:_living", "8.6", ("contactset::view",), first, shows=True),
 ]
 
+HARMS = "contactset::harms"
 LIVES = [
+    Saboteur("e2esync.contactset.harm:same", "14.9", (HARMS,), lambda *_: True, alone=True, shows=True),
+    Saboteur("e2esync.contactset.harm:BLOBS", "14.9", (HARMS,), "no path", alone=True, shows=True),
+    Saboteur("e2esync.contactset.harm:_ORIGIN", "14.9", (HARMS,), "no path", alone=True, shows=True),
+    Saboteur("e2esync.contactset.harm:view", "14.9", (HARMS,), _all_shown, alone=True, shows=True),
     Saboteur("e2esync.replica.entering:whole_life", "14.2 step 6", (FOLLOW,), shows=True, alone=True),
 ]
 
@@ -208,12 +220,21 @@ SESSION = [
     Saboteur("e2esync.session.kinds:_fail", "13.3", (FRAME,)),
 ]
 
+RESCUE = "access::open_rescue"
 ACCESS = [
+    Saboteur("e2esync.access.rescue:_check_mark", "14.13", (RESCUE,)),
+    Saboteur("e2esync.access.rescue:_check_ended", "14.13", (RESCUE,)),
+    Saboteur("e2esync.access.rescue:_number_of", "14.13", (RESCUE,), lambda _kit, _key: 1, shows=True),
+    Saboteur("e2esync.access.rescue:_size", "14.13", (RESCUE,), lambda read, _limit: int.from_bytes(read(4), "big")),
+    Saboteur("e2esync.access.rescue:_exactly", "14.13", (RESCUE,), lambda read, length: read(length)),
+    Saboteur("e2esync.access.rescue:_context", "14.13", (RESCUE,), lambda set_id, _header: set_id + b"\7", shows=True),
     Saboteur("e2esync.access.messages:equal", "12.2 step 1", (SPONSOR, HOST), lambda *_: True, alone=True),
     Saboteur("e2esync.access.messages:check_possession", "12.2", (SPONSOR,), alone=True),
     Saboteur("e2esync.access.messages:check_kit_proof", "12.3", (HOST,), alone=True),
     Saboteur("e2esync.access.messages:check_name", "12.2", (SPONSOR, HOST)),
     Saboteur("e2esync.access.pairing:equal", "12.2 step 2", (SPONSOR, HOST), lambda *_: True, alone=True),
+    Saboteur("e2esync.access.pairing:_Machine._is_repeat", "13.7", (SPONSOR, "access::joiner"), lambda *_: False,
+             shows=True),
     Saboteur("e2esync.epoch.record:check_kit_proof", "12.4", ("access::check_kit_proof", VERIFY)),
     Saboteur("e2esync.epoch.record:check_possession", "9.4 step 4", (VERIFY,), _any_role),
 ]

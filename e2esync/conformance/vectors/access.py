@@ -32,9 +32,10 @@ _URL: Final = "wss://relay.example"
 
 def layer() -> Layer:
     """All cases of `access.json`."""
-    from e2esync.conformance.vectors import invitations, pairing
+    from e2esync.conformance.vectors import invitations, pairing, rescues
 
-    cases = Layer("access", "12", {**_OPERATIONS, **pairing.OPERATIONS, **invitations.OPERATIONS}, _FLAGS)
+    operations = {**_OPERATIONS, **pairing.OPERATIONS, **invitations.OPERATIONS, **rescues.OPERATIONS}
+    cases = Layer("access", "12", operations, _FLAGS)
     _codes(cases)
     _mistyped_codes(cases)
     _words(cases)
@@ -42,6 +43,7 @@ def layer() -> Layer:
     _fingerprints(cases)
     pairing.add_cases(cases)
     invitations.add_cases(cases)
+    rescues.add_cases(cases)
     return cases
 
 

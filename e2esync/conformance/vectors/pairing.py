@@ -142,11 +142,12 @@ def _typed(words: Sequence[str]) -> Inputs:
     return typed
 
 
-def _message(parties: _Parties, n: int, body: list[wire.Value] | bytes, key: int | None = None) -> Inputs:
-    """Message `n` with `body`, sealed as number `key` if that is another."""
-    sealing = n if key is None else key
+def _message(parties: _Parties, n: int, body: list[wire.Value] | bytes, key: int | None = None,
+             nonce: int | None = None) -> Inputs:
+    """Message `n` with `body`, sealed as number `key` if that is another, under a nonce of bytes `nonce`."""
+    sealing, drawn = n if key is None else key, bytes([n if nonce is None else nonce]) * 24
     encoded = body if isinstance(body, bytes) else wire.encode(body)
-    return {"n": n, "message": seal_message(parties.code, sealing, bytes([n]) * 24, encoded).hex()}
+    return {"n": n, "message": seal_message(parties.code, sealing, drawn, encoded).hex()}
 
 
 def _sponsors(cases: Layer, parties: _Parties, words: str) -> None:
@@ -164,10 +165,17 @@ def _sponsors(cases: Layer, parties: _Parties, words: str) -> None:
                       flags=(flag,))
 
     refuse("message-2-first", " step 4", "message 2 where 0 is awaited", "out-of-turn", two)
-    refuse("message-0-twice", " step 4", "message 0 where 2 is awaited", "out-of-turn", zero, zero)
+    cases.valid("sponsor", "each-message-twice", "13.7", "what is delivered twice in a row is taken once",
+                good | {"messages": [zero, zero, two, two]})
+    refuse("another-message-0", " step 4", "message 0 where 2 is awaited", "out-of-turn", zero,
+           _message(parties, 0, parties.bodies[0], nonce=9))
+    refuse("message-0-later", " step 4", "message 0 again, and not in a row", "out-of-turn", zero, two, zero)
+    refuse("message-0-as-2", " step 4", "the bytes of message 0 again, under another number", "moved", zero,
+           zero | {"n": 2})
     refuse("own-message-back", " step 4", "message 1 comes back to its sender", "out-of-turn", zero,
            _message(parties, 1, parties.bodies[1]))
-    refuse("one-too-many", " step 4", "message 2 a second time", "out-of-turn", zero, two, two)
+    refuse("one-too-many", " step 4", "another message 2", "out-of-turn", zero, two,
+           _message(parties, 2, parties.bodies[2], nonce=9))
     refuse("sealed-as-another", " step 4", "message 0 sealed as number 2", "moved",
            _message(parties, 0, parties.bodies[0], key=2))
     refuse("altered", " step 4", "a bit of the ciphertext", "altered",
@@ -246,14 +254,19 @@ def _joiners(cases: Layer, parties: _Parties) -> None:
         "nonce": parties.nonces[0].hex(), "device_name": text(_NAME), "messages": [one, three],
     }
     cases.valid("joiner", "ends-well", "12.2", "the right messages", good)
+    cases.valid("joiner", "each-message-twice", "13.7", "what is delivered twice in a row is taken once",
+                good | {"messages": [one, one, three, three]})
 
     def refuse(name: str, comment: str, flag: str, *messages: Inputs, step: str = "") -> None:
         cases.invalid("joiner", name, f"12.2{step}", comment, good | {"messages": list(messages)}, PairingAborted,
                       flags=(flag,))
 
     refuse("message-3-first", "message 3 where 1 is awaited", "out-of-turn", three, step=" step 4")
-    refuse("message-1-twice", "message 1 where 3 is awaited", "out-of-turn", one, one, step=" step 4")
-    refuse("message-after-the-end", "message 3 a second time", "out-of-turn", one, three, three, step=" step 4")
+    refuse("another-message-1", "message 1 where 3 is awaited", "out-of-turn", one,
+           _message(parties, 1, parties.bodies[1], nonce=9), step=" step 4")
+    refuse("message-after-the-end", "another message 3", "out-of-turn", one, three,
+           _message(parties, 3, _LANDING, nonce=9), step=" step 4")
+    refuse("message-1-later", "message 1 again, and not in a row", "out-of-turn", one, three, one, step=" step 4")
     refuse("message-1-as-3", "message 1 sent again as number 3", "moved", one, one | {"n": 3}, step=" step 4")
     body = parties.bodies[1]
     for name, comment, at, value in (

@@ -14,6 +14,7 @@ from e2esync.contactset import (
     check_packed,
     contact_hash,
     digest_of,
+    harms,
     pack,
     unpack,
     view,
@@ -70,7 +71,16 @@ def _digest(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
     })
 
 
-OPERATIONS: Final = {"check_state": _check_state, "boundary": _boundary, "view": _view, "digest": _digest}
+def _harms(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
+    pairs = [(bytes.fromhex(before), bytes.fromhex(after)) for before, after in inputs["changes"]]
+    for state in filter(None, (state for pair in pairs for state in pair)):
+        check_packed(state)
+    return Outcome({"harms": [harms(before, after) for before, after in pairs]})
+
+
+OPERATIONS: Final = {
+    "check_state": _check_state, "boundary": _boundary, "view": _view, "digest": _digest, "harms": _harms,
+}
 
 
 def group(values: dict[str, Any], member: int = 1, counter: int = 1, time: int = 5, epoch: int | None = None) -> Any:
@@ -102,6 +112,39 @@ def add_cases(cases: Layer) -> None:
     _boundaries(cases)
     _views(cases)
     _digests(cases)
+    _harm_done(cases)
+
+
+def _harm_done(cases: Layer) -> None:
+    """What the guard does not count, and what it counts."""
+    def one(values: dict[str, Any], *more: Any) -> Any:
+        return [[1, [group(values), *more]]]
+
+    whole, beside = one({"a": 1, "b": "x"}), one({"a": 1}, group({"b": 2}, 2, 1, 9))
+    harmless: tuple[tuple[str, Any, Any], ...] = (
+        ("nothing was shown", [], whole), ("it was dead", [_DEAD], []), ("the same state", whole, whole),
+        ("a register more", whole, one({"a": 1, "b": "x", "c": 3})),
+        ("a value beside the winner, which loses", beside, [[1, [*beside[0][1], group({"b": 3}, 3, 1, 8)]]]),
+        ("an equal value under another dot", one({"a": 1}), [[1, [group({"a": 1}, 2, 7, 9)]]]),
+        ("the same in another life", one({"a": 1}), [[2, [group({"a": 1}, 2, 7)]]]),
+        ("origin", one({"a": 1, "origin": [1]}), one({"a": 1})),
+        ("where bytes lie", one({"a": 1, "blobs/d": [1]}), one({"a": 1, "blobs/d": [2]})),
+    )
+    harmful: tuple[tuple[str, Any, Any], ...] = (
+        ("the contact is gone", whole, []), ("all of it is covered", [[1, _DEAD[1]]], [_DEAD]),
+        ("a register is gone", whole, one({"a": 1})),
+        ("one is null", whole, one({"a": 1}, group({"b": None}, 2, 1, 9, epoch=3))),
+        ("another value", whole, one({"a": 2, "b": "x"})), ("1.0 for 1", one({"a": 1}), one({"a": 1.0})),
+        ("a value beside it wins", one({"a": 1}), one({"a": 1}, group({"a": 2}, 2, 1, 9))),
+        ("a register whose name begins with origin", one({"a": 1, "original": 1}), one({"a": 1})),
+    )
+    for name, changes in (("harmless", harmless), ("harmful", harmful)):
+        cases.valid("harms", name, "14.9", "in turn: " + ", ".join(comment for comment, _, _ in changes), {
+            "changes": [[encode(state).hex() if state else "" for state in pair] for _, *pair in changes],
+        })
+    for name, pair in (("before", ["90", ""]), ("after", [encode(whole).hex(), "90"])):
+        cases.invalid("harms", f"malformed-{name}", "8.3", "a state without lives", {"changes": [pair]}, BadState,
+                      flags=("state",))
 
 
 def _refuse(cases: Layer, name: str, comment: str, state: bytes) -> None:

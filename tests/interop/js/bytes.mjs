@@ -51,6 +51,10 @@ export function readU16(bytes, at) {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint16(at);
 }
 
+export function readU32(bytes, at) {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at);
+}
+
 /** A number of eight bytes; beyond 2^53 it is not exact, and greater than every number that may stand there. */
 export function readU64(bytes, at) {
   return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(at));

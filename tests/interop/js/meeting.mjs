@@ -34,6 +34,14 @@ async function takeSide(connection, code, side) {
   await inMailbox(() => connection.ask('MAILBOX', code.mailboxId, side, entropy.draw('mailbox token', 16)));
 }
 
+/** The other side's next message that is none of the repeats which its machine has heard (SPEC 13.7). */
+async function hear(mailbox, machine, patience) {
+  for (;;) {
+    const mail = await mailbox.mail(patience);
+    if (!machine.hasHeard(...mail)) return mail;
+  }
+}
+
 // --------------------------------------------------------------------------------------------------------- the sponsor
 
 /** One attempt to pair, on the side of a device that is in. */
@@ -56,9 +64,9 @@ export class Sponsoring {
   }
 
   async #talk() {
-    const [first, opening] = await this.mailbox.mail(300_000);
+    const [first, opening] = await hear(this.mailbox, this.machine, 300_000);
     await inMailbox(() => this.mailbox.ask('MAIL', 1, this.machine.receive(first, opening, entropy)));
-    this.machine.receive(...(await this.mailbox.mail(300_000)), entropy);
+    this.machine.receive(...(await hear(this.mailbox, this.machine, 300_000)), entropy);
   }
 
   /** The newcomer's index, once it is added and told (SPEC 12.2 step 2). */
@@ -111,7 +119,7 @@ export class Joining {
     try {
       await takeSide(joining.mailbox, code, JOINS);
       await inMailbox(() => joining.mailbox.ask('MAIL', 0, machine.start(entropy)));
-      const claims = machine.receive(...(await joining.mailbox.mail(PATIENCE)), entropy);
+      const claims = machine.receive(...(await hear(joining.mailbox, machine, PATIENCE)), entropy);
       // The relay that the sponsor names is the one that is spoken to: nobody stands in between.
       const same = sameBytes(machine.offer.relayKey, joining.mailbox.relayKey);
       aborted(same, 'another relay than the one that the other device uses');
@@ -127,7 +135,7 @@ export class Joining {
   /** The device, once the sponsor has added it. */
   async finish() {
     try {
-      this.machine.receive(...(await this.mailbox.mail(PATIENCE)), entropy);
+      this.machine.receive(...(await hear(this.mailbox, this.machine, PATIENCE)), entropy);
     } finally {
       this.mailbox.close();
     }

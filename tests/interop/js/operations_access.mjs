@@ -7,8 +7,9 @@ import { SealingKey } from './crypto.mjs';
 import { decode } from './encoding.mjs';
 import { decodeFrame } from './frames.mjs';
 import { Joiner, Sponsor, commitmentOf, sealMessage, wordsOf } from './pairing.mjs';
+import { openRescue, sealRescue } from './rescue.mjs';
 import { ClientSession, RelaySession } from './session.mjs';
-import { toJson } from './values.mjs';
+import { fromJson, toJson } from './values.mjs';
 import { seedOfWords, wordsOfSeed } from './words.mjs';
 
 const inText = (words) => ({ text: Array.isArray(words) ? words.join(' ') : words });
@@ -62,6 +63,17 @@ function joiner(purpose) {
     for (const { n, message } of input.messages) machine.receive(n, fromHex(message));
     return { bodies_sent: [machine.body0, machine.body2].map(toHex), words: inText(machine.words) };
   };
+}
+
+function sealedRescue({ set_id, header: [member, epoch, time], verify_key, sealing_key, contents }, entropy) {
+  const header = { setId: fromHex(set_id), member, epoch, time, verifyKey: fromHex(verify_key) };
+  return { file: toHex(sealRescue(header, fromHex(sealing_key), contents.map(fromJson), entropy)) };
+}
+
+function openedRescue({ seed, file }) {
+  const { setId, member, epoch, time, verifyKey, contents } = openRescue(fromHex(seed), fromHex(file));
+  const header = [member, epoch, time];
+  return { set_id: toHex(setId), header, verify_key: toHex(verifyKey), contents: contents.map(toJson) };
 }
 
 // ------------------------------------------------------------------------------------------------------------- session
@@ -141,6 +153,8 @@ export const operations = new Map([
   ['access::sponsor', sponsor('PAIRING')],
   ['access::joiner', joiner('PAIRING')],
   ['access::host', sponsor('INVITATION')],
+  ['access::seal_rescue', sealedRescue],
+  ['access::open_rescue', openedRescue],
   ['access::guest', joiner('INVITATION')],
   ['session::decode', (input) => ({ message: toJson(decodeFrame(input.side, fromHex(input.frame))) })],
   ['session::client', client],

@@ -65,6 +65,10 @@ export const operations = new Map(Object.entries({
     return { state: left.length > 0 ? toHex(states.packState(left)) : '' };
   },
   'contactset::view': ({ state }) => ({ view: viewOut(states.view(states.parseState(fromHex(state)))) }),
+  'contactset::harms': ({ changes }) => {
+    const lives = (state) => (state ? states.parseState(fromHex(state)) : []);
+    return { harms: changes.map((pair) => states.harms(...pair.map(lives))) };
+  },
   'contactset::digest': ({ contacts }) => ({ digest: toHex(stateDigest(pairsIn(contacts))) }),
   'contactset::fold': fold,
   'contactset::converge': converge,

@@ -1,7 +1,7 @@
 // SPEC 12.2, 12.3: the conversation in a mailbox, as one small machine for each side. Messages in, messages out; no
 // I/O. Whatever is wrong ends the attempt with PairingAborted: a code is good for one attempt.
 
-import { concat, utf8 } from './bytes.mjs';
+import { concat, sameBytes, utf8 } from './bytes.mjs';
 import { checkKitProof, isName } from './access.mjs';
 import { checkSealPublic, checkVerifyKey, equal, hash, open, seal, verifyKeyOf } from './crypto.mjs';
 import { decode, encode } from './encoding.mjs';
@@ -51,18 +51,28 @@ export function wordsOf(body0, body1, nonce) {
   return firstWords(hash('SAS', hash('TRANSCRIPT', encode([body0, body1, nonce]))), 3);
 }
 
+/** What both sides hear: the message that came last, delivered once more, is taken once (13.7). */
+class Listener {
+  hasHeard(n, message) {
+    return this.heard !== undefined && this.heard[0] === n && sameBytes(this.heard[1], message);
+  }
+}
+
 // --------------------------------------------------------------------------------------------------------- the sponsor
 
 /** A: awaits message 0, sends its offer, awaits message 2, and then the words that its owner types. */
-export class Sponsor {
+export class Sponsor extends Listener {
   /** `offer` is the array of message 1. */
   constructor(code, offer) {
+    super();
     Object.assign(this, { code, offer, body1: encode(offer), awaits: 0 });
     aborting(() => shaped(offer, OFFER[code.purpose], 'an offer'));
   }
 
   /** Message 0 gives message 1, to be sent; message 2 gives nothing to send. */
   receive(n, message, entropy) {
+    if (this.hasHeard(n, message)) return undefined;
+    this.heard = [n, message];
     return aborting(() => {
       const awaited = this.awaits;
       this.awaits = -1;
@@ -116,9 +126,10 @@ export class Sponsor {
 // ---------------------------------------------------------------------------------------------------------- the joiner
 
 /** N: sends its commitment, shows words after message 1, sends its claims, and awaits its landing. */
-export class Joiner {
+export class Joiner extends Listener {
   /** `guest` (a person's name) and `kit` ([verify key, sealing key, proof]) for an invitation that is accepted. */
   constructor(code, { signingSeed, sealingKey, nonce, deviceName, guest, kit }) {
+    super();
     aborting(() => must(isName(deviceName), 'PairingAborted', 'a name is NFC text of 1 to 64 bytes'));
     Object.assign(this, { code, signingSeed, sealingKey, nonce, awaits: 1 });
     this.claims = [verifyKeyOf(signingSeed), sealingKey.public, deviceName];
@@ -132,6 +143,8 @@ export class Joiner {
 
   /** Message 1 gives message 2, to be sent, and `words`; message 3 gives nothing to send, and `landing`. */
   receive(n, message, entropy) {
+    if (this.hasHeard(n, message)) return undefined;
+    this.heard = [n, message];
     return aborting(() => {
       const awaited = this.awaits;
       this.awaits = -1;

@@ -144,6 +144,15 @@ export function view(lives) {
   return { registers, conflicts, updated, lives: living.map((life) => life.number) };
 }
 
+/** Whether a change takes away what a person saw (SPEC 14.9): the contact, or a value that is not an import's own. */
+export function harms(before, after) {
+  const [old, now] = [before, after].map(view);
+  if (!old || !now) return Boolean(old);
+  const isSeen = (path) => path !== 'origin' && !path.startsWith('blobs/');
+  const isKept = ([path, value]) => now.registers.has(path) && sameBytes(encode(value), encode(now.registers.get(path)));
+  return [...old.registers].some((register) => isSeen(register[0]) && !isKept(register));
+}
+
 /** The winner first. */
 function better(a, b) {
   const rank = (c) => [c.value === null ? 0 : 1, c.life, c.time, c.member, c.counter];
