@@ -11,6 +11,7 @@ from typing import Final
 
 from .android import to_custom
 from .digests import derive_uid
+from .display import display_name
 from .export import in_order, write_ordered
 from .labels import Labels, to_groups, to_keywords
 from .types import V21, V30, Registers, Style
@@ -20,6 +21,7 @@ APPLE_CARD_MAX: Final = 256 << 10
 APPLE_PHOTO_MAX: Final = 224 << 10
 APPLE_CARDS_MAX: Final = 50_000
 """iCloud refuses what is above these (support.apple.com/103188)."""
+_NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +58,24 @@ def write_for(name: str, card: Registers, media: MediaSource) -> str:
     return write_ordered(card, PROFILES[name].style, media)
 
 
-def warnings_for(name: str, cards: Mapping[bytes, Registers], texts: Mapping[bytes, str]) -> list[str]:
-    """What the program will not take, in words for a person; ``texts`` are the written cards."""
+def warnings_for(name: str, cards: Mapping[bytes, Registers], sizes: Mapping[bytes, int]) -> list[str]:
+    """What the program will not take, in words for a person; ``sizes`` are those of the written cards."""
     found: list[str] = []
     if name == "apple":
-        photos = sum(_has_large_photo(card) for card in cards.values())
-        large = sum(len(text) > APPLE_CARD_MAX for text in texts.values())
-        if photos:
-            found.append(f"{photos:,} photos are above 224 KB, which iCloud refuses; Contacts on a Mac takes them")
-        if large:
-            found.append(f"{large:,} cards are above 256 KB, which iCloud refuses")
+        if photos := [card for card in cards.values() if _has_large_photo(card)]:
+            found.append(f"iCloud refuses a photo above 224 KB; Contacts on a Mac takes it: {_names(photos)}")
+        if large := [card for contact, card in cards.items() if sizes.get(contact, 0) > APPLE_CARD_MAX]:
+            found.append(f"iCloud refuses a card above 256 KB: {_names(large)}")
         if len(cards) > APPLE_CARDS_MAX:
             found.append(f"iCloud takes at most 50,000 contacts; these are {len(cards):,}")
     if PROFILES[name].one_card_a_file and len(cards) > 1:
         found.append("Outlook reads only the first card of a .vcf file: export to a folder (-o cards/), or as csv")
     return found
+
+
+def _names(cards: list[Registers]) -> str:
+    named = [display_name(card) for card in cards[:_NAMED]]
+    return ", ".join([*named, f"and {len(cards) - _NAMED:,} more"] if len(cards) > _NAMED else named)
 
 
 def _has_large_photo(card: Registers) -> bool:

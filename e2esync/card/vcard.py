@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -247,9 +247,16 @@ def _media_op(card: Card, line: Line, eol: str) -> list[Value] | None:
     return [digest]
 
 
-def write_vcards(cards: Iterable[Registers], *, version: str | None, media: MediaSource) -> bytes:
+def vcard_parts(cards: Iterable[Registers], *, version: str | None, media: MediaSource) -> Iterator[bytes]:
     """Cards as a UTF-8 file of vCards of ``version``, or each of the version it came in (None), raw where untouched.
 
-    ``media`` gives the bytes of a media digest, or None where they are not here.
+    Card by card, for a book may have more photos than fit into memory. ``media`` gives the bytes of a media digest,
+    or None where they are not here.
     """
-    return "".join(write_card(card, version, media) for card in cards).encode("utf-8", "surrogateescape")
+    for card in cards:
+        yield to_bytes(write_card(card, version, media))
+
+
+def write_vcards(cards: Iterable[Registers], *, version: str | None, media: MediaSource) -> bytes:
+    """As ``vcard_parts``, in one piece."""
+    return b"".join(vcard_parts(cards, version=version, media=media))

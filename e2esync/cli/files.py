@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Iterable
 from typing import Final
 
 from .exits import FileProblem
@@ -53,13 +54,16 @@ def check_target(path: str, *, replace: bool) -> None:
         raise FileProblem(f"{path} exists already", "choose another name, or add --yes to replace it")
 
 
-def write_private(path: str, content: bytes, *, replace: bool) -> None:
-    """Write a file readable by its owner only: whole, durable, or not at all. Raises FileProblem."""
+def write_private(path: str, content: bytes | Iterable[bytes], *, replace: bool) -> None:
+    """Write a file, or its pieces as they are made, readable by its owner only: whole, durable, or not at all.
+
+    Raises FileProblem.
+    """
     check_target(path, replace=replace)
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name[:100]}.{os.urandom(6).hex()}.tmp")
     try:
-        _write_new(temporary, content)
+        _write_new(temporary, (content,) if isinstance(content, bytes) else content)
         try:
             if replace:
                 os.replace(temporary, path)
@@ -83,14 +87,14 @@ def make_folder(path: str) -> None:
         raise FileProblem(f"cannot make the folder {path}: {error.strerror}") from None
 
 
-def _write_new(path: str, content: bytes) -> None:
+def _write_new(path: str, parts: Iterable[bytes]) -> None:
     descriptor = os.open(path, _FLAGS, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
-    except OSError:
+    except BaseException:
         _remove(path)
         raise
 

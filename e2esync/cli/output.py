@@ -102,8 +102,12 @@ class Output:
         """Print a heading among the data."""
         self._write(sys.stdout, [text], _BOLD)
 
-    def document(self, content: bytes) -> None:
-        """Write a file's bytes to stdout as they are; to a terminal only what is safe to see."""
+    def document(self, content: bytes | Iterable[bytes]) -> None:
+        """Write a file's bytes, or its pieces, to stdout as they are; to a terminal only what is safe to see."""
+        for part in (content,) if isinstance(content, bytes) else content:
+            self._document_part(part)
+
+    def _document_part(self, content: bytes) -> None:
         if sys.stdout.isatty():
             text = content.decode("utf-8", "replace")
             self._write(sys.stdout, text.splitlines())

@@ -371,7 +371,7 @@ class Book:
         """
         from e2esync.client.importing import as_imported
 
-        return as_imported(self, name)
+        return b"".join(as_imported(self, name))
 
     # Looking around.
 

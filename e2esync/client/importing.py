@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from e2esync.card import Layout, ReadCard, VCardFile, changes, display_name, summary, write_as_imported
+from e2esync.card import Layout, ReadCard, VCardFile, changes, display_name, summary
 from e2esync.card.digests import IdMaker
 from e2esync.card.merging import merge_registers
+from e2esync.card.restoring import parts_as_imported
 from e2esync.client.duplicates import match_new
 from e2esync.contactset import view
 from e2esync.errors import NotFound
@@ -163,8 +164,8 @@ def keep_layout(book: Book, name: str, layout: Layout) -> None:
     book.store.put(LAYOUTS + _file_name(name), encode(layout.to_value()))
 
 
-def as_imported(book: Book, name: str) -> bytes:
-    """See `Book.as_imported`."""
+def as_imported(book: Book, name: str) -> Iterator[bytes]:
+    """See `Book.as_imported`; piece by piece."""
     value = book.store.get(LAYOUTS + _file_name(name))
     if value is None:
         raise NotFound(f"no file {name!r} was imported into this book on this device",
@@ -178,7 +179,7 @@ def as_imported(book: Book, name: str) -> bytes:
         return {path: value for path, value in registers.items() if not path.startswith(PLACES)}
 
     layout = Layout.from_value(decode(value, limit=len(value)))
-    return write_as_imported(layout, card, book.media)
+    return parts_as_imported(layout, card, book.media)
 
 
 def _file_name(name: str) -> str:

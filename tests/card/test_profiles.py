@@ -87,9 +87,11 @@ def test_outlook_gets_quoted_printable() -> None:
 
 
 def test_warnings() -> None:
-    photo = {"media/m": {"kind": "photo", "digest": "d", "size": 230 << 10}}
-    large = {b"a": photo, b"b": {}}
-    assert len(warnings_for("apple", large, {b"a": "x" * (257 << 10), b"b": ""})) == 2
+    photo = {"name": {"full": "Ada"}, "media/m": {"kind": "photo", "digest": "d", "size": 230 << 10}}
+    large = {b"a": photo, b"b": {"name": {"full": "Bob"}}}
+    found = warnings_for("apple", large, {b"a": 257 << 10, b"b": 12})
+    assert [warning.rpartition(": ")[2] for warning in found] == ["Ada", "Ada"]
+    assert warnings_for("apple", {bytes([i]): photo for i in range(8)}, {})[0].endswith("Ada, and 3 more")
     assert warnings_for("apple", {b"%d" % i: {} for i in range(50_001)}, {})[0].startswith("iCloud takes at most")
     assert warnings_for("google", large, {}) == []
     assert warnings_for("outlook", large, {}) != []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from e2esync.cli import files
 from e2esync.cli.exits import FileProblem
 from e2esync.cli.files import check_target, make_folder, read_first_line, read_input, write_private
+from e2esync.errors import NotFound
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +88,21 @@ def test_a_failure_leaves_the_old_file_and_no_other(
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["out.vcf"]
+
+
+def test_a_file_in_pieces_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    def pieces(fail: bool) -> Iterator[bytes]:
+        yield b"one, "
+        if fail:
+            raise NotFound("a contact went away meanwhile", "")
+        yield b"two"
+
+    path = tmp_path / "out.vcf"
+    with pytest.raises(NotFound):
+        write_private(str(path), pieces(fail=True), replace=False)
+    assert os.listdir(tmp_path) == []
+    write_private(str(path), pieces(fail=False), replace=False)
+    assert path.read_bytes() == b"one, two"
 
 
 def test_folders_and_devices_are_no_target(tmp_path: Path) -> None:

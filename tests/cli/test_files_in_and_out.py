@@ -80,6 +80,9 @@ def test_export_is_what_was_imported(book: Cli, tmp_path: Path) -> None:
     assert book("export", "Person 00001", "-o", str(out), "--yes", "--json").json["contacts"] == 1
     assert out.read_bytes().decode() == CARD.format("uid-00001", "Person 00001")
     assert book("export", "--json").code == 2
+    full = out.read_bytes()
+    ran = book("export", "Nobody", "-o", str(out), "--yes")
+    assert (ran.code, "no contact fits 'Nobody'" in ran.err, out.read_bytes()) == (4, True, full)
 
 
 @pytest.mark.parametrize(("kind", "mark"), [

@@ -6,6 +6,8 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any, Final
 
+from e2esync.errors import NotFound
+
 from ..context import Context
 from ..exits import UsageError
 from ..files import check_target, make_folder, write_private
@@ -13,7 +15,7 @@ from ..output import counted
 from ..prompts import confirm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 ABOUT = """\
 Everything that the card says goes out, photos and fields that e2esync does not know included; what nobody touched, byte
@@ -51,19 +53,26 @@ def run(context: Context) -> int:
         raise UsageError("export --json needs -o FILE, because the cards themselves would go to stdout",
                          "for cards as JSON: e2esync export --format jscontact")
     if sum(map(bool, (args.format, args.program, args.as_imported))) > 1 or (args.as_imported and args.query):
-        raise UsageError("--format, --for and --as-imported exclude each other, and --as-imported takes no query")
+        raise UsageError("--format, --for and --as-imported exclude each other, and --as-imported takes no query",
+                         "see `e2esync export --help`")
     if args.as_imported:
-        _write_content(context, context.book().as_imported(args.as_imported))
+        from e2esync.client.importing import as_imported
+
+        _write_content(context, as_imported(context.book(), args.as_imported))
         out.result(output=args.output, as_imported=args.as_imported)
         return 0
-    rows = context.cards(" ".join(args.query) or None)
+    query = " ".join(args.query)
+    rows = context.cards(query or None)
+    if query and not rows:
+        # An empty file would look like success, and may replace a full one.
+        raise NotFound(f"no contact fits {query!r}, so nothing was written", "`e2esync list` shows all")
     kind = args.format or "vcard3"
     writer = _Dressed(context, args.program) if args.program else _Writer(context, kind)
     contacts = {row.contact: row.uid for row in rows}
     if args.output is not None and _is_folder(args.output):
         _write_folder(context, writer, contacts)
     else:
-        _write_content(context, writer.render(contacts))
+        _write_content(context, writer.parts(contacts))
     for warning in writer.warnings:
         out.warn(warning)
     if writer.missing:
@@ -86,23 +95,25 @@ class _Writer:
         self._context = context
         self._kind = kind
 
-    def render(self, contacts: Mapping[bytes, str]) -> bytes:
-        """One file with these contacts."""
-        from e2esync.card import jcard, jscontact, write_google, write_vcards
+    def parts(self, contacts: Mapping[bytes, str]) -> Iterator[bytes]:
+        """One file with these contacts, piece by piece."""
+        from e2esync.card import jcard, jscontact, write_google
+        from e2esync.card.vcard import vcard_parts
 
-        registers: list[dict[str, Any]] = [self._context.registers(contact) for contact in contacts]
+        registers = (self._context.registers(contact) for contact in contacts)
         source: Callable[[str], bytes | None] = self._media
         if self._kind == "csv":
-            return write_google(registers)
-        if self._kind in _ENDINGS:
+            yield write_google(list(registers))
+        elif self._kind in _ENDINGS:
             write = jcard.write if self._kind == "jcard" else jscontact.write
-            return write(registers, media=source).encode("utf-8", "surrogatepass")
-        return write_vcards(registers, version=_VERSIONS[self._kind], media=source)
+            yield write(list(registers), media=source).encode("utf-8", "surrogatepass")
+        else:
+            yield from vcard_parts(registers, version=_VERSIONS[self._kind], media=source)
 
     def files(self, contacts: Mapping[bytes, str]) -> Iterator[tuple[bytes, str, bytes]]:
         """(contact, uid, content) of a file for each contact."""
         for contact, uid in contacts.items():
-            yield contact, uid, self.render({contact: uid})
+            yield contact, uid, b"".join(self.parts({contact: uid}))
 
     def _media(self, digest: str) -> bytes | None:
         content = self._context.book().media(digest)
@@ -118,37 +129,45 @@ class _Dressed(_Writer):
         super().__init__(context, "vcard3")
         self._program = program
 
-    def render(self, contacts: Mapping[bytes, str]) -> bytes:
+    def parts(self, contacts: Mapping[bytes, str]) -> Iterator[bytes]:
         """One file with these contacts, and the groups that they are in where the program reads those."""
-        cards, texts = self._texts(contacts)
-        self._warn(cards, texts)
-        return "".join(texts.values()).encode("utf-8", "surrogateescape")
+        cards = self._cards(contacts)
+        sizes: dict[bytes, int] = {}
+        for contact, content in self._written(cards):
+            sizes[contact] = len(content)
+            yield content
+        self._warn(cards, sizes)
 
     def files(self, contacts: Mapping[bytes, str]) -> Iterator[tuple[bytes, str, bytes]]:
         """As of any writer."""
-        cards, texts = self._texts(contacts)
-        for contact, text in texts.items():
-            self._warn({contact: cards[contact]}, {contact: text})
-            yield contact, str(cards[contact].get("uid", "")), text.encode("utf-8", "surrogateescape")
+        cards = self._cards(contacts)
+        for contact, content in self._written(cards):
+            self._warn({contact: cards[contact]}, {contact: len(content)})
+            yield contact, str(cards[contact].get("uid", "")), content
 
-    def _texts(self, contacts: Mapping[bytes, str]) -> tuple[dict[bytes, dict[str, Any]], dict[bytes, str]]:
-        from e2esync.card.profiles import dress, write_for
+    def _cards(self, contacts: Mapping[bytes, str]) -> dict[bytes, dict[str, Any]]:
+        from e2esync.card.profiles import dress
 
         registers = {contact: self._context.registers(contact) for contact in contacts}
-        cards = dress(self._program, registers, self._context.book().set_id)
-        return cards, {contact: write_for(self._program, card, self._media) for contact, card in cards.items()}
+        return dress(self._program, registers, self._context.book().set_id)
 
-    def _warn(self, cards: dict[bytes, dict[str, Any]], texts: dict[bytes, str]) -> None:
+    def _written(self, cards: Mapping[bytes, dict[str, Any]]) -> Iterator[tuple[bytes, bytes]]:
+        from e2esync.card.profiles import write_for
+
+        for contact, card in cards.items():
+            yield contact, write_for(self._program, card, self._media).encode("utf-8", "surrogateescape")
+
+    def _warn(self, cards: Mapping[bytes, dict[str, Any]], sizes: Mapping[bytes, int]) -> None:
         from e2esync.card.profiles import warnings_for
 
-        self.warnings = list(dict.fromkeys([*self.warnings, *warnings_for(self._program, cards, texts)]))
+        self.warnings = list(dict.fromkeys([*self.warnings, *warnings_for(self._program, cards, sizes)]))
 
 
 def _is_folder(path: str) -> bool:
     return path.endswith(os.sep) or os.path.isdir(path)
 
 
-def _write_content(context: Context, content: bytes) -> None:
+def _write_content(context: Context, content: Iterable[bytes]) -> None:
     """Write a document to the file that was named, or to stdout."""
     path = context.args.output
     if path is None:
