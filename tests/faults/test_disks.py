@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 
 import apsw
@@ -13,8 +12,9 @@ import pytest
 from e2esync.errors import E2esyncError
 from e2esync.stores.profile import ProfileStore
 from e2esync.stores.relay import RelayStore
+from tests.faults.agreeing import check_agreement
 from tests.faults.failing import ENOSPC, FAULTS, FailingVFS
-from tests.helpers.network import Device, Network, changes_by_contact
+from tests.helpers.network import Device, Network
 
 MOST, STEP = 300, 47
 RELAY, PHONE = "relay.sqlite3", "phone.sqlite3"
@@ -79,21 +79,6 @@ def _start_again(net: Network, phone: Device, folder: Path) -> None:
     net.relay = RelayStore(folder / RELAY, draw=lambda size: net.entropy.draw("relay", size))
 
 
-def _check(net: Network, phone: Device, laptop: Device, acknowledged: dict[str, str]) -> None:
-    """Every acknowledged edit is on both, once; both have the same; nothing is left to send."""
-    net.settle()
-    assert phone.digest() == laptop.digest()
-    for device in (phone, laptop):
-        for name, note in {"before": "x", **acknowledged}.items():
-            registers = device.registers(name)
-            assert registers is not None, f"{name} is lost"
-            assert registers["notes/n"] == note
-        assert device.store.pending() == []
-        assert not device.replica.frozen
-        for rows in changes_by_contact(device.store):
-            assert all(one.before != other.before for one, other in pairwise(rows))
-
-
 def _fails(
     folder: Path, vfs: FailingVFS, patch: pytest.MonkeyPatch, where: str, fault: str, at: int, times: int,
 ) -> bool:
@@ -105,7 +90,7 @@ def _fails(
         failed = vfs.failed
         vfs.disarm()
         _start_again(net, phone, folder)
-        _check(net, phone, laptop, acknowledged)
+        check_agreement(net, [phone, laptop], {"before": "x", **acknowledged})
     finally:
         vfs.disarm()
         phone.profile.close()

@@ -132,12 +132,16 @@ class Operation:
 
 
 def strings(*fields: tuple[str, str]) -> list[bytes]:
-    """The byte strings that cases of these (operation, input) have: seeds of a decoder that takes them as they are."""
+    """The byte strings that cases of these (operation, name) have, among inputs or on the way to the result.
+
+    They are seeds of a decoder that takes them as they are.
+    """
     found = []
     for operation, field in fields:
         for case in CASES:
             if case["id"].rpartition("::")[0] == operation:
-                value = resolved(case["input"], DOCUMENTS[operation.partition("::")[0]].get("given", {})).get(field)
+                given = DOCUMENTS[operation.partition("::")[0]].get("given", {})
+                value = resolved({**case.get("intermediate", {}), **case["input"]}, given).get(field)
                 if isinstance(value, str):
                     found.append(bytes.fromhex(value))
     return found[:: max(1, len(found) // _SEEDS_MAX)]

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.__main__ import CORPUS
+from e2esync.conformance.performing import WrongDraw
+from e2esync.errors import E2esyncError
+from tests.fuzz import corpus
 from tests.fuzz.material import HOSTILE
 from tests.fuzz.targets import TARGETS, Target
 from tests.vectors.replaying import CASES
 
-KEPT = sorted(path for path in CORPUS.rglob("*") if path.is_file() and path.parent != CORPUS)
+KEPT = sorted(path.stem for path in corpus.FOLDER.glob("*.hex"))
 
 OWN = {
     "access::code_text", "access::kit_keys", "contactset::boundary", "contactset::encode_ops", "contactset::fold",
@@ -60,15 +63,38 @@ def test_only_errors_of_the_tree(target: Target) -> None:
     law()
 
 
-@pytest.mark.parametrize("path", KEPT, ids=[f"{path.parent.name}/{path.name}" for path in KEPT])
-def test_what_once_failed(path: Path) -> None:
-    start = time.process_time()
-    TARGETS[path.parent.name](path.read_bytes())
-    assert time.process_time() - start < 5
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_a_seed_is_valid(target: Target) -> None:
+    """Fuzzing goes behind the first check of each target: it begins from something that passes all of them."""
+    passed = 0
+    for seed in target.seeds():
+        with suppress(E2esyncError, WrongDraw):
+            target.run(seed)
+            passed += 1
+    assert passed
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_is_kept(name: str) -> None:
+    """What once failed, and what reaches most."""
+    for data in corpus.kept(name):
+        start = time.process_time()
+        TARGETS[name](data)
+        assert time.process_time() - start < 5
 
 
 def test_the_corpus_is_small() -> None:
-    assert sum(path.stat().st_size for path in KEPT) < 200_000
+    assert sum(len(data) for name in KEPT for data in corpus.kept(name)) < 200_000
+
+
+def test_a_corpus_keeps_what_reaches_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "FOLDER", tmp_path / "corpus")
+    corpus.keep_failure("x", b"bad")
+    large = [(9, bytes([n]) * corpus.LARGEST) for n in range(8)]
+    assert corpus.keep_best("x", [*large, (1, b"small"), (0, b"nothing new"), (99, bytes(corpus.LARGEST + 1))]) == 4
+    assert corpus.kept("x") == [b"bad", *(data for _, data in large[:4])]
+    corpus.keep_best("x", [])
+    assert corpus.kept("x") == [b"bad"]
 
 
 def test_every_refusal_of_the_vectors_is_fuzzed() -> None:
