@@ -25,6 +25,7 @@ HOSTILE = {
     "access::host": ("messages",),
     "access::guest": ("messages",),
     "cards::flatten": ("card",),
+    "cards::size": ("card",),
     "contactset::decode_ops": ("ops",),
     "contactset::check_state": ("state",),
     "crypto::verify": ("message", "signature"),
