@@ -110,7 +110,10 @@ def main() -> int:
     import atheris
 
     with redirect_stderr(io.StringIO()), atheris.instrument_imports(include=["e2esync"]):
+        from e2esync.conformance.performing import layers
         from tests.fuzz.targets import TARGETS
+    # Making the cases takes seconds, which are not those of the first input.
+    layers()
     names = chosen.target or list(TARGETS)
     each = max(1, chosen.seconds // len(names))
     failed = 0
