@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import base64
 import os
-import selectors
 import socket
 import struct
-from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
 from e2esync.log.envelope import envelope_header
 from e2esync.session import messages as m
-from e2esync.session.client import Challenged, ClientSession, Connected, Event
+from e2esync.session.client import Challenged, ClientSession, Connected
 from e2esync.session.codec import encode_message
 from tests.session.world import Book
 
@@ -28,49 +27,59 @@ _PATIENCE: Final = 60
 
 
 class Line:
-    """One device's connection. Blocking until `free`; then `receive` gives what is there."""
+    """One device's connection. `advance` takes the handshake on; with `waiting`, as far as it goes."""
 
-    def __init__(self, address: str) -> None:
-        self.host = urlsplit(address)
-        assert self.host.hostname is not None
-        self.socket = socket.create_connection((self.host.hostname, self.host.port or 80), _PATIENCE)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, address: str, session: ClientSession, *, waiting: bool = True) -> None:
+        self._netloc = urlsplit(address).netloc
+        self._session = session
         self._left = b""
+        self._upgraded = self._asked = False
+        host, _, port = self._netloc.partition(":")
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.settimeout(_PATIENCE if waiting else 0)
+        with suppress(BlockingIOError):
+            self.socket.connect((host, int(port)))
+        if waiting:
+            while not self.advance():
+                pass
+            self.socket.setblocking(False)
 
     def fileno(self) -> int:
         """For selectors."""
         return self.socket.fileno()
 
-    def upgrade(self) -> Line:
-        """Asks for a WebSocket, and waits for it."""
-        key = base64.b64encode(os.urandom(16)).decode()
-        self.socket.sendall(
-            f"GET / HTTP/1.1\r\nHost: {self.host.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
-        while b"\r\n\r\n" not in self._left:
-            self._more()
-        head, _, self._left = self._left.partition(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 101"), head
-        return self
+    def advance(self) -> bool:
+        """Does what can be done now; the socket is connected, or has failed to. Returns whether both sides are proved.
 
-    def shake(self, session: ClientSession) -> Line:
-        """The handshake of SPEC 13.2."""
-        self.send(session.hello())
-        while True:
-            for event in self._events(session):
+        Raises OSError when the connection breaks, or the relay says no.
+        """
+        if not self._asked:
+            if error := self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(error, os.strerror(error))
+            self._ask()
+            return False
+        self._more()
+        if not self._upgraded:
+            if b"\r\n\r\n" not in self._left:
+                return False
+            head, _, self._left = self._left.partition(b"\r\n\r\n")
+            if not head.startswith(b"HTTP/1.1 101"):
+                raise ConnectionRefusedError("the relay does not upgrade")
+            self._upgraded = True
+            self.send(self._session.hello())
+        messages, self._left = unframed(self._left)
+        for message in messages:
+            for event in self._session.receive(message):
                 if isinstance(event, Connected):
-                    return self
+                    return True
                 if isinstance(event, Challenged):
-                    self.send(session.proof())
+                    self.send(self._session.proof())
+        return False
 
     def send(self, *messages: bytes) -> None:
-        """Sends messages with one write, however full the socket is."""
+        """Sends messages with one write."""
         self.socket.sendall(b"".join(map(framed, messages)))
-
-    def free(self) -> Line:
-        """From now on nothing waits, but for room to send."""
-        self.socket.setblocking(False)
-        return self
 
     def receive(self) -> list[bytes]:
         """The messages that are there. Raises ConnectionResetError at the end of the connection."""
@@ -85,19 +94,18 @@ class Line:
         """Hangs up."""
         self.socket.close()
 
+    def _ask(self) -> None:
+        key = base64.b64encode(os.urandom(16)).decode()
+        self._asked = True
+        self.socket.sendall(
+            f"GET / HTTP/1.1\r\nHost: {self._netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+
     def _more(self) -> None:
         data = self.socket.recv(_READ)
         if not data:
             raise ConnectionResetError("the relay hung up")
         self._left += data
-
-    def _events(self, session: ClientSession) -> Iterator[Event]:
-        if not (messages := unframed(self._left)[0]):
-            messages = self.receive()
-        else:
-            self._left = unframed(self._left)[1]
-        for message in messages:
-            yield from session.receive(message)
 
 
 def framed(message: bytes) -> bytes:
@@ -126,10 +134,15 @@ def unframed(data: bytes) -> tuple[list[bytes], bytes]:
     return messages, data[start:]
 
 
-def member_line(address: str, key: bytes, book: Book, member: int) -> Line:
-    """A device of a set, connected and proved."""
+def member_line(address: str, key: bytes, book: Book, member: int, *, waiting: bool = True) -> Line:
+    """A device of a set."""
     session = ClientSession(book.set_id, member, book.signing[member], key, os.urandom(32))
-    return Line(address).upgrade().shake(session)
+    return Line(address, session, waiting=waiting)
+
+
+def visitor_line(address: str, key: bytes, *, waiting: bool = True) -> Line:
+    """Somebody who is nobody's member."""
+    return Line(address, ClientSession(None, 0, None, key, os.urandom(32)), waiting=waiting)
 
 
 class Appends:
@@ -149,11 +162,3 @@ class Appends:
         Appends._number += count
         return b"".join(
             self._start + number.to_bytes(8) + self._end for number in range(first, first + count))
-
-
-def selector_of(lines: list[Line]) -> selectors.BaseSelector:
-    """Turns to the lines that have something."""
-    selector = selectors.DefaultSelector()
-    for line in lines:
-        selector.register(line, selectors.EVENT_READ, line)
-    return selector

@@ -44,29 +44,37 @@ class Tally:
 class Pair:
     """A set's two devices: one keeps so many appends in flight, the other one hears of them."""
 
-    def __init__(self, writer: Line, listener: Line) -> None:
-        self.writer = writer.free()
-        self.listener = listener.free()
+    def __init__(self, writer: Line, listener: Line, flight: int) -> None:
+        self.writer = writer
+        self.listener = listener
         self._appends = Appends()
         self._sent: deque[float] = deque()
         # When the answers came to appends that have not been pushed yet, and the other way round.
         self._answered: deque[float] = deque()
         self._pushed: deque[float] = deque()
+        self._again = flight > 0
+        self.append(flight)
 
     def append(self, count: int) -> None:
         """Sends so many appends."""
         self._sent.extend([time.perf_counter()] * count)
         self.writer.socket.sendall(self._appends.frames(count))
 
+    def append_if_idle(self) -> None:
+        """Sends an append, unless one is unanswered."""
+        if not self._sent:
+            self.append(1)
+
     def answers(self, tally: Tally) -> None:
-        """What the relay says to the writer; for each answer there is another append."""
+        """What the relay says to the writer; for each answer there is another append, if any were in flight."""
         answers = sum(message[1] == APPENDED for message in self.writer.receive())
         if answers:
             now = time.perf_counter()
             tally.appended += answers
             tally.delays += [now - self._sent.popleft() for _ in range(answers)]
             self._answered.extend([now] * answers)
-            self.append(answers)
+            if self._again:
+                self.append(answers)
             self._compare(tally)
 
     def pushes(self, tally: Tally) -> None:
@@ -75,6 +83,11 @@ class Pair:
         tally.pushed += pushed
         self._pushed.extend([time.perf_counter()] * pushed)
         self._compare(tally)
+
+    def close(self) -> None:
+        """Both hang up."""
+        self.writer.close()
+        self.listener.close()
 
     def _compare(self, tally: Tally) -> None:
         while self._answered and self._pushed:
@@ -98,22 +111,20 @@ def load(relays: Relays, key: bytes, books: list[Book], flight: int, seconds: fl
     pairs = [
         # The two devices of a set are at two relays where there are two.
         Pair(member_line(addresses[number % len(addresses)], key, book, 1),
-             member_line(addresses[(number + 1) % len(addresses)], key, book, 2))
+             member_line(addresses[(number + 1) % len(addresses)], key, book, 2), flight)
         for number, book in enumerate(books)
     ]
     with selectors.DefaultSelector() as selector:
         for pair in pairs:
             selector.register(pair.writer, selectors.EVENT_READ, pair.answers)
             selector.register(pair.listener, selectors.EVENT_READ, pair.pushes)
-            pair.append(flight)
         _turn(selector, Tally(), 1)
         tally = Tally(relay_cpu=-relays.cpu(), client_cpu=-time.process_time())
         _turn(selector, tally, seconds)
         tally.relay_cpu += relays.cpu()
         tally.client_cpu += time.process_time()
     for pair in pairs:
-        pair.writer.close()
-        pair.listener.close()
+        pair.close()
     return tally
 
 

@@ -53,11 +53,16 @@ class Relays:
         """Starts a killed one on its old port."""
         self._processes[number], _ = self._run(self.addresses[number])
 
+    @property
+    def pids(self) -> list[int]:
+        """Their process numbers."""
+        return [process.pid for process in self._processes]
+
     def cpu(self) -> float:
         """Seconds of processor time that they have used so far."""
         ticks = 0
-        for process in self._processes:
-            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        for pid in self.pids:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12])
         return ticks / os.sysconf("SC_CLK_TCK")
 
