@@ -456,7 +456,7 @@ class Book:
         """That another device has moved the book: a person is to confirm it here."""
         from e2esync.replica.moving import move_notice
 
-        notice = move_notice(self.replica)
+        notice = move_notice(self.replica) if self.number == 0 else None
         return [] if notice is None else [notice]
 
     def _kit_uses(self) -> Words:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from e2esync.client.profile import HOME, Profile
 from e2esync.replica.core import Replica
 from e2esync.replica.home import FurtherSet, Home, read_home
+from e2esync.replica.moving import successor
 from e2esync.replica.own_object import device_names
 from e2esync.replica.together import waiting_in, waiting_out
 from e2esync.stores.profile import BookInfo
@@ -49,7 +50,10 @@ def _of(profile: Profile, home: Replica, listed: Home, names: dict[int, str], fu
         return [] if further.left else [Intent(name, "follow", _why_not_here(home, listed, further, name))]
     replica = Replica(store)
     if further.left:
-        return [Intent(name, "leave", f"you have left {name}; it is over when one of its owners has synced")]
+        text = f"you have left {name}; it is over when one of its owners has synced"
+        if successor(listed, replica):
+            text = f"{name} has moved to a new set: what was written here goes along when that is on this device"
+        return [Intent(name, "leave", text)]
     found = [
         Intent(name, "let in", f"{_device(names, member)} waits to be let into {name}: sync this device")
         for member in waiting_in(home, listed, replica)

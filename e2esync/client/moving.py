@@ -14,12 +14,11 @@ from dataclasses import dataclass
 
 from e2esync.access.kit import RecoveryKit
 from e2esync.client.book import Book
-from e2esync.client.importing import Planned, carry_out
+from e2esync.client.carrying import bring_late, leave_word, take_along
 from e2esync.client.pairing import join
-from e2esync.client.profile import Profile
+from e2esync.client.profile import HOME, Profile
 from e2esync.client.sync import SYSTEM_ENTROPY, create_set, go_online, no_progress, now_ms, relay_url, sync
 from e2esync.client.together import free_number
-from e2esync.contactset import changes
 from e2esync.crypto import Entropy
 from e2esync.epoch.announcement import AskLeave
 from e2esync.epoch.record import parse_record
@@ -27,11 +26,8 @@ from e2esync.errors import E2esyncError, NotFound, PairingAborted, ProfileExists
 from e2esync.procedures.opening import announce
 from e2esync.replica.asking import ask_for
 from e2esync.replica.core import Replica
-from e2esync.replica.moving import Notice, late_writes, moved, moved_contacts, moved_id, read_notice, write_notice
-from e2esync.replica.own_object import book_name, own_registers, write_own
-
-_CARRIED = ("settings", "sets")
-"""What of the set's own object goes along: settings, and the list of further sets."""
+from e2esync.replica.moving import read_notice
+from e2esync.replica.own_object import book_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +64,18 @@ async def rehome(profile: Profile, kit: RecoveryKit, *, relay: str | None = None
         await create_set(profile, url, name, kit, book_name=book_name(old.replica) or "Contacts", book=number,
                          invitation=invitation, entropy=entropy, now=now)
         new = Book(profile, number, entropy=entropy, now=now)
-        taken = _take_along(old, new, now)
+        taken = take_along(old, new, now)
         await sync(profile, number, entropy=entropy, now=now)
         ready(new.replica)
-        await _tell(profile, old, new, url, entropy, now)
+        leave_word(old, new, url, now)
+        await sync(profile, entropy=entropy, now=now)
     except BaseException:
         profile.store.delete_book(number)
         raise
     me = old.replica.member
     others = tuple(sorted(device.name for device in old.devices() if device.member != me))
     set_id = new.set_id
-    await _leave(profile, entropy, now)
+    await ask_to_leave(profile, HOME, entropy, now)
     profile.store.renumber_book(number, 0)
     profile.store.purge()
     return Rehomed(set_id, taken, others)
@@ -118,72 +115,21 @@ async def follow_move(profile: Profile, code: str, *, show_words: Callable[[tupl
         if replica.set_id != notice.set_id or parse_record(replica.store.records()[0]).hash != notice.record_hash:
             raise PairingAborted("the code leads to another book than the one that this book was moved to")
         new = Book(profile, number, entropy=entropy, now=now)
-        late = _bring_late(old, new, notice)
+        late = bring_late(old, new, notice)
         await sync(profile, number, entropy=entropy, now=now)
     except BaseException:
         profile.store.delete_book(number)
         raise
-    await _leave(profile, entropy, now)
+    await ask_to_leave(profile, HOME, entropy, now)
     profile.store.renumber_book(number, 0)
     profile.store.purge()
     return late
 
 
-def _take_along(old: Book, new: Book, now: Callable[[], int]) -> int:
-    """The contacts with their photos, settings, and the list of further sets."""
-    planned = [Planned(each.contact, "", each.registers, each.media)
-               for each in moved_contacts(old.store, old.set_id, new.set_id)]
-    with new.profile.store.transaction():
-        carry_out(new, planned)
-        own = {path: value for path, value in own_registers(old.replica).items()
-               if path.partition("/")[0] in _CARRIED}
-        if own:
-            write_own(new.replica, own, now())
-    return len(planned)
-
-
-async def _tell(profile: Profile, old: Book, new: Book, url: str, entropy: Entropy, now: Callable[[], int]) -> None:
-    """Say in the old set where the book is now. What was folded there by now has gone along."""
-    replica, key = old.replica, new.replica.chain.relay_key
-    vector = {member: counter for member, (counter, _id) in replica.store.vector().items()}
-    record = parse_record(new.store.records()[0]).hash
-    notice = Notice(new.set_id, url, key, record, replica.member, replica.position.epoch, vector)
-    write_notice(replica, notice, now())
-    await sync(profile, entropy=entropy, now=now)
-
-
-async def _leave(profile: Profile, entropy: Entropy, now: Callable[[], int]) -> None:
-    """Ask the devices that are still in the old set to remove this one; that they can be asked is not needed."""
-    replica = Replica(profile.store.book(0))
+async def ask_to_leave(profile: Profile, book: int, entropy: Entropy, now: Callable[[], int]) -> None:
+    """Ask the devices that are still in an old set to remove this one; that they can be asked is not needed."""
+    replica = Replica(profile.store.book(book))
     ask_for(replica, AskLeave(replica.chain.epoch))
     with suppress(E2esyncError), profile.sync_lock():
-        async with go_online(profile, 0, progress=no_progress, entropy=entropy, now=now) as online:
+        async with go_online(profile, book, progress=no_progress, entropy=entropy, now=now) as online:
             await online.connection.run(announce(online.replica, online.link))
-
-
-def _bring_late(old: Book, new: Book, notice: Notice) -> int:
-    """Write in the new set what was written in the old one after the move; returns how many contacts that were."""
-    count = 0
-    with new.profile.store.transaction():
-        for late in late_writes(old.store, notice):
-            contact = moved_id(late.contact, late.registers, old.set_id, new.set_id)
-            here = _registers(new, contact)
-            if late.gone:
-                count += new.remove([contact]) if here else 0
-                continue
-            there = moved(late.contact, late.registers, old.set_id, new.set_id, old.store.media)
-            wanted = {path: value for path, value in there.registers.items() if not here or path in late.paths}
-            lost = {path: None for path in late.paths if here and path in here and path not in there.registers}
-            edits = changes({path: here[path] for path in wanted if path in here}, wanted) | lost
-            if edits:
-                carry_out(new, [Planned(contact, "", edits, there.media)])
-                count += 1
-    return count
-
-
-def _registers(book: Book, contact: bytes) -> dict[str, object]:
-    try:
-        return dict(book.registers(contact))
-    except NotFound:
-        return {}
-

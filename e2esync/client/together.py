@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import trio
 
+from e2esync.client.book import Book
+from e2esync.client.carrying import bring_late
 from e2esync.client.connection import Connection
 from e2esync.client.profile import HOME, Profile
 from e2esync.client.relocating import follow_list
@@ -29,9 +31,11 @@ from e2esync.client.watching import watch_locked
 from e2esync.crypto import Entropy
 from e2esync.epoch.record import change_value
 from e2esync.errors import DeviceRemoved, E2esyncError
+from e2esync.procedures.leaving import leave
 from e2esync.procedures.together import attend, follow
 from e2esync.replica.core import Replica
 from e2esync.replica.home import FurtherSet, read_home
+from e2esync.replica.moving import Notice, successor
 from e2esync.replica.own_object import book_name
 from e2esync.replica.together import ask_in, asked_keys, changes_due, register, to_follow, waiting_in
 from e2esync.stores.profile import BookInfo
@@ -117,7 +121,9 @@ class _All:
         done = [await self._home()]
         for further in to_follow(home, read_home(home)):
             self._ask(home, further)
-        for info in self._profile.store.books():
+        left = {set_id for set_id, further in read_home(home).sets.items() if further.left}
+        # Those that were left come last: what moves from one of them has by then a place to go to.
+        for info in sorted(self._profile.store.books(), key=lambda each: (each.set_id in left, each.number)):
             if info.number != HOME:
                 done.append(await self._further(home, info))
         # What was learned in the others, and what this device asks for, is the home set's to pass on.
@@ -163,6 +169,8 @@ class _All:
             return await self._arrive(home, info, further)
 
         async def then(online: Online) -> None:
+            if left and successor(read_home(home), online.replica):
+                return
             relay = relay_url(self._profile, info.number)
             await online.connection.run(attend(home, online.replica, online.link, relay))
 
@@ -174,7 +182,28 @@ class _All:
             self._profile.store.delete_book(info.number)
             self._profile.store.purge()
             return replace(done, error=None)
-        return done
+        notice = successor(read_home(home), Replica(store)) if left and done.error is None else None
+        return done if notice is None else await self._go_along(info, notice, done)
+
+    async def _go_along(self, info: BookInfo, notice: Notice, done: BookSync) -> BookSync:
+        """SPEC 12.9 step 4: what was written here since the book moved goes along, and then this device leaves."""
+        infos = [each for each in self._profile.store.books() if each.set_id == notice.set_id]
+        if not infos or self._profile.store.book(infos[0].number).get("identity") is None:
+            return done
+        old, new = (Book(self._profile, each.number, entropy=self._entropy, now=self._now) for each in (info, infos[0]))
+        bring_late(old, new, notice)
+        sent = await self._sync(infos[0], None)
+        if sent.error is not None:
+            return sent
+
+        async def then(online: Online) -> None:
+            await online.connection.run(leave(online.replica, online.link))
+
+        # That it can be asked is not needed: nobody is left who reads there.
+        await self._sync(info, then)
+        self._profile.store.delete_book(info.number)
+        self._profile.store.purge()
+        return sent
 
     async def _sync(self, info: BookInfo, then: Callable[[Online], Awaitable[None]] | None) -> BookSync:
         try:

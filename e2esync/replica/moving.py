@@ -15,6 +15,7 @@ from e2esync.contactset import unpack, view
 from e2esync.limits import HASH, VERIFY_KEY
 from e2esync.replica.contacts import contact_id
 from e2esync.replica.core import Replica
+from e2esync.replica.home import Home
 from e2esync.replica.own_object import device_names, own_registers, write_own
 from e2esync.replica.port import RESERVED, ReplicaStore
 from e2esync.replica.writing import shown_state
@@ -144,8 +145,15 @@ def late_writes(store: ReplicaStore, notice: Notice) -> Iterator[Late]:
             yield Late(contact, {path: value for group in groups for path, value in group.values.items()}, paths, True)
 
 
+def successor(listed: Home, replica: Replica) -> Notice | None:
+    """Where a further set that this person has left has moved to (SPEC 12.9 step 4): the home set has to list that."""
+    notice = read_notice(replica)
+    further = listed.sets.get(notice.set_id) if notice is not None else None
+    return notice if further is not None and not further.left else None
+
+
 def move_notice(replica: Replica) -> str | None:
-    """What `status` says of a book that was moved; None for one that was not."""
+    """What `status` says of a home set that was moved; None for one that was not."""
     notice = read_notice(replica)
     if notice is None:
         return None

@@ -25,14 +25,18 @@ def test_a_device_by_itself(relay: Relay, tmp_path: Path) -> None:
     phone, old, new = Device(tmp_path / "phone"), tmp_path / "old.txt", tmp_path / "new.txt"
     phone.json("init", "--relay", relay.url, "--plain", "--kit-file", str(old))
     phone.json("new", "--name", "Ada")
+    phone.json("new-book", "Family")
     phone.run("rehome", code=2)
     phone.run("rehome", "--confirm", "nonsense", code=12)
     phone.run("rehome", "--yes", "--kit-file", str(old), code=1)
     done = phone.json("rehome", "--yes", "--kit-file", str(new))
     assert (done["contacts"], done["others"]) == (1, [])
+    assert done["books"] == [{"book": 1, "name": "Family", "problem": ""}]
     assert "kit" not in done
     assert stat.S_IMODE(new.stat().st_mode) == 0o600
-    assert phone.json("kit", "check", "--kit-file", str(new))["books"][0]["role"] == "root"
+    checked = phone.json("kit", "check", "--kit-file", str(new))["books"]
+    assert [(each["book"], each["role"]) for each in checked] == [("Contacts", "root"), ("Family", "root")]
+    assert phone.json("rehome", "--finish")["books"] == []
     phone.json("kit", "check", "--kit-file", str(old), code=12)
     assert len(phone.json("rehome", "--yes")["kit"]) == 24
     assert phone.names() == ["Ada"]

@@ -33,8 +33,8 @@ CARD = ("BEGIN:VCARD\r\nVERSION:3.0\r\nUID:ada\r\nFN:Ada\r\nN:;Ada;;;\r\nTEL;TYP
         f"PHOTO;ENCODING=b;TYPE=JPEG:{PHOTO}\r\nEND:VCARD\r\n")
 
 
-def with_photo(profile: Profile) -> None:
-    book = Book(profile)
+def with_photo(profile: Profile, number: int = 0) -> None:
+    book = Book(profile, number)
     book.apply(book.plan(read_vcards(CARD.encode(), salt=book.set_id)))
 
 
@@ -210,7 +210,7 @@ async def test_a_move_that_was_broken_off_is_finished(tmp_path: Path, monkeypatc
                 raise trio.ClosedResourceError
 
             with monkeypatch.context() as patch:
-                patch.setattr("e2esync.client.moving._leave", killed)
+                patch.setattr("e2esync.client.moving.ask_to_leave", killed)
                 with pytest.raises(trio.ClosedResourceError):
                     await rehome(phone, RecoveryKit.generate(ENTROPY), ready=lambda new: seen.append(new.set_id))
             assert Book(phone).set_id not in seen

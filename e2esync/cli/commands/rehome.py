@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..context import Context
-from ..exits import UsageError
+from ..exits import PARTLY, UsageError
 from ..files import read_first_line
 from ..output import counted
 from ..prompts import can_ask, confirm
@@ -23,16 +23,23 @@ Is the recovery kit lost, or in other hands? It outranks every device, so nothin
 book. This moves the book: a new set with a new kit, with all contacts and photos, and a word in the old one. Then, for
 each other device: `e2esync pair` here, and rehome --confirm CODE there, so that a person says yes on each. What was
 written there meanwhile comes along. The old set stays at the relay with what it held until then, for whoever finds the
-old kit; nothing written from now on goes there."""
+old kit; nothing written from now on goes there.
+
+Your other books get the new kit as well: those that you alone are in move in the same way, and your other devices
+follow by themselves; in those that you share it takes the old kit's place, if you are an owner. Where that cannot be,
+the command says what to do; --finish tries again what could not be reached."""
 EXAMPLES = """\
   e2esync rehome --sheet new-kit.html
   e2esync rehome --relay wss://other.example --kit-file kit.txt --yes
-  e2esync rehome --confirm CODE                          on each other device"""
+  e2esync rehome --confirm CODE                          on each other device
+  e2esync rehome --finish                                if it was broken off, or a relay could not be reached"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The new kit, another relay, or the code of a device that has moved."""
     parser.add_argument("--confirm", metavar="CODE", help="follow a move, with the code of `pair` on a device that has")
+    parser.add_argument("--finish", action="store_true",
+                        help="go on with a move that was broken off, and with books that could not be reached")
     parser.add_argument("--relay", metavar="URL", help="move to another relay too; with --confirm: where the code is")
     add_invitation_option(parser)
     parser.add_argument("--no-verify", action="store_true",
@@ -57,11 +64,12 @@ def _move(context: Context) -> int:
 
     args, out = context.args, context.out
     profile, book = context.profile(), context.book()
-    if finish_move(profile):
-        out.result(set_id=profile.store.books()[0].set_id, finished=True)
-        out.note("The move that was broken off is finished. The other devices: `e2esync pair` here, then",
+    if finish_move(profile) or args.finish:
+        books, code = _renew(context)
+        out.result(set_id=profile.store.books()[0].set_id, finished=True, books=books)
+        out.note("The move is finished. Your other devices, if they have not followed: `e2esync pair` here, then",
                  "`e2esync rehome --confirm CODE` there.")
-        return 0
+        return code
     if not args.yes:
         if not can_ask():
             raise UsageError("rehome asks before it moves the book, and there is no terminal", "give --yes")
@@ -78,13 +86,31 @@ def _move(context: Context) -> int:
 
     done = run_trio(lambda: rehome(profile, kit, relay=args.relay, invitation=invitation, ready=ready))
     written = args.kit_file is not None or args.sheet is not None
-    out.result(set_id=done.set_id, relay=relay, contacts=done.contacts, others=list(done.others),
+    out.note(f"The book has moved, with {counted(done.contacts, 'contact')}.")
+    books, code = _renew(context)
+    out.result(set_id=done.set_id, relay=relay, contacts=done.contacts, others=list(done.others), books=books,
                **({} if written else {"kit": kit.words()}))
-    out.note(f"The book has moved, with {counted(done.contacts, 'contact')}.",
-             "The old kit opens nothing that is written from now on.")
+    out.note("The old kit opens nothing that is written from now on" + (" in what has moved." if code else "."))
     if done.others:
         out.note(f"Next, for {', '.join(done.others)}: `e2esync pair` here, and `e2esync rehome --confirm CODE` there.")
-    return 0
+    return code
+
+
+def _renew(context: Context) -> tuple[list[dict[str, Any]], int]:
+    """The person's further books under the new kit; what became of them, and the exit code for that."""
+    from e2esync.client.renewing import renew_books
+
+    from ..net import run as run_trio
+
+    profile, out = context.profile(), context.out
+    done = run_trio(lambda: renew_books(profile))
+    for each in done:
+        if each.problem:
+            out.warn(f"{each.name}: the old kit still opens it ({each.problem}).")
+        else:
+            out.note(f"{each.name}: the new kit is in the old one's place.")
+    problems = any(each.problem for each in done)
+    return [{"book": each.book, "name": each.name, "problem": each.problem} for each in done], PARTLY if problems else 0
 
 
 def _follow(context: Context) -> int:
