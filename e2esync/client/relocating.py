@@ -73,7 +73,10 @@ async def reseed(profile: Profile, book: int = 0, *, entropy: Entropy = SYSTEM_E
     Raises Refused where it has lost all of it and does not take it back, as without an invitation.
     """
     replica, url = Replica(profile.store.book(book)), relay_url(profile, book)
-    visit = await Connection.as_visitor(url, replica.chain.relay_key, entropy)
+    try:
+        visit = await Connection.as_visitor(url, replica.chain.relay_key, entropy)
+    except Refused:
+        return False
     try:
         if not await _seed_again(visit, replica, url):
             return False

@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,22 +19,22 @@ from typing import Any, Final
 
 import trio
 
-from e2esync.epoch.roles import KITS, Role
+from e2esync.epoch.roles import KITS
 from e2esync.errors import E2esyncError, SessionError
 from e2esync.limits import HANDSHAKE_TIMEOUT
 from e2esync.relay.connection import KEEPALIVE, Connection
 from e2esync.relay.counters import Counters
-from e2esync.relay.holds import Hold, Holds
 from e2esync.relay.hub import Hub
 from e2esync.relay.post import Post
 from e2esync.relay.threads import StoreThread
 from e2esync.relay.throttle import HOUR, PerAddress, Throttle
+from e2esync.relay.waiting import WaitingRoom
 from e2esync.session.codec import encode_message
-from e2esync.session.commands import Admit, Change, Consult
+from e2esync.session.commands import Admit, Attend, Attention, Change, Consult
 from e2esync.session.kinds import Refusal
-from e2esync.session.messages import Append, ClosingPush, Create, Message, Open, Opened, RefusalAnswer, Seed
+from e2esync.session.messages import ClosingPush, Create, Message, Open, RefusalAnswer, Seed
 from e2esync.session.relay import RelaySession
-from e2esync.stores.relay_batch import Admitted, BatchResult, Logged, Outcome
+from e2esync.stores.relay_batch import Admitted, BatchResult, Delayed, Logged, Outcome
 from e2esync.stores.relay_engine import Engine
 from e2esync.transports.address import Listener
 from e2esync.transports.base import Transport
@@ -91,9 +90,8 @@ def system_now() -> int:
     return time.time_ns() // 1_000_000
 
 
-_HELD_BACK: Final = (Append, Open)
 _UNLIMITED: Final = PerAddress()
-_Item = _Job | _Sweep | _Heard | _Probe
+_Item = _Job | Attend | _Sweep | _Heard | _Probe
 
 
 class Relay:
@@ -122,8 +120,9 @@ class Relay:
         self._connects = Throttle(per_address.connects_burst, 60 / per_address.connects_per_minute)
         self._connections: dict[int, Connection] = {}
         self._numbers = 0
-        self._holds = Holds()
-        self._held: dict[bytes, deque[_Job]] = {}
+        self.waiting: WaitingRoom[_Job] = WaitingRoom()
+        self._expiring: set[bytes] = set()
+        self._attended: set[tuple[bytes, int]] = set()
         self._unheard: set[bytes] = set()
         self.stopping = False
         self._timers: trio.Nursery | None = None
@@ -189,18 +188,15 @@ class Relay:
             raise probe.failure
 
     def submit(self, connection: Connection, command: Admit | Change, size: int) -> None:
-        """Passes a command to the writer, or holds it back (SPEC 13.6)."""
+        """Passes a command to the writer."""
         self._count(command)
         job = _Job(connection, command, size)
         if isinstance(command, Change) and (wait := self._wait_for_a_set(connection, command)):
             message = "too many new books from this address"
             connection.complete(command, RefusalAnswer(Refusal.TOO_OFTEN, message, int(wait * 1000) + 1), size)
             return
-        if (
-            isinstance(command, Change) and isinstance(command.request, _HELD_BACK)
-            and self._holds.blocks(command.set_id, command.member)
-        ):
-            self._held.setdefault(command.set_id, deque()).append(job)
+        if self.waiting.is_behind(job):
+            self.waiting.add(job)
             return
         self._writer.submit(job)
 
@@ -237,8 +233,10 @@ class Relay:
             if any(isinstance(item, _Heard) for item in items):
                 result = self._store.hear(heard, self._now())
                 heard = set()
-            if jobs:
-                result = result.then(self._store.execute([job.command for job in jobs], self._now()))
+            notes = [item for item in items if isinstance(item, Attend)]
+            if jobs or notes:
+                done = self._store.execute([*(job.command for job in jobs), *notes], self._now())
+                result = result.then(BatchResult(done.outcomes[:len(jobs)], done.heads, done.news))
             return result
         except E2esyncError as error:
             # Nothing of the batch has happened; every one of these may simply be sent again.
@@ -284,18 +282,25 @@ class Relay:
         outcomes = result.outcomes
 
         def answer(number: int) -> None:
-            self._complete(jobs[number], outcomes[number].result)
+            effect = outcomes[number].effect
+            if isinstance(effect, Delayed) and not self.stopping and self._timers is not None:
+                self.waiting.add(jobs[number])
+                if effect.set_id not in self._expiring:
+                    self._expiring.add(effect.set_id)
+                    self._timers.start_soon(self._release_at, effect.set_id, effect.until)
+            else:
+                self._complete(jobs[number], outcomes[number].result)
 
         self.hub.apply(answer, [job.connection for job in jobs], result)
+        for item in items:
+            if isinstance(item, Attend):
+                self._release(item.set_id)
+            elif isinstance(item, _Heard):
+                for key in item.keys:
+                    self._release(key)
         for job, outcome in zip(jobs, outcomes, strict=True):
-            if isinstance(outcome.effect, Logged):
-                continue
-            if isinstance(job.command, Change) and isinstance(job.command.request, Open):
-                self._decided(job.command, outcome.result)
-            elif isinstance(outcome.effect, Admitted) and outcome.effect.role in KITS and not job.connection.gone:
-                member, root = job.connection.session.member, outcome.effect.role is Role.ROOT
-                hold = self._holds.kit_came(outcome.effect.set_id, member, trio.current_time() * 1000, root=root)
-                self._await(outcome.effect.set_id, hold)
+            if not isinstance(outcome.effect, Logged):
+                self._look_to_holds(job, outcome)
 
     def _consulted(self, jobs: Sequence[_ReadJob], results: list[Message]) -> None:
         for job, result in zip(jobs, results, strict=True):
@@ -311,35 +316,34 @@ class Relay:
             logger.exception("a bug: an answer could not be given")
             job.connection.drop()
 
-    def _decided(self, change: Change, result: Message) -> None:
-        """SPEC 13.6: an opening's end releases what was held for it; its HeadMoved may begin a hold."""
-        if self._holds.decided(change.set_id, change.member, accepted=isinstance(result, Opened)):
-            self._release(change.set_id)
-        elif isinstance(result, RefusalAnswer) and result.code is Refusal.HEAD_MOVED:
-            self._await(change.set_id, self._holds.head_moved(change.set_id, change.member, trio.current_time() * 1000))
+    def _look_to_holds(self, job: _Job, outcome: Outcome) -> None:
+        """SPEC 13.6: what begins a hold, and which openings may have ended one."""
+        command, effect, result = job.command, outcome.effect, outcome.result
+        if isinstance(effect, Admitted) and effect.role in KITS and not job.connection.gone:
+            self._attend(effect.set_id, job.connection.session.member, Attention.CAME)
+        elif isinstance(command, Change) and isinstance(command.request, Open) and not isinstance(effect, Delayed):
+            self._release(command.set_id)
+            if isinstance(result, RefusalAnswer) and result.code is Refusal.HEAD_MOVED and not job.connection.gone:
+                self._attend(command.set_id, command.member, Attention.LOST)
 
-    def _await(self, set_id: bytes, hold: Hold | None) -> None:
-        if hold is None:
-            return
-        if self._timers is None:
-            self._holds.expired(set_id, hold)
-        else:
-            self._timers.start_soon(self._expire, set_id, hold)
+    def _attend(self, set_id: bytes, member: int, why: Attention) -> None:
+        self._attended.add((set_id, member))
+        self._writer.submit(Attend(set_id, member, why))
 
     def _gone(self, connection: Connection) -> None:
-        session = connection.session
-        if not self.hub.has_member(session.set_id, session.member) and self._holds.left(
-            session.set_id, session.member
-        ):
-            self._release(session.set_id)
+        there = connection.session.set_id, connection.session.member
+        if there in self._attended and not self.hub.has_member(*there):
+            self._attended.discard(there)
+            self._writer.submit(Attend(*there, Attention.LEFT))
 
-    async def _expire(self, set_id: bytes, hold: Hold) -> None:
-        await trio.sleep_until(hold.until / 1000)
-        if self._holds.expired(set_id, hold):
-            self._release(set_id)
+    async def _release_at(self, set_id: bytes, until: int) -> None:
+        await trio.sleep(max(0, until - self._now()) / 1000)
+        self._expiring.discard(set_id)
+        self._release(set_id)
 
     def _release(self, set_id: bytes) -> None:
-        for job in self._held.pop(set_id, ()):
+        """Has the writer look once more at what waits for a hold of this set, which may be over."""
+        for job in self.waiting.take(set_id):
             self._writer.submit(job)
 
     async def _listen(self, listener: Listener) -> None:
@@ -427,7 +431,7 @@ class Relay:
         for connection in self._connections.values():
             if connection.is_member:
                 connection.queue(encode_message(ClosingPush(_COME_BACK + connection.number * 7 % _COME_BACK)))
-        for set_id in list(self._held):
+        for set_id in self.waiting.sets():
             self._release(set_id)
         with trio.move_on_after(_STOP_TIMEOUT):
             while any(connection.busy for connection in self._connections.values()):

@@ -7,6 +7,7 @@ hands their result back through `RelaySession.complete`. Results are messages: a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from e2esync.session import messages as m
 
@@ -66,6 +67,23 @@ class Change:
     mailbox: m.UseMailbox | None = None
 
 
+class Attention(Enum):
+    """What may begin or end a hold, besides an opening that is decided (SPEC 13.6)."""
+
+    LOST = "its opening was refused with HeadMoved"
+    CAME = "a session of a recovery member has begun"
+    LEFT = "its last session here is over"
+
+
+@dataclass(frozen=True, slots=True)
+class Attend:
+    """Give a member a hold, if it may have one, or end the one that it has. The driver's own command: no answer."""
+
+    set_id: bytes
+    member: int
+    why: Attention
+
+
 @dataclass(frozen=True, slots=True)
 class Consult:
     """Answer a request from what the store holds."""
@@ -74,6 +92,9 @@ class Consult:
     member: int
     request: Reading
 
+
+Written = Admit | Change | Attend
+"""What the store's writer decides."""
 
 StoreCommand = Admit | Change | Consult
 Command = Transmit | Disconnect | StoreCommand

@@ -29,6 +29,7 @@ from e2esync.limits import (
 from e2esync.log.envelope import check_envelope_shape
 from e2esync.log.head import Head
 from e2esync.log.heartbeat import check_heartbeat_shape
+from e2esync.session.holds import NONE, Holds
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Mail, RefusalAnswer, UseMailbox
 
@@ -52,6 +53,14 @@ class Declined(Refused):
         return RefusalAnswer(self.refusal, self.message[:1000], self.data)
 
 
+class HeldBack(Declined):
+    """Not now: the set waits for another member's opening, `until` a time (ms) at most (SPEC 13.6)."""
+
+    def __init__(self, until: int, now: int) -> None:
+        super().__init__(Refusal.BUSY, "another member is about to open an epoch", until - now)
+        self.until = until
+
+
 @dataclass(frozen=True, slots=True)
 class SetView:
     """What the relay knows of one set at one moment.
@@ -70,6 +79,8 @@ class SetView:
     leaving: frozenset[int] = frozenset()
     waits_for: tuple[int, bytes] | None = None
     """While the set waits for a seed (SPEC 13.12): epoch and hash of a record that the seed has to hold."""
+    holds: Holds = NONE
+    """Whose opening the others wait for (SPEC 13.6)."""
 
 
 def check_member(view: SetView | None, member: int) -> SetView:
@@ -85,6 +96,12 @@ def check_was_member(view: SetView | None, member: int) -> tuple[SetView, Member
     if view is None or known is None:
         raise Declined(Refusal.NOT_MEMBER, "no such set, no such member, or a wrong signature")
     return view, known
+
+
+def check_not_held(view: SetView, member: int, now: int) -> None:
+    """SPEC 13.6: nobody appends or opens while the set waits for another one's opening."""
+    if view.holds.hold is not None and (hold := view.holds.against(member, now)) is not None:
+        raise HeldBack(hold.until, now)
 
 
 # Seeds (SPEC 13.12).

@@ -19,7 +19,7 @@ from e2esync.crypto import SigningKey
 from e2esync.errors import ProfileBusy
 from e2esync.limits import HASH
 from e2esync.session import messages as m
-from e2esync.session.commands import Admit, Change, Consult
+from e2esync.session.commands import Admit, Consult, Written
 from e2esync.session.policy import DEFAULT_POLICY, Policy
 from e2esync.session.rules import Declined
 from e2esync.stores.postgres_append import append_all
@@ -78,7 +78,7 @@ class PostgresStore:
         """The number of this store's life (SPEC 10.2)."""
         return self._identity.incarnation
 
-    def execute(self, commands: Sequence[Admit | Change], now: int) -> BatchResult:
+    def execute(self, commands: Sequence[Written], now: int) -> BatchResult:
         """Decides the commands, each set's in order, and returns once all of it is durable."""
         self._views.now = now
         decided: dict[int, Decided] = {}
@@ -169,10 +169,10 @@ class PostgresStore:
         return connection
 
     def _batch(self, rows: PostgresRows, now: int) -> Batch:
-        return Batch(rows, self._views, self._identity, now, self._policy)
+        return Batch(rows, self._views, self._identity, now, self._policy, self._sender)
 
     def _one_set(
-        self, connection: psycopg.Connection[Any], commands: Sequence[Admit | Change], indices: Sequence[int],
+        self, connection: psycopg.Connection[Any], commands: Sequence[Written], indices: Sequence[int],
         decided: dict[int, Decided], now: int,
     ) -> dict[tuple[bytes, int], Any]:
         """One set's commands, in order, in a transaction of its own. Returns the heads of what they appended."""

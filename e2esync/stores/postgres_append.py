@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import psycopg
 
-from e2esync.session.commands import Admit, Change
+from e2esync.session.commands import Written
 from e2esync.session.rules import Declined
 from e2esync.stores.postgres_notifier import CHANNEL, item
 from e2esync.stores.postgres_rows import snapshot
@@ -48,7 +48,7 @@ FROM moved
 
 def append_all(
     connection: psycopg.Connection[Any], batch: Batch, views: SharedViews, sender: str,
-    groups: Mapping[bytes, Sequence[int]], commands: Sequence[Admit | Change], decided: dict[int, Decided],
+    groups: Mapping[bytes, Sequence[int]], commands: Sequence[Written], decided: dict[int, Decided],
 ) -> set[bytes]:
     """Decides the appends of these sets and makes them durable. Returns the sets that have to be decided one by one.
 

@@ -48,7 +48,7 @@ def _hear_one(rows: PostgresRows, views: SharedViews, set_id: bytes, row: SetRow
 
 def _rows_of(rows: PostgresRows, set_ids: Sequence[bytes]) -> list[SetRow]:
     found = rows.all(
-        "SELECT owner, epoch, record_hash, seq, log_hash, held, version FROM sets WHERE owner = ANY(?)",
+        "SELECT owner, epoch, record_hash, seq, log_hash, held, version, holds FROM sets WHERE owner = ANY(?)",
         (list(set_ids),),
     )
     return [SetRow(*row) for row in found]

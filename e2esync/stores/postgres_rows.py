@@ -98,7 +98,7 @@ class PostgresRows:
         self.connection = connection
         self._cursor = connection.cursor(binary=True)
         self._find = (
-            "SELECT owner, epoch, record_hash, seq, log_hash, held, version FROM sets WHERE owner = %s"
+            "SELECT owner, epoch, record_hash, seq, log_hash, held, version, holds FROM sets WHERE owner = %s"
             + (" FOR UPDATE" if locking else "")
         )
 

@@ -33,7 +33,7 @@ _VERSION_1: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BYTEA NOT NULL);
 CREATE TABLE sets (
     owner BYTEA PRIMARY KEY, epoch BIGINT NOT NULL, record_hash BYTEA NOT NULL, seq BIGINT NOT NULL,
-    log_hash BYTEA NOT NULL, held BIGINT NOT NULL, version BIGINT NOT NULL
+    log_hash BYTEA NOT NULL, held BIGINT NOT NULL, version BIGINT NOT NULL, holds BYTEA NOT NULL DEFAULT ''
 ) WITH (fillfactor = 50);
 CREATE TABLE records (
     owner BYTEA NOT NULL, epoch BIGINT NOT NULL, opened BIGINT NOT NULL, closed BIGINT, record BYTEA NOT NULL,

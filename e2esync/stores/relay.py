@@ -20,7 +20,7 @@ import apsw
 from e2esync.crypto import SigningKey
 from e2esync.errors import ProfileBusy, ProfileDamaged
 from e2esync.session import messages as m
-from e2esync.session.commands import Admit, Change, Consult
+from e2esync.session.commands import Consult, Written
 from e2esync.session.policy import DEFAULT_POLICY, Policy
 from e2esync.session.rules import Declined
 from e2esync.stores.relay_batch import Batch, BatchResult, Identity, Views
@@ -81,7 +81,7 @@ class RelayStore:
         """The number of this store's life (SPEC 10.2)."""
         return self._identity.incarnation
 
-    def execute(self, commands: Sequence[Admit | Change], now: int) -> BatchResult:
+    def execute(self, commands: Sequence[Written], now: int) -> BatchResult:
         """Decides the commands in order, in one transaction, and returns once it is durable.
 
         Raises DiskFull or ProfileDamaged if the file cannot be written; then none of them has happened.
@@ -97,7 +97,7 @@ class RelayStore:
         self._checkpoint_if_large()
         return BatchResult([outcome(each, heads) for each in decided], heads)
 
-    def _decide(self, batch: Batch, commands: Sequence[Admit | Change]) -> list[Decided]:
+    def _decide(self, batch: Batch, commands: Sequence[Written]) -> list[Decided]:
         """Each set's commands in order; of the sets that are only appended to, all rows at once."""
         decided: dict[int, Decided] = {}
         groups = grouped(commands)

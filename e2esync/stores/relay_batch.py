@@ -18,6 +18,7 @@ from e2esync.epoch.chain import Chain, verify_chain
 from e2esync.epoch.roles import Role
 from e2esync.errors import E2esyncError
 from e2esync.log.head import ShortHead, head_body
+from e2esync.session.holds import unpack
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Message
 from e2esync.session.policy import DEFAULT_POLICY, Policy
@@ -103,7 +104,15 @@ class Moved:
     seq: int
 
 
-Effect = Admitted | Logged | EpochOpened | SlotChanged | SideTaken | Mailed | Moved
+@dataclass(frozen=True, slots=True)
+class Delayed:
+    """Effect: nothing has happened yet. The command may be sent again when the set's hold is over, at this time."""
+
+    set_id: bytes
+    until: int
+
+
+Effect = Admitted | Delayed | Logged | EpochOpened | SlotChanged | SideTaken | Mailed | Moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +204,14 @@ class Views:
 
 @dataclass(slots=True)
 class Batch:
-    """The running transaction."""
+    """The running transaction. `place` names the process, among those on one store."""
 
     rows: Rows
     views: Views
     identity: Identity
     now: int
     policy: Policy = DEFAULT_POLICY
+    place: str = ""
     dirty: dict[bytes, Known] = field(default_factory=dict)
     seen: dict[bytes, Known] = field(default_factory=dict)
     positions: dict[tuple[bytes, int], SetView] = field(default_factory=dict)
@@ -233,9 +243,11 @@ class Batch:
     def flush(self) -> None:
         """Writes the sets' rows; the last thing in the transaction."""
         self.rows.many(
-            "UPDATE sets SET epoch = ?, record_hash = ?, seq = ?, log_hash = ?, held = ?, version = ? WHERE owner = ?",
+            "UPDATE sets SET epoch = ?, record_hash = ?, seq = ?, log_hash = ?, held = ?, version = ?, holds = ? "
+            "WHERE owner = ?",
             [
-                (view.epoch, view.record_hash, view.seq, view.log_hash, view.held, known.version + 1, known.row)
+                (view.epoch, view.record_hash, view.seq, view.log_hash, view.held, known.version + 1,
+                 view.holds.pack(), known.row)
                 for known in self.dirty.values() for view in (known.view,)
             ],
         )
@@ -265,7 +277,7 @@ def load(rows: Rows, set_id: bytes, row: SetRow) -> Known:
     chain = _verified(set_id, [raw for (raw,) in records])
     waits = rows.one("SELECT epoch, record_hash FROM seeding WHERE owner = ? AND waits = 1", (row.key,))
     view = SetView(set_id, chain, row.epoch, row.record_hash, row.seq, row.log_hash, row.held,
-                   waits_for=None if waits is None else (waits[0], waits[1]))
+                   waits_for=None if waits is None else (waits[0], waits[1]), holds=unpack(row.holds))
     return Known(row.key, with_leaving(rows, row.key, view), row.version)
 
 

@@ -5,24 +5,30 @@ A command that a rule declines is undone alone, by its savepoint; the rest of th
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from e2esync.epoch.roles import KITS, Role
 from e2esync.errors import E2esyncError
 from e2esync.log.head import ShortHead, sign_head
 from e2esync.session import handshake, rules
 from e2esync.session import messages as m
-from e2esync.session.commands import Admit, Change
+from e2esync.session.commands import Admit, Attend, Attention, Change, Written
+from e2esync.session.holds import Holds
 from e2esync.session.kinds import Refusal
-from e2esync.session.rules import Declined
+from e2esync.session.rules import Declined, HeldBack
 from e2esync.stores import relay_log, relay_seed, relay_slots
-from e2esync.stores.relay_batch import Admitted, Batch, Logged, Outcome
+from e2esync.stores.relay_batch import Admitted, Batch, Delayed, Known, Logged, Outcome
 from e2esync.stores.relay_blobs import put_blob
 
 Decided = Outcome | Logged | tuple[bytes, int, int]
 """An outcome; or an append's effect, or the position of the same append before, which wait for the batch's head."""
 
 
-def decide(batch: Batch, command: Admit | Change) -> Decided:
+def decide(batch: Batch, command: Written) -> Decided:
     """What becomes of a command; a refusal where a rule declines it."""
     try:
+        if isinstance(command, Attend):
+            return attend(batch, command)
         if isinstance(command, Admit):
             return admit(batch, command)
         if isinstance(command.request, m.Append) and not command.request.live:
@@ -30,7 +36,15 @@ def decide(batch: Batch, command: Admit | Change) -> Decided:
             return relay_log.append(batch, command, command.request)
         return _within_savepoint(batch, command)
     except Declined as declined:
-        return Outcome(declined.answer())
+        if isinstance(command, Change) and isinstance(command.request, m.Open):
+            _opening_refused(batch, command)
+        return refused(command.set_id, declined)
+
+
+def refused(set_id: bytes, declined: Declined) -> Outcome:
+    """The outcome of a command that a rule declines."""
+    effect = Delayed(set_id, declined.until) if isinstance(declined, HeldBack) else None
+    return Outcome(declined.answer(), effect)
 
 
 def outcome(decided: Decided, heads: dict[tuple[bytes, int], ShortHead]) -> Outcome:
@@ -62,6 +76,34 @@ def admit(batch: Batch, command: Admit) -> Outcome:
     )
     role = view.chain.members[command.member].role
     return Outcome(m.Welcome(head.body, head.signature), Admitted(view.set_id, view.epoch, view.seq, role))
+
+
+def attend(batch: Batch, command: Attend) -> Outcome:
+    """SPEC 13.6: a hold begins, if the member may have one, or ends because nobody is there who would use it."""
+    known = batch.find(command.set_id)
+    member = None if known is None else known.view.chain.members.get(command.member)
+    if known is not None and member is not None:
+        holds = known.view.holds
+        if command.why is Attention.LOST:
+            holds = holds.lost(member.index, batch.now, batch.place)
+        elif command.why is Attention.LEFT:
+            holds = holds.left(member.index, batch.place)
+        elif member.role in KITS:
+            holds = holds.came(member.index, batch.now, batch.place, root=member.role is Role.ROOT)
+        _set_holds(batch, known, holds)
+    return Outcome(m.Pong())
+
+
+def _opening_refused(batch: Batch, command: Change) -> None:
+    """A device has had its try."""
+    known = batch.find(command.set_id)
+    if known is not None:
+        _set_holds(batch, known, known.view.holds.decided(command.member, accepted=False))
+
+
+def _set_holds(batch: Batch, known: Known, holds: Holds) -> None:
+    if holds != known.view.holds:
+        batch.update(known, replace(known.view, holds=holds))
 
 
 def _within_savepoint(batch: Batch, command: Change) -> Decided:

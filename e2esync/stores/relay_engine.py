@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from e2esync.crypto import SigningKey
 from e2esync.errors import Unreachable
-from e2esync.session.commands import Admit, Change, Consult
+from e2esync.session.commands import Consult, Written
 from e2esync.session.messages import Message
 from e2esync.session.policy import DEFAULT_POLICY, Policy
 from e2esync.stores.relay_batch import BatchResult
@@ -54,7 +54,7 @@ class Engine(Protocol):
         """How many batches were made durable."""
         ...
 
-    def execute(self, commands: Sequence[Admit | Change], now: int) -> BatchResult:
+    def execute(self, commands: Sequence[Written], now: int) -> BatchResult:
         """Decides the commands, each set's in order, and returns once all of it is durable.
 
         Raises DiskFull, ProfileDamaged or Unreachable; then what became of them is for their senders to ask again.

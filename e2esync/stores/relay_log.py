@@ -33,6 +33,7 @@ def append(batch: Batch, change: Change, request: Append) -> Logged | tuple[byte
     """SPEC 13.4. Returns the effect, or (set id, epoch, seq) of the same envelope's earlier append."""
     known = batch.member(change.set_id, change.member)
     view = known.view
+    rules.check_not_held(view, change.member, batch.now)
     digest, after = next_position(view, change.member, request, batch.identity.key.verify_key)
     live = request.live
     if live:
@@ -82,6 +83,7 @@ def open_epoch(batch: Batch, change: Change, request: Open) -> Outcome:
     """SPEC 13.5."""
     known = batch.member(change.set_id, change.member)
     view = known.view
+    rules.check_not_held(view, change.member, batch.now)
     record = parsed(request.record)
     if record.hash == view.record_hash and record.opener == change.member:
         return Outcome(_opened(batch, record, view.set_id))
@@ -111,7 +113,8 @@ def open_epoch(batch: Batch, change: Change, request: Open) -> Outcome:
     place_kits(batch, view.chain.members, chain)
     if record.flags & Flag.FORGET and view.chain.members[change.member].role is Role.ROOT:
         dropped += _forget_past(batch.rows, known.row, record.epoch)
-    after = SetView(view.set_id, chain, record.epoch, record.hash, 0, record.hash, view.held - dropped)
+    after = SetView(view.set_id, chain, record.epoch, record.hash, 0, record.hash, view.held - dropped,
+                    holds=view.holds.decided(change.member, accepted=True))
     batch.update(known, with_leaving(batch.rows, known.row, after))
     effect = EpochOpened(
         view.set_id, record.epoch, record.raw, change.member, change.session, ended_by(view.chain, chain)

@@ -14,6 +14,7 @@ from e2esync.epoch.record import parse_record
 from e2esync.errors import E2esyncError
 from e2esync.limits import READ_BATCH
 from e2esync.log.head import ShortHead
+from e2esync.session.holds import unpack
 from e2esync.session.rules import SetView
 from e2esync.stores.relay_batch import (
     EpochOpened,
@@ -85,10 +86,10 @@ class SharedViews(Views):
         """The set after others' envelopes, `fresh` as (seq, member, log hash, envelope), and nothing else."""
         view = known.view
         if len(fresh) > TOLD_MAX or sum(len(each[3]) for each in fresh) > READ_BATCH:
-            after = replace(view, seq=row.seq, log_hash=row.log_hash, held=row.held)
+            after = replace(view, seq=row.seq, log_hash=row.log_hash, held=row.held, holds=unpack(row.holds))
             self._moved(after)
         else:
-            after = replace(self._log(view, fresh), held=row.held)
+            after = replace(self._log(view, fresh), held=row.held, holds=unpack(row.holds))
         return Known(known.row, after, row.version)
 
     def _follow(self, rows: Rows, known: Known, row: SetRow) -> Known:

@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from e2esync.log.envelope import envelope_hash, log_hash_after
-from e2esync.session.commands import Admit, Change
+from e2esync.session.commands import Change, Written
 from e2esync.session.messages import Append
 from e2esync.session.policy import is_full
-from e2esync.session.rules import Declined
-from e2esync.stores.relay_batch import Batch, Known, Logged, Outcome
-from e2esync.stores.relay_decide import Decided
+from e2esync.session.rules import Declined, check_not_held
+from e2esync.stores.relay_batch import Batch, Known, Logged
+from e2esync.stores.relay_decide import Decided, refused
 from e2esync.stores.relay_log import check_may_append
 
 
@@ -45,10 +45,11 @@ def plan_appends(batch: Batch, known: Known, changes: Sequence[Any]) -> Plan | N
         if member not in view.chain.members:
             return None
         try:
+            check_not_held(view, member, batch.now)
             check_may_append(view, member, request, key)
         except Declined as declined:
             plan.declined = True
-            plan.decided.append(Outcome(declined.answer()))
+            plan.decided.append(refused(view.set_id, declined))
             continue
         envelope = request.envelope
         held += len(envelope)
@@ -63,7 +64,7 @@ def plan_appends(batch: Batch, known: Known, changes: Sequence[Any]) -> Plan | N
     return plan
 
 
-def grouped(commands: Sequence[Admit | Change]) -> dict[bytes, list[int]]:
+def grouped(commands: Sequence[Written]) -> dict[bytes, list[int]]:
     """Which commands belong to one set, or one mailbox, and so together. A new set's is alone."""
     groups: dict[bytes, list[int]] = {}
     for number, command in enumerate(commands):
@@ -75,11 +76,11 @@ def grouped(commands: Sequence[Admit | Change]) -> dict[bytes, list[int]]:
 
 
 def plain_groups(
-    commands: Sequence[Admit | Change], groups: Mapping[bytes, Sequence[int]]
+    commands: Sequence[Written], groups: Mapping[bytes, Sequence[int]]
 ) -> dict[bytes, Sequence[int]]:
     """The groups of which every command is a plain append."""
     return {key: indices for key, indices in groups.items() if all(_is_plain(commands[each]) for each in indices)}
 
 
-def _is_plain(command: Admit | Change) -> bool:
+def _is_plain(command: Written) -> bool:
     return isinstance(command, Change) and isinstance(command.request, Append) and not command.request.live

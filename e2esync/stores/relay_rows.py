@@ -31,6 +31,7 @@ class SetRow(NamedTuple):
     log_hash: bytes
     held: int
     version: int
+    holds: bytes
 
 
 class Rows(Protocol):
@@ -105,7 +106,8 @@ class SqliteRows:
     def find_set(self, set_id: bytes) -> SetRow | None:
         """A set's row; in a transaction that writes there is no other writer."""
         found = self._execute(
-            "SELECT owner, epoch, record_hash, seq, log_hash, held, version FROM sets WHERE set_id = ?", (set_id,)
+            "SELECT owner, epoch, record_hash, seq, log_hash, held, version, holds FROM sets WHERE set_id = ?",
+            (set_id,),
         ).fetchone()
         return None if found is None else SetRow(*found)
 

@@ -24,10 +24,11 @@ _RESTORE: Final = "restore the file from a backup, or start with another --db; d
 _VERSION_1: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
--- version rises with every change to the set.
+-- version rises with every change to the set. holds: whose opening the others wait for.
 CREATE TABLE sets (
     owner INTEGER PRIMARY KEY, set_id BLOB NOT NULL UNIQUE, epoch INTEGER NOT NULL, record_hash BLOB NOT NULL,
-    seq INTEGER NOT NULL, log_hash BLOB NOT NULL, held INTEGER NOT NULL, version INTEGER NOT NULL
+    seq INTEGER NOT NULL, log_hash BLOB NOT NULL, held INTEGER NOT NULL, version INTEGER NOT NULL,
+    holds BLOB NOT NULL DEFAULT x''
 );
 CREATE TABLE records (
     owner INTEGER NOT NULL, epoch INTEGER NOT NULL, opened INTEGER NOT NULL, closed INTEGER,

@@ -23,7 +23,7 @@ from e2esync.crypto import SigningKey
 from e2esync.epoch.chain import Chain, verify_chain
 from e2esync.relay.server import Relay
 from e2esync.relay.threads import Item, Result, StoreThread
-from e2esync.session.commands import Admit, Change, Consult, Reading
+from e2esync.session.commands import Change, Consult, Reading, Written
 from e2esync.session.messages import ChainPart, Message, ReadChain, RefusalAnswer
 from e2esync.stores.relay import RelayStore
 from e2esync.stores.relay_batch import BatchResult
@@ -79,7 +79,7 @@ class _JournalStore(RelayStore):
         super().__init__(path, draw=draw)
         self.journal: list[Done] = []
 
-    def execute(self, commands: Sequence[Admit | Change], now: int) -> BatchResult:
+    def execute(self, commands: Sequence[Written], now: int) -> BatchResult:
         result = super().execute(commands, now)
         for command, outcome in zip(commands, result.outcomes, strict=True):
             if isinstance(command, Change) and not isinstance(outcome.result, RefusalAnswer):

@@ -140,7 +140,7 @@ def test_a47_one_source_of_randomness() -> None:
     users = {path.relative_to(ROOT / "e2esync").as_posix() for path, text in SOURCES.items()
              if re.search(r"^\s*(?:import|from) (?:random|uuid|secrets)\b", text, re.MULTILINE)}
     # Jitter before a reconnect, a test's bad network, which words of a kit to ask for: nothing that makes a key.
-    allowed = ("client/sync", "testing/", "cli/", "demo/", "conformance/")
+    allowed = ("client/watching", "testing/", "cli/", "demo/", "conformance/")
     assert not [user for user in users if not user.startswith(allowed)]
     program = ("import os, sys\nfrom e2esync.client.entropy import SystemEntropy\ne = SystemEntropy()\n"
                "r, w = os.pipe()\nif os.fork() == 0:\n    os.write(w, e.draw('n', 24)); os._exit(0)\n"

@@ -19,6 +19,7 @@ from e2esync.epoch.record import parse_record
 from e2esync.limits import HASH, INT_MAX, MAILBOX_ID, MAILBOX_MESSAGE_MAX, SEALED_BOX, VERIFY_KEY
 from e2esync.log.envelope import check_envelope_shape, envelope_hash
 from e2esync.log.heartbeat import check_heartbeat_shape
+from e2esync.session.holds import unpack
 from e2esync.snapshot.blob import blob_id, check_blob_size
 
 Row = dict[str, Any]
@@ -70,10 +71,19 @@ def _message(value: Any, _row: Row) -> None:
         raise NotAllowedError("a message is too long")
 
 
+def _holds(value: Any, _row: Row) -> None:
+    try:
+        same = type(value) is bytes and unpack(value).pack() == value
+    except (TypeError, ValueError, LookupError):
+        same = False
+    if not same:
+        raise NotAllowedError("this is nobody's hold")
+
+
 GRAMMAR: Final[dict[str, dict[str, Rule]]] = {
     "meta": {"name": lambda *_: None, "value": _meta},
     "sets": {"owner": _number, "set_id": _octets(HASH), "epoch": _number, "record_hash": _octets(HASH), "seq": _number,
-             "log_hash": _octets(HASH), "held": _number, "version": _number},
+             "log_hash": _octets(HASH), "held": _number, "version": _number, "holds": _holds},
     "records": {"owner": _number, "epoch": _number, "opened": _number, "closed": _or_none(_number),
                 "record": lambda value, _row: parse_record(value),
                 "box_list": lambda value, _row: parse_box_list(value)},

@@ -114,6 +114,7 @@ async def test_every_row_is_allowed_and_nothing_else_is(tmp_path: Path) -> None:
         "UPDATE meta SET name = 'Ada' WHERE name = 'key'", "ALTER TABLE sets ADD COLUMN title",
         "UPDATE boxes SET box = x'00'", "UPDATE records SET box_list = x'c0'", "UPDATE slots SET announcement = 'Ada'",
         "UPDATE parts SET bytes = zeroblob(length(bytes))", "UPDATE sets SET held = 'Ada'",
+        "UPDATE sets SET holds = 'Ada'", "UPDATE sets SET holds = x'920190'",
     ):
         shutil.copy(whole, path)
         with closing(apsw.Connection(str(path))) as connection:

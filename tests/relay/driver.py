@@ -148,7 +148,7 @@ async def running(path: Path, listeners: tuple[Listener, ...] = (), **options: A
     """A relay that runs, with the set made, until the block ends."""
     with RelayStore(path / "relay.sqlite3") as store:
         stop = trio.Event()
-        relay = Relay(store, now=lambda: NOW, **options)
+        relay = Relay(store, **{"now": lambda: NOW, **options})
         async with trio.open_nursery() as nursery:
             async def run(task_status: Any) -> None:
                 await relay.run(listeners, stop=stop, task_status=task_status)

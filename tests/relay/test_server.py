@@ -11,6 +11,7 @@ from e2esync.crypto import SigningKey
 from e2esync.epoch.record import Remove, make_rekey
 from e2esync.epoch.roles import Role
 from e2esync.log.head import from_short, verify_head
+from e2esync.relay.server import system_now
 from e2esync.session import messages as m
 from e2esync.session.handshake import sign_find
 from tests.relay.driver import Device, Scene, gone, running
@@ -247,7 +248,7 @@ async def test_after_head_moved_the_others_wait_for_the_opening(tmp_path: Path) 
 
 
 async def test_a_hold_ends_when_its_member_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("e2esync.relay.holds.HOLD", 3_600_000)
+    monkeypatch.setattr("e2esync.session.holds.HOLD", 3_600_000)
     async with running(tmp_path) as scene:
         one, two = await scene.device(1), await scene.device(2)
         await lose_once(scene, one, two)
@@ -257,13 +258,13 @@ async def test_a_hold_ends_when_its_member_leaves(tmp_path: Path, monkeypatch: p
 
 
 async def test_a_hold_ends_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("e2esync.relay.holds.HOLD", 30)
-    async with running(tmp_path) as scene:
+    monkeypatch.setattr("e2esync.session.holds.HOLD", 30)
+    async with running(tmp_path, now=system_now) as scene:
         one, two = await scene.device(1), await scene.device(2)
         await lose_once(scene, one, two)
         assert isinstance(await two.ask(scene.book.append()), m.Appended)
         # Once a minute: the second loss holds nobody.
-        monkeypatch.setattr("e2esync.relay.holds.HOLD", 3_600_000)
+        monkeypatch.setattr("e2esync.session.holds.HOLD", 3_600_000)
         assert await one.ask(scene.book.open(manifest=await scene.blob(one))[0]) == "HeadMoved"
         assert isinstance(await two.ask(scene.book.append()), m.Appended)
 
@@ -306,8 +307,8 @@ async def test_a_hold_for_the_root_outlasts_a_refused_opening_and_ends_with_its_
 
 
 async def test_a_hold_for_the_root_ends_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("e2esync.relay.holds.HOLD_ROOT", 30)
-    async with running(tmp_path) as scene:
+    monkeypatch.setattr("e2esync.session.holds.HOLD_ROOT", 30)
+    async with running(tmp_path, now=system_now) as scene:
         other, _root = await scene.device(2), await scene.device(0)
         assert isinstance(await other.ask(scene.book.append()), m.Appended)
 

@@ -15,6 +15,7 @@ from e2esync.epoch.record import Remove
 from e2esync.errors import Refused
 from e2esync.limits import (
     FRAME_MAX,
+    HOLD_ROOT,
     MAILBOX_MESSAGES_MAX,
     MAILBOX_TTL,
     MEMBERS_MAX,
@@ -24,6 +25,7 @@ from e2esync.limits import (
 from e2esync.session import messages as m
 from e2esync.session import rules
 from e2esync.session.codec import encode_message
+from e2esync.session.holds import Holds
 from e2esync.session.kinds import Refusal
 from e2esync.session.rules import Declined, SetView
 from tests.session.world import Book, blob_of
@@ -179,3 +181,16 @@ def test_mail_alternates_and_ends() -> None:
     full = MAILBOX_MESSAGES_MAX
     declined(Refusal.MAILBOX_FULL, rules.check_mail, m.Mail(full, b""), full % 2, full, 0, 0)
     declined(Refusal.NOT_FOUND, rules.check_mail, m.Mail(0, b""), 0, 0, 0, MAILBOX_TTL + 1)
+
+
+# Holds.
+
+def test_others_wait_and_are_told_how_long() -> None:
+    view = replace(VIEW, holds=Holds().came(0, 1000, "", root=True))
+    rules.check_not_held(view, 0, 1000)
+    rules.check_not_held(VIEW, 1, 1000)
+    rules.check_not_held(view, 1, 1000 + HOLD_ROOT)
+    with pytest.raises(rules.HeldBack) as waits:
+        rules.check_not_held(view, 1, 1010)
+    assert waits.value.until == 1000 + HOLD_ROOT
+    assert waits.value.answer() == m.RefusalAnswer(Refusal.BUSY, waits.value.message, HOLD_ROOT - 10)

@@ -13,7 +13,8 @@ OWN = ""
 SEEN = {
     "meta": {"name": OWN, "value": OWN},
     "sets": {"owner": OWN, "set_id": "set ids", "epoch": "each record: number", "record_hash": OWN,
-             "seq": "number, order", "log_hash": OWN, "held": "padded size", "version": OWN},
+             "seq": "number, order", "log_hash": OWN, "held": "padded size", "version": OWN,
+             "holds": "whom the others wait for"},
     "records": {"owner": OWN, "epoch": "each record: number", "opened": "time", "closed": "time",
                 "record": "person tags, roles, verify keys", "box_list": "lists and sizes of boxes"},
     "boxes": {"owner": OWN, "epoch": "each record: number", "member": "lists and sizes of boxes",

@@ -6,14 +6,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from e2esync.conformance.engine import checks_crash, checks_epoch, checks_log, checks_rest, checks_shared
+from e2esync.conformance.engine import (
+    checks_crash,
+    checks_epoch,
+    checks_holds,
+    checks_log,
+    checks_rest,
+    checks_shared,
+)
 from e2esync.conformance.engine.stage import Broken, Stage
 from e2esync.errors import E2esyncError
 
 Check = Callable[[Stage], None]
 
 CHECKS: Final[tuple[Check, ...]] = (
-    *checks_log.CHECKS, *checks_epoch.CHECKS, *checks_rest.CHECKS, *checks_shared.CHECKS, *checks_crash.CHECKS,
+    *checks_log.CHECKS, *checks_epoch.CHECKS, *checks_rest.CHECKS, *checks_holds.CHECKS, *checks_shared.CHECKS,
+    *checks_crash.CHECKS,
 )
 
 

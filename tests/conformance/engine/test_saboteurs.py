@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from e2esync.conformance.engine import checks_epoch, checks_log, checks_rest, checks_shared
+from e2esync.conformance.engine import checks_epoch, checks_holds, checks_log, checks_rest, checks_shared
 from e2esync.conformance.engine.run import Check, run_check
 from e2esync.epoch.boxes import check_boxes
+from e2esync.session.holds import Holds
 from e2esync.session.rules import check_rate
-from e2esync.stores import postgres, postgres_append, relay_decide, relay_log, relay_slots
+from e2esync.stores import postgres, postgres_append, relay_decide, relay_log, relay_plan, relay_slots
 from e2esync.stores.relay_rows import SqliteRows
 from tests.helpers.postgres import Server
 
@@ -59,6 +60,10 @@ SQLITE: dict[str, tuple[Sabotage, Check]] = {
         checks_epoch.an_opening_is_whole),
     "repetitions are errors": (
         rewritten(SqliteRows, "ON CONFLICT DO NOTHING", ""), checks_log.an_envelope_again_is_not_twice),
+    "openings wait for nobody": (replaced(relay_log.rules, "check_not_held"), checks_holds.the_root_comes_first),
+    "appends wait for nobody": (replaced(relay_plan, "check_not_held"), checks_holds.who_lost_a_race_comes_next),
+    "holds are forgotten": (replaced(Holds, "pack", lambda _self: b""), checks_holds.the_root_comes_first),
+    "holds are for ever": (replaced(Holds, "decided", lambda self, *_, **__: self), checks_holds.the_root_comes_first),
     "no proof": (replaced(relay_decide.handshake, "check_proof"), checks_log.who_is_admitted),
 }
 
@@ -82,6 +87,8 @@ POSTGRES: dict[str, tuple[Sabotage, Check]] = {
     "nobody is notified of appends": (
         replaced(postgres_append, "_STATEMENT", postgres_append._STATEMENT.replace("count(*) > 0", "false")),
         checks_shared.others_are_heard),
+    "each process has its own holds": (
+        replaced(Holds, "pack", lambda _self: b""), checks_holds.no_process_is_a_way_round),
     "nobody is notified of the rest": (replaced(postgres.PostgresStore, "_notify"), checks_shared.others_are_heard),
     "old views are good enough": (
         replaced(postgres.SharedViews, "get", _first_seen),
