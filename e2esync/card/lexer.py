@@ -14,7 +14,9 @@ from typing import Final
 
 STRETCH_MAX: Final = 64 << 20
 """A longer card, or as much that is no card, is not read: two photos of the largest size fit."""
-_BOUNDARY: Final = re.compile(rb"^(BEGIN|END)[ \t]*:[ \t]*VCARD[ \t]*\r*$", re.I | re.M)
+_FIRST: Final = re.compile(rb"(BEGIN|END)[ \t]*:[ \t]*VCARD[ \t]*\r*(?=\n|\Z)", re.I)
+_BOUNDARY: Final = re.compile(rb"\n" + _FIRST.pattern, re.I)
+"""A pattern that begins with a line feed is sought ten times as fast as one that begins with ``^``."""
 _BOUNDARY_CR: Final = re.compile(rb"(?:(?<=\r)|\A)(BEGIN|END)[ \t]*:[ \t]*VCARD[ \t]*(?=\r|\Z)", re.I)
 _MARK: Final = re.compile(r"(BEGIN|END)[ \t]*:[ \t]*VCARD[ \t]*\Z", re.I)
 _MARK_INITIALS: Final = frozenset("BbEe")
@@ -95,7 +97,9 @@ def blocks(file: FileText) -> Iterator[Block]:
     newline = file.newline.encode()
     boundary = _BOUNDARY if newline == b"\n" else _BOUNDARY_CR
     data, position, line = file.data, 0, 1
-    marks = [(m.start(), m.end(), m[1][0] in b"Bb") for m in boundary.finditer(data)]
+    first = _FIRST.match(data) if boundary is _BOUNDARY else None
+    found = ([first] if first else []) + list(boundary.finditer(data))
+    marks = [(match.start(1), match.end(), match[1][0] in b"Bb") for match in found]
     for start, end, closed in _spans(len(data), marks):
         if start > position:
             yield _block(file, position, start, line, card=False)
@@ -176,13 +180,18 @@ def _logical(physical: list[tuple[str, str]]) -> list[tuple[str, str]]:
     pending, soft, quoted, base64, depth = "", False, False, False, 0
     for text, eol in physical:
         first = text[:1]
+        if first in _BLANKS and parts and not depth:  # Most lines of a file with photos.
+            parts += (pending, text)
+            soft = quoted and text.endswith("=")
+            pending = eol
+            continue
         if first in _MARK_INITIALS and (depth or parts) and (mark := _MARK.match(text)):
             begins = mark[1][0] in "Bb"
             joined = depth > 0 or (begins and parts[0].upper().rstrip(" :").endswith("AGENT"))
             depth += 1 if begins else -1 if depth else 0
         else:
             joined = bool(parts) and (
-                depth > 0 or soft or first in _BLANKS or (base64 and _continues_base64(text))
+                depth > 0 or soft or (base64 and _continues_base64(text))
             )
         if joined:
             parts += (pending, text)
@@ -215,4 +224,8 @@ def unfold(raw: str, version: str) -> str:
         raw = _SOFT.sub("", raw)
     if version == "2.1" and "BASE64" not in head and "ENCODING=B" not in head:
         return _FOLD21.sub("", raw) if raw.upper().lstrip()[:5] != "AGENT" else raw
+    for fold in ("\r\n ", "\n "):
+        text = raw.replace(fold, "")
+        if "\n" not in text and "\r" not in text:
+            return text
     return _FOLD.sub("", raw)

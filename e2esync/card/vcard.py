@@ -32,7 +32,7 @@ from .types import ORIGIN, Head, Line, Registers, Style, Value
 from .values import check_value
 from .writer.target import MediaSource
 
-_REV: Final = re.compile(r"^REV[^:\n]*:([0-9TZ:.+-]+)", re.M | re.I | re.A)
+_REV: Final = re.compile(r"\nREV[^:\n]*:([0-9TZ:.+-]+)", re.I | re.A)
 UNCLOSED: Final = "the card has no END line; it was read as far as it goes"
 _SMALL: Final = 60_000
 """Texts below this length cannot make a card that is over the limit."""
