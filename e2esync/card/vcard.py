@@ -33,6 +33,7 @@ from .values import check_value
 from .writer.target import MediaSource
 
 _REV: Final = re.compile(r"\nREV[^:\n]*:([0-9TZ:.+-]+)", re.I | re.A)
+OUTSIDE: Final = "this is not inside a card"
 UNCLOSED: Final = "the card has no END line; it was read as far as it goes"
 _SMALL: Final = 60_000
 """Texts below this length cannot make a card that is over the limit."""
@@ -109,7 +110,7 @@ class _Reading:
             return
         if not block.card:
             if block.text.strip():
-                self._refuse(block, "this is not inside a card")
+                self._refuse(block, OUTSIDE)
             self.items.append(to_bytes(block.text))
             return
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ MakeId = Callable[[str, str], str]
 _PATHS: Final = "`e2esync show CONTACT --json` shows the paths"
 _MONTH_AND_DAY: Final = len("MM-DD")
 _CONTEXTS: Final = {"home": "private", "private": "private", "work": "work"}
+_URI: Final = re.compile("[:;@]")
+"""A number as a URI may hold an equals sign, too: tel:+1-201;ext=9."""
 _FEATURES: Final = {"mobile": "mobile", "cell": "mobile", "fax": "fax", "pager": "pager"}
 
 
@@ -37,7 +40,7 @@ def add_field_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--name", help="the whole name, as it should be shown")
     add("--phone", action="append", metavar="[WORD=]NUMBER",
-        help="phone number; may be given again; WORD is home, work, mobile or fax")
+        help="phone number; may be given again; WORD is home, work, mobile, fax or a label of your own")
     add("--email", action="append", metavar="[WORD=]ADDRESS", help="email address; may be given again")
     add("--org", action="append", metavar="NAME", help="organization")
     add("--title", action="append", metavar="TEXT", help="job title")
@@ -205,13 +208,15 @@ def _new_id(make_id: MakeId, prop: str, normal: str, taken: Card) -> str:
 
 
 def _parse(member: str, value: str) -> Card:
-    """An entry of `[WORD=]VALUE`; only known words count, because an address may hold an equals sign."""
-    word, equals, rest = value.partition("=")
-    word = word.casefold()
+    """An entry of `[WORD=]VALUE`; of an email only known words count, because an address may hold an equals sign."""
+    written, equals, rest = value.partition("=")
+    word = written.strip().casefold()
     if equals and member in ("number", "address") and word in _CONTEXTS:
         return {member: rest, "contexts": {_CONTEXTS[word]: True}}
     if equals and member == "number" and word in _FEATURES:
         return {member: rest, "features": {_FEATURES[word]: True}}
+    if word and equals and member == "number" and not _URI.search(word):
+        return {member: rest, "label": written.strip()}
     return {member: value}
 
 

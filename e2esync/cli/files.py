@@ -6,6 +6,7 @@ the one it replaces stays intact until then; a symbolic link is never written th
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -18,6 +19,25 @@ INPUT_MAX: Final = 1 << 30
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
+_ADVICE: Final = {
+    errno.ENOENT: "check the name, and the folder it is in",
+    errno.EACCES: "check who may read and write it",
+    errno.EPERM: "check who may read and write it",
+    errno.ENOSPC: "free some space, then run the command again",
+    errno.EROFS: "that disk cannot be written to: name another place",
+    errno.EISDIR: "name a file in it",
+    errno.ENOTDIR: "check the name, and the folder it is in",
+}
+
+
+def file_problem(doing: str, path: str, error: OSError) -> FileProblem:
+    """What the system says of a file, and what to do about it: `cannot read a.vcf: No such file or directory`."""
+    hint = _ADVICE.get(error.errno or 0, "")
+    if "://" in path:
+        hint = "nothing is fetched from the network: download it first"
+    return FileProblem(f"cannot {doing} {path or 'a file without a name'}: {error.strerror}", hint)
+
+
 def read_input(path: str) -> bytes:
     """The bytes of a file, or of stdin for `-`. Raises FileProblem."""
     try:
@@ -27,7 +47,7 @@ def read_input(path: str) -> bytes:
             with open(path, "rb") as file:
                 content = file.read(INPUT_MAX + 1)
     except OSError as error:
-        raise FileProblem(f"cannot read {path}: {error.strerror}") from None
+        raise file_problem("read", path, error) from None
     if len(content) > INPUT_MAX:
         raise FileProblem(f"{path} is larger than 1 GiB", "split it, or export fewer contacts at a time")
     return content
@@ -45,11 +65,11 @@ def check_target(path: str, *, replace: bool) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise FileProblem(f"cannot write {path}: {error.strerror}") from None
+        raise file_problem("write", path, error) from None
     if stat.S_ISLNK(mode):
         raise FileProblem(f"{path} is a symbolic link and is not written through", "name the file that it points to")
     if not stat.S_ISREG(mode):
-        raise FileProblem(f"{path} exists and is not a plain file")
+        raise FileProblem(f"{path} exists and is not a plain file", "name another one")
     if not replace:
         raise FileProblem(f"{path} exists already", "choose another name, or add --yes to replace it")
 
@@ -76,7 +96,7 @@ def write_private(path: str, content: bytes | Iterable[bytes], *, replace: bool)
     except FileExistsError:
         raise FileProblem(f"{path} exists already", "choose another name, or add --yes to replace it") from None
     except OSError as error:
-        raise FileProblem(f"cannot write {path}: {error.strerror}") from None
+        raise file_problem("write", path, error) from None
 
 
 def make_folder(path: str) -> None:
@@ -84,7 +104,7 @@ def make_folder(path: str) -> None:
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
     except OSError as error:
-        raise FileProblem(f"cannot make the folder {path}: {error.strerror}") from None
+        raise file_problem("make the folder", path, error) from None
 
 
 def _write_new(path: str, parts: Iterable[bytes]) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 from e2esync.errors import ProfileLocked
 
 from .exits import FileProblem, NoTerminal, UsageError
+from .files import file_problem
 from .output import clean
 
 ENVIRONMENT: Final = "E2ESYNC_PASSPHRASE"
@@ -117,7 +118,7 @@ def _from_file(path: str) -> str:
         with open(path, "rb") as file:
             content = file.read(_SECRET_MAX)
     except OSError as error:
-        raise FileProblem(f"cannot read the passphrase file {clean(path)}: {error.strerror}") from None
+        raise file_problem("read the passphrase file", clean(path), error) from None
     return _first_line(content, "the file")
 
 

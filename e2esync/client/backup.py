@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from e2esync.crypto import Entropy
 
 MAGIC: Final = b"e2esync backup 1\n"
+_NO_BACKUP: Final = ("name a file that `e2esync backup` wrote; contacts that another program wrote come in with "
+                     "`e2esync import`")
 HEADER_MAX: Final = 64 << 10
 PART_TARGET: Final = 512 << 10
 PART_MAX: Final = 4 << 20
@@ -103,7 +105,7 @@ def read_backup(path: Path, way: Way, photo: Callable[[str, bytes], None] | None
     """
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
-            raise ProfileDamaged(f"{path.name} is no backup of e2esync")
+            raise ProfileDamaged(f"{path.name} is no backup of e2esync", _NO_BACKUP)
         header = _read_part(file, HEADER_MAX)
         key = _key(header, way)
         contents = BackupContents()
@@ -120,7 +122,7 @@ def made_for(path: Path) -> str:
     """`passphrase` or `kit`: what opens a backup. Raises ProfileDamaged, OSError."""
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
-            raise ProfileDamaged(f"{path.name} is no backup of e2esync")
+            raise ProfileDamaged(f"{path.name} is no backup of e2esync", _NO_BACKUP)
         try:
             return "kit" if decode(_read_part(file, HEADER_MAX))[0] == "kit" else "passphrase"
         except (WireError, ValueError, TypeError, LookupError) as error:

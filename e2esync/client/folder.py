@@ -65,6 +65,8 @@ class Folder:
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
             raise NotFound(f"there is no folder {path}", "is its disk mounted? --refill makes it anew") from None
+        except (FileExistsError, NotADirectoryError):
+            raise ProfileError(f"{path} is no folder", "name a folder for one .vcf file of each contact") from None
         except OSError as error:
             raise file_error(error, f"open the folder {path}") from error
         try:

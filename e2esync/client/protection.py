@@ -161,7 +161,7 @@ def unlock(protection: Protection, way: Way | None = None) -> Secret | None:
     try:
         key = open_sealed(kek, _context(protection.kind, protection.salt), protection.sealed)
     except CommitMismatch as error:
-        raise WrongPassphrase(f"the {protection.kind} is not this profile's") from error
+        raise WrongPassphrase(f"the {protection.kind} is not this profile's", _OTHER_WAYS) from error
     except AuthFailed as error:
         raise ProfileDamaged("the sealed key in profile.json was altered") from error
     if len(key) != KEY:
@@ -184,6 +184,7 @@ def forget(protection: Protection) -> None:
             _keyring().delete_password(_SERVICE, protection.salt.hex())
 
 
+_OTHER_WAYS: Final = "nothing can look it up: but another device, or the recovery kit, brings the contacts back"
 _HINTS: Final = {
     "passphrase": "give --passphrase-file, --passphrase-command or E2ESYNC_PASSPHRASE",
     "keyfile": "give the key file with --key-file",

@@ -37,7 +37,7 @@ def write_private_parts(path: Path, parts: Iterable[bytes]) -> None:
         with contextlib.suppress(OSError):
             new.unlink()
         if isinstance(error, OSError):
-            raise file_error(error, f"write {path.name}") from error
+            raise file_error(error, f"write {path}") from error
         raise
 
 

@@ -146,7 +146,8 @@ async def listen(text: str, tls: ssl.SSLContext | None = None, page: Page | None
         sockets = await trio.open_tcp_listeners(address.port, host=address.host)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or "no such address"
-        raise Unreachable(f"cannot listen on {address}: {str(reason).lower()}", "choose another port") from error
+        hint = "choose another port, or an address of this machine"
+        raise Unreachable(f"cannot listen on {address}: {str(reason).lower()}", hint) from error
     port = sockets[0].socket.getsockname()[1]
     real = Address(address.scheme, address.host, port, address.path)
     context = tls if address.secure else None

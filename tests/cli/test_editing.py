@@ -104,8 +104,10 @@ def test_labels_are_keywords() -> None:
 
 
 def test_words_before_values() -> None:
-    card = apply_fields({}, options(phone=["WORK=1", "fax=2", "strange=3"], email=["home=a@b", "bounce=c@d"]), make)
-    assert {entry["number"] for entry in card["phones"].values()} == {"1", "2", "strange=3"}
+    phones = ["WORK=1", "fax=2", "By the sea=3", "tel:4;ext=5"]
+    card = apply_fields({}, options(phone=phones, email=["home=a@b", "bounce=c@d"]), make)
+    assert {entry["number"] for entry in card["phones"].values()} == {"1", "2", "3", "tel:4;ext=5"}
+    assert [entry["label"] for entry in card["phones"].values() if "label" in entry] == ["By the sea"]
     assert {entry["address"] for entry in card["emails"].values()} == {"a@b", "bounce=c@d"}
     assert {"address": "a@b", "contexts": {"private": True}} in card["emails"].values()
 

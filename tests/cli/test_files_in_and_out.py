@@ -46,6 +46,58 @@ def test_import_label_folder_and_stdin(book: Cli, tmp_path: Path) -> None:
     assert book("import", str(tmp_path / "empty")).code == 1
 
 
+def test_one_bad_file_of_a_folder_stops_no_other(book: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "cards"
+    folder.mkdir()
+    many(folder / "a.vcf", 2)
+    (folder / "b.json").write_text('{"broken": ')
+    (folder / "c.vcf").mkdir()
+    (folder / "d.vcf").write_bytes(os.urandom(200).replace(b"\0", b""))
+    ran = book("import", str(folder))
+    assert (ran.code, "5 cards: 2 new" in ran.err) == (3, True)
+    for said in ("b.json:1: ", "not strict JSON", "c.vcf:1: cannot read", "Is a directory", "d.vcf holds no contact"):
+        assert said in ran.err
+    assert book("quarantine", "--json").json["quarantined"] == []  # They are where they were.
+
+
+@pytest.mark.parametrize(("name", "content", "arguments", "said"), [
+    ("photo.vcf", b"\x89PNG\r\n\x1a\n and so on", [], "photo.vcf holds no contact"),
+    ("notes.txt", b"buy milk\n", [], "`e2esync help phones`"),
+    ("other.csv", b"a,b,c\n1,2,3\n", [], "holds no contact"),
+    ("card.vcf", CARD.format("1", "Ada").encode(), ["--from", "google-csv"], "no column of Google's CSV"),
+    ("card.vcf", CARD.format("1", "Ada").encode(), ["--from", "outlook-csv"], "no column of an Outlook"),
+    ("broken.json", b'{"a":', [], "broken.json: this is not strict JSON"),
+])
+def test_what_is_no_file_of_contacts_is_said_and_not_kept(
+    book: Cli, tmp_path: Path, name: str, content: bytes, arguments: list[str], said: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    ran = book("import", str(path), *arguments)
+    assert (ran.code, said in ran.err) == (1, True)
+    assert book("quarantine", "--json").json["quarantined"] == book("list", "--json").json["contacts"] == []
+
+
+def test_files_that_cannot_be_read_or_written_are_named_with_what_to_do(book: Cli, tmp_path: Path) -> None:
+    missing = str(tmp_path / "nothing" / "here.vcf")
+    said = {"message": f"cannot read {missing}: No such file or directory",
+            "hint": "check the name, and the folder it is in", "code": "FileProblem"}
+    assert json.loads(book("import", missing, "--json").err)["error"] == said
+    assert "download it first" in book("import", "https://cloud.example/all.vcf").err
+    assert "without a name" in book("import", "").err
+    card = tmp_path / "card.vcf"
+    card.write_text(CARD.format("1", "Ada"))
+    assert "is no folder" in book("vdir", str(card)).err
+    assert book("vdir", "").code == 2
+    assert book("new", "--name", "Ada").code == 0
+    assert f"{card}: this is no JPEG" in book("photo", "set", "Ada", str(card)).err
+    assert f"{card} is no evidence" in book("evidence", "verify", str(card)).err
+    ran = book("backup", "--restore", str(card))
+    assert "card.vcf is no backup" in ran.err
+    assert "`e2esync import`" in ran.err
+    assert f"cannot write {missing}" in book("backup", missing).err
+
+
 def test_bad_cards_are_quarantined_and_listed(book: Cli, tmp_path: Path) -> None:
     path = tmp_path / "mixed.vcf"
     path.write_text(CARD.format("1", "Ada") + "junk \x1b[2J outside\r\n" + CARD.format("2", "Bea"), newline="")

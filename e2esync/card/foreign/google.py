@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...errors import BadCard
 from ..tables import RELATIONS
 from ..vcard import VCardFile
 from .csvtext import delimiter_of, parse_csv, unguard
@@ -14,6 +15,7 @@ from .record import CUSTOM, Record, Records, file_text
 
 SEVERAL: Final = " ::: "
 NAMES: Final = ("Family Name", "Given Name", "Additional Name", "Name Prefix", "Name Suffix")
+_OTHERS: Final = ("File As", "Nickname", "Organization Name", "Organization Title", "Notes", "Birthday", "Labels")
 _RENAMED: Final = {
     "First Name": "Given Name", "Middle Name": "Additional Name", "Last Name": "Family Name",
     "Given Name Yomi": "Phonetic First Name", "Additional Name Yomi": "Phonetic Middle Name",
@@ -26,6 +28,8 @@ PHONETICS: Final = {
     "Phonetic First Name": "X-PHONETIC-FIRST-NAME", "Phonetic Middle Name": "X-PHONETIC-MIDDLE-NAME",
     "Phonetic Last Name": "X-PHONETIC-LAST-NAME",
 }
+KNOWN: Final = frozenset((*NAMES, *PHONETICS, *_OTHERS))
+_NUMBERED: Final = (" - Value", " - Formatted", " - Street", " - City")
 ADDRESS: Final = ("PO Box", "Extended Address", "Street", "City", "Region", "Postal Code", "Country")
 """The parts of an address in the order of ADR."""
 MARKS: Final = frozenset((
@@ -35,11 +39,13 @@ MARKS: Final = frozenset((
 
 
 def read_google(data: bytes, *, salt: bytes) -> VCardFile:
-    """The cards of a Google CSV. ``salt`` is the set id."""
+    """The cards of a Google CSV. ``salt`` is the set id. Raises BadCard where the first line names no such column."""
     text = file_text(data)
     rows = parse_csv(text, delimiter_of(text))
     records = Records(salt)
     header = [_RENAMED.get(name.strip(), name.strip()) for name in rows[0].fields] if rows else []
+    if rows and not any(name in KNOWN or name.endswith(_NUMBERED) for name in header):
+        raise BadCard("the first line names no column of Google's CSV", "leave --from away, or say what it is")
     for row in rows[1:]:
         if not row.whole or len(row.fields) > len(header):
             records.refuse(row.raw, row.line, "this line of the CSV has a quote that is never closed, or more fields "
@@ -66,7 +72,7 @@ def _record(fields: dict[str, str]) -> Record:
     record.uri("PHOTO", left.pop("Photo", ""), params=[("VALUE", "uri")])
     labels = [name.strip().removeprefix("* ") for name in left.pop("Labels", "").split(SEVERAL.strip())]
     record.parts("CATEGORIES", [[name for name in labels if name]])
-    for name in [name for name in left if name.endswith((" - Value", " - Formatted", " - Street", " - City"))]:
+    for name in [name for name in left if name.endswith(_NUMBERED)]:
         _numbered(record, left, name.rpartition(" - ")[0])
     for name, value in left.items():
         if not name.endswith((" - Type", " - Label", " - Service")):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...errors import BadCard
 from ..vcard import VCardFile
 from .csvtext import delimiter_of, parse_csv, unguard
 from .record import Record, Records, file_text, read_date
@@ -72,11 +73,14 @@ KNOWN: Final = frozenset((
 
 
 def read_outlook(data: bytes, *, salt: bytes) -> VCardFile:
-    """The cards of an Outlook or Thunderbird CSV. ``salt`` is the set id."""
+    """The cards of an Outlook or Thunderbird CSV. ``salt`` is the set id. Raises BadCard for another CSV."""
     text = file_text(data)
     rows = parse_csv(text, delimiter_of(text))
     records = Records(salt)
     names = [name.strip() for name in rows[0].fields] if rows else []
+    if rows and not {column_key(name) for name in names} & KNOWN:
+        raise BadCard("the first line names no column of an Outlook or Thunderbird CSV",
+                      "leave --from away, or say what it is")
     for row in rows[1:]:
         if not row.whole or len([field for field in row.fields if field]) > len(names):
             records.refuse(row.raw, row.line, "this line of the CSV has a quote that is never closed, or more fields "

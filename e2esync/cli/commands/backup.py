@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..context import Context
-from ..exits import FileProblem
-from ..files import check_target, read_first_line
+from ..files import check_target, file_problem, read_first_line
 from ..kitinput import add_kit_option, read_kit
 from ..output import counted
 from ..prompts import ask_secret, confirm, new_secret
@@ -94,7 +93,7 @@ def _way(context: Context, path: Path) -> str | RecoveryKit:
     try:
         kind = made_for(path)
     except OSError as error:
-        raise FileProblem(f"cannot read {path}: {error.strerror}") from None
+        raise file_problem("read", str(path), error) from None
     if kind == "passphrase":
         given = context.args.backup_passphrase_file
         return read_first_line(given) if given else ask_secret("passphrase of the backup", why=_WHY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from e2esync.errors import NotFound
+from e2esync.errors import NotFound, WireError
 
 from ..context import Context
 from ..exits import OK
@@ -76,8 +76,13 @@ def _verify(context: Context) -> int:
     from e2esync.log.evidence import verify_evidence
     from e2esync.wire import decode
 
-    chain = decode(read_input(context.args.chain), limit=EVIDENCE_MAX) if context.args.chain else []
-    proof = verify_evidence(read_input(context.args.file), items(chain, EVIDENCE_MAX, "a chain"))
+    args = context.args
+    try:
+        chain = decode(read_input(args.chain), limit=EVIDENCE_MAX) if args.chain else []
+        proof = verify_evidence(read_input(args.file), items(chain, EVIDENCE_MAX, "a chain"))
+    except WireError as error:
+        raise WireError(f"{args.file} is no evidence that `e2esync evidence export` wrote: {error.message}",
+                        "ask whoever sent it for the file once more") from None
     says = KINDS[proof.kind].format(epoch=proof.epoch, position=proof.position, member=proof.member)
     context.out.result(kind=int(proof.kind), set_id=proof.set_id, epoch=proof.epoch, position=proof.position,
                        member=proof.member, key=proof.key, says=says)

@@ -25,6 +25,8 @@ EXAMPLES = """\
   e2esync guard refuse            write all of it back on all devices
   e2esync guard confirm ada bob   only these were meant to go"""
 
+_NOTHING = "nothing waits: no device has deleted or changed very many contacts"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The actions."""
@@ -43,7 +45,10 @@ def run(context: Context) -> int:
         wanted = {context.find(selector).contact for selector in args.contacts}
         items = [one for one in items if one.contact in wanted]
     chosen = [one.contact for one in items]
-    if args.action == "confirm":
+    if args.action and not items:
+        out.result(**{"confirmed" if args.action == "confirm" else "refused": 0})
+        out.note(_NOTHING)
+    elif args.action == "confirm":
         _check(context, items)
         out.result(confirmed=book.confirm_guarded(chosen))
         out.note(f"{len(chosen):,} are shown as everybody has them; `e2esync history` lists the step, to undo it")
@@ -72,7 +77,7 @@ def _show(context: Context, items: list[Guarded]) -> None:
         out.result(contacts=[{"name": one.name, "deleted": one.deleted, "by": names.get(one.author, ""),
                               "time": one.time} for one in items])
     elif not items:
-        out.note("nothing waits: no device has deleted or changed very many contacts")
+        out.note(_NOTHING)
     else:
         out.table(("WHAT", "BY", "WHEN", "NAME"), [
             ("deleted" if one.deleted else "changed", names.get(one.author, "another device"), clock(one.time),

@@ -123,7 +123,7 @@ def refusal_lines(refused: Sequence[tuple[str, Unreadable]], *, dry_run: bool) -
     lines = [f"{source}:{item.line}: {item.reason}" for source, item in refused[:_LISTED]]
     if len(refused) > _LISTED:
         lines.append(f"and {len(refused) - _LISTED:,} more")
-    if refused and not dry_run:
+    if any(item.raw for _source, item in refused) and not dry_run:
         lines.append("they are kept as they came: `e2esync quarantine`")
     return lines
 
@@ -136,7 +136,7 @@ def keep_refused(context: Context, refused: Sequence[tuple[str, Unreadable]]) ->
     known = {(item.source, item.raw) for item in store.quarantined()}
     with store.transaction():
         for source, item in refused:
-            if (source, item.raw) not in known:
+            if item.raw and (source, item.raw) not in known:
                 store.quarantine(source, item.raw, item.reason, context.now())
 
 
@@ -144,6 +144,8 @@ def read_sources(
     context: Context, salt: bytes
 ) -> tuple[list[ReadCard], list[tuple[str, Unreadable]], list[tuple[str, Layout]]]:
     """The cards of everything that the source names, what could not be read with where it stood, and the layouts."""
+    from e2esync.card import Unreadable
+
     paths = _paths(context.args.source)
     bar = context.progress()
     cards: dict[tuple[str, int], Any] = {}
@@ -152,7 +154,14 @@ def read_sources(
     for count, path in enumerate(paths):
         bar.update("reading", count, len(paths))
         name = "stdin" if path == "-" else os.path.basename(path)
-        found = _read(read_input(path), name, salt, context.args.form)
+        try:
+            found = _read(read_input(path), name, salt, context.args.form)
+        except (BadCard, FileProblem) as error:
+            if path == context.args.source:
+                raise
+            # One bad file of a folder stops the others as little as one bad card of a file. It stays where it is.
+            refused.append((name, Unreadable(b"", 1, error.message)))
+            continue
         layouts.append((name, found.layout))
         refused += [(name, item) for item in found.quarantine]
         # The same uid in a later file is the same contact, newer; within one file it would be another card.
@@ -162,12 +171,18 @@ def read_sources(
 
 
 def _read(data: bytes, name: str, salt: bytes, form: str) -> VCardFile:
+    """The cards of a file. Raises BadCard where it is another kind of file, which is nothing for the quarantine."""
     from e2esync.card import read_file
+    from e2esync.card.vcard import OUTSIDE
 
     try:
-        return read_file(data, salt=salt, form=form)
+        found = read_file(data, salt=salt, form=form)
     except BadCard as error:
         raise BadCard(f"{name}: {error.message}", error.hint) from None
+    if found.quarantine and not found.cards and all(item.reason == OUTSIDE for item in found.quarantine):
+        raise BadCard(f"{name} holds no contact: it is no vCard, JSContact, jCard, CSV of contacts or LDIF",
+                      "export the contacts as vCard (.vcf) where they are now: `e2esync help phones`")
+    return found
 
 
 def _paths(source: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from e2esync.errors import NotFound
+from e2esync.errors import BadCard, NotFound
 
 from ..context import Context
 from ..exits import UsageError
@@ -44,7 +44,10 @@ def run(context: Context) -> int:
         raise UsageError("which action?", "see `e2esync photo --help`")
     row = context.find(args.contact)
     if args.action == "set":
-        labels.set_photo(book, row.contact, read_input(args.file))
+        try:
+            labels.set_photo(book, row.contact, read_input(args.file))
+        except BadCard as error:
+            raise BadCard(f"{args.file}: {error.message}", error.hint) from None
         context.out.note(f"{row.name or row.uid} has a new photo")
     elif args.action == "remove":
         count = labels.remove_photo(book, row.contact)

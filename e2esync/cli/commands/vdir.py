@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from e2esync.errors import E2esyncError
 
 from ..context import Context
-from ..exits import OK, PARTLY, MassChange
+from ..exits import OK, PARTLY, MassChange, UsageError
 from ..guard import some_names
 from ..prompts import can_ask, confirm
 from ..watching import INTERVAL, look
@@ -60,6 +60,8 @@ def bridge_once(context: Context) -> int:
     from e2esync.client.vdir_writing import Bridged, carry_out_bridge
 
     args, book = context.args, context.book()
+    if not args.folder:
+        raise UsageError("an empty name is no folder", "write . for the one that you are in")
     path = Path(args.folder)
     known = bool(book.store.copies.of_folder(str(path.absolute())))
     # A folder that was there and is not: its disk is not mounted, more likely than not.
