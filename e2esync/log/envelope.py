@@ -62,7 +62,7 @@ def check_envelope_shape(envelope: bytes, epoch: int) -> None:
     if size > ENVELOPE_MAX or padded_size(size) != size:
         raise EntryInvalid(f"an envelope of {size} bytes has no allowed size")
     blobs = envelope_blobs(envelope)
-    if len(set(blobs)) != len(blobs) or not envelope.startswith(envelope_header(epoch, blobs)):
+    if (blobs and len(set(blobs)) != len(blobs)) or not envelope.startswith(envelope_header(epoch, blobs)):
         raise EntryInvalid(f"an envelope's header does not name this suite, an envelope, epoch {epoch} and its blobs")
 
 

@@ -173,7 +173,8 @@ class Connection:
                 await self._readable()
                 if self.session.state in (State.MEMBER, State.VISITING, State.FORMER):
                     break
-                await self._read_one()
+                frame = await self._transport.receive()
+                self._do(self.session.receive(frame), len(frame))
         if scope.cancelled_caught:
             self._scope.cancel()
             return
@@ -181,8 +182,10 @@ class Connection:
             if self.is_member:
                 visit.deadline = float("inf")
             while True:
-                await self._readable()
-                await self._read_one()
+                if not self._may_read():
+                    await self._readable()
+                frame = await self._transport.receive()
+                self._do(self.session.receive(frame), len(frame))
         self._scope.cancel()
 
     async def _readable(self) -> None:
@@ -192,10 +195,6 @@ class Connection:
             self._room = trio.Event()
             if not self._may_read():
                 await self._room.wait()
-
-    async def _read_one(self) -> None:
-        frame = await self._transport.receive()
-        self._do(self.session.receive(frame), len(frame))
 
     async def _wait_for_end(self) -> None:
         with trio.move_on_after(_SEND_TIMEOUT):

@@ -128,9 +128,23 @@ class WireStream:
     async def receive_some(self) -> bytes:
         """Some bytes; none at the end of the stream."""
         try:
-            return bytes(await self._stream.receive_some(READ_SIZE))
+            if self._socket is None:
+                return bytes(await self._stream.receive_some(READ_SIZE))
+            return await self._read(self._socket)
         except _BROKEN as error:
             raise gone() from error
+
+    async def _read(self, source: trio.socket.SocketType) -> bytes:
+        # trio's own way tries first and waits then, which is two turns of its loop and a call in vain for each read.
+        while source.fileno() >= 0:
+            await trio.lowlevel.wait_readable(source)
+            try:
+                data = os.read(source.fileno(), READ_SIZE)
+            except BlockingIOError:
+                continue
+            self._counted.received += len(data)
+            return data
+        raise gone()
 
     async def aclose(self) -> None:
         """Closes at once; never raises."""
