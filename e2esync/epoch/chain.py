@@ -31,6 +31,7 @@ class Chain:
     def begin(cls, record: Record, set_id: bytes) -> Chain:
         """The chain of record 0 alone (SPEC 9.4, *Record 0*). Raises ChainInvalid, RightMissing or BadKey."""
         root = check_genesis(record, set_id)
+        check_seed(record)
         check_record_signature(record, set_id, root.verify_key)
         check_verify_key(record.relay)
         roster = Roster.empty(set_id)
@@ -45,6 +46,7 @@ class Chain:
     def extend(self, record: Record) -> Chain:
         """The chain with one record more: VERIFY (SPEC 9.4). Raises ChainInvalid, RightMissing or BadKey."""
         check_follows(self, record)
+        check_seed(record)
         opener = check_opener(self, record)
         check_opener_rights(record, opener)
         check_relay_change(self, record, opener)
@@ -215,8 +217,14 @@ def check_opener_rights(record: Record, opener: Member) -> None:
     rights = RIGHTS[opener.role]
     if not rights.opens:
         raise RightMissing(f"member {opener.index}, a {opener.role.name.lower()}, may not open an epoch")
-    if record.flags != Flag.NONE and not rights.governs:
+    if record.flags not in (Flag.NONE, Flag.SEED) and not rights.governs:
         raise RightMissing(f"a {opener.role.name.lower()} may not flag record {record.epoch}")
+
+
+def check_seed(record: Record) -> None:
+    """SPEC 9.4 step 1: a record that gives way changes nothing but the secret. Raises ChainInvalid."""
+    if record.is_seed and (record.flags != Flag.SEED or record.changes or record.relay):
+        raise ChainInvalid(f"record {record.epoch} is flagged as a seed, and changes something")
 
 
 def check_relay_change(chain: Chain, record: Record, opener: Member) -> None:

@@ -25,12 +25,13 @@ class Flag(IntFlag):
     NONE = 0
     FORGET = 1
     NEWER_VERSION = 2
+    SEED = 4
 
 
 KIT_PROOF_SET: Final = bytes(HASH)
 """The set that a kit proof names: none, as a kit is made before the sets that it will be in."""
 
-_FLAGS_MAX: Final = int(Flag.FORGET | Flag.NEWER_VERSION)
+_FLAGS_MAX: Final = int(Flag.FORGET | Flag.NEWER_VERSION | Flag.SEED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,11 @@ class Record:
     def forgets(self) -> bool:
         """Whether what was deleted or replaced before this epoch is to be purged everywhere."""
         return bool(self.flags & Flag.FORGET)
+
+    @property
+    def is_seed(self) -> bool:
+        """Whether it only brings back what a relay has lost, and gives way to a branch that does more (SPEC 14.7)."""
+        return bool(self.flags & Flag.SEED)
 
     @property
     def removes(self) -> frozenset[int]:

@@ -14,7 +14,7 @@ from enum import IntEnum
 from e2esync.crypto import Label, blake2b, verify
 from e2esync.epoch import shape
 from e2esync.epoch.chain import Chain
-from e2esync.epoch.record import parse_record
+from e2esync.epoch.record import Record, parse_record
 from e2esync.errors import E2esyncError, EvidenceInvalid
 from e2esync.limits import ENVELOPE_MAX, EVIDENCE_MAX, HASH, SIGNATURE, SPEC_VERSION
 from e2esync.log.entry import Entry
@@ -200,12 +200,19 @@ def _check_two_records(set_id: bytes, chains: _Chains, first: Value, second: Val
     records = [parse_record(shape.any_octets(value, "a record")) for value in (first, second)]
     epoch = records[0].epoch
     _check_are_two(epoch, records[1].epoch, records[0].raw == records[1].raw or not epoch)
+    _check_no_seed(records)
     before = chains.at(epoch - 1)
     for record in records:
         before.extend(record)
     # The key that signed is that of before the record, which may replace its opener's.
     opener = before.members[records[1].opener]
     return Proof(Kind.TWO_RECORDS, set_id, epoch, 0, opener.index, opener.verify_key)
+
+
+def _check_no_seed(records: Sequence[Record]) -> None:
+    """Who seeds a relay cannot know what another device has opened since: no lie of either."""
+    if any(record.is_seed for record in records):
+        raise EvidenceInvalid("one of the records only brought back what a relay had lost, which is no lie")
 
 
 def _check_two_entries(set_id: bytes, chains: _Chains, first: Value, second: Value) -> Proof:

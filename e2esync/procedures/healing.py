@@ -12,12 +12,14 @@ from e2esync.epoch.chain import preferred, verify_chain
 from e2esync.epoch.record import parse_record
 from e2esync.epoch.roles import WRITERS
 from e2esync.errors import E2esyncError, ForkDetected, Refused, RelayRestored, RemoteProtocolError, RollbackDetected
-from e2esync.log.envelope import next_log_hash
+from e2esync.limits import NONCE
+from e2esync.log.envelope import next_log_hash, seal_envelope
 from e2esync.log.evidence import two_records
 from e2esync.log.head import Head, ShortHead
-from e2esync.procedures.reading import begin_again, read_records
+from e2esync.procedures.reading import begin_again, read_on, read_records
 from e2esync.procedures.steps import PIPELINE, Link, Procedure, ask
 from e2esync.replica.core import Position, Replica
+from e2esync.replica.giving_way import ASTRAY, astray_entries
 from e2esync.replica.reading import check_head, check_welcome, is_other_life, keep_head
 from e2esync.replica.sightings import CHAIN, DOUBT, RESTORED, doubt, fork_of, hash_at, is_doubted, kept_head
 from e2esync.session.messages import Append, LogPart, Read
@@ -121,6 +123,20 @@ def _give_back(replica: Replica, envelopes: list[bytes]) -> Procedure[None]:
                 raise answer
 
 
+def give_back_entries(replica: Replica, link: Link) -> Procedure[None]:
+    """Append others' entries that this device holds and the snapshot by which it came in lacks (SPEC 14.7 step 4).
+
+    In new envelopes: what an author has signed is the same in every epoch. Their authors may send them too.
+    """
+    astray = astray_entries(replica)
+    key, epoch = replica.key, replica.position.epoch
+    if astray and key is not None:
+        yield from _give_back(replica, [
+            seal_envelope(key, replica.set_id, epoch, raw, link.entropy.draw("envelope nonce", NONCE), blobs)
+            for raw, blobs in astray])
+        yield from read_on(replica, link)
+    replica.store.drop(ASTRAY)
+
 
 def weigh(replica: Replica, met: ForkDetected) -> Procedure[ForkDetected]:
     """Two chains (SPEC 9.6): which records they part with, and whether the kit decides between them.
@@ -137,7 +153,8 @@ def weigh(replica: Replica, met: ForkDetected) -> Procedure[ForkDetected]:
     if parting is None:
         return met
     mine, other = map(parse_record, parting)
-    evidence = two_records(replica.set_id, mine.raw, other.raw)
+    # Who seeds cannot know what was opened since: that is nobody's lie (SPEC 10.8).
+    evidence = b"" if mine.is_seed or other.is_seed else two_records(replica.set_id, mine.raw, other.raw)
     what = f"two records of epoch {mine.epoch} exist, by member {mine.opener} and by member {other.opener}"
     try:
         if preferred(mine, other, replica.chain, theirs) is mine:

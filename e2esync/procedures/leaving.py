@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from e2esync.errors import RemoteProtocolError
-from e2esync.procedures.reading import read_records
+from e2esync.procedures.reading import branch_of, read_records
 from e2esync.procedures.steps import Link, Procedure, ask
 from e2esync.procedures.syncing import sync
 from e2esync.replica.core import Replica
@@ -23,5 +23,6 @@ def read_removal(replica: Replica) -> Procedure[None]:
 
     A relay that says so without a record is lying, and nothing happens for it: RemoteProtocolError.
     """
-    extend(replica, (yield from read_records(replica.position.epoch + 1)))
+    base, raws = yield from branch_of(replica, (yield from read_records(replica.position.epoch + 1)))
+    extend(replica, raws, base=base)
     raise RemoteProtocolError("the relay says that this device was removed, and has no record that does it")

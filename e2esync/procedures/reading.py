@@ -6,12 +6,13 @@ from functools import reduce
 from typing import Final
 
 from e2esync.crypto import Secret
-from e2esync.epoch.chain import Chain
-from e2esync.epoch.record import Record
+from e2esync.epoch.chain import Chain, replay_chain
+from e2esync.epoch.record import Record, parse_record
 from e2esync.errors import (
     E2esyncError,
     ForkDetected,
     Refused,
+    RelayRestored,
     RemoteProtocolError,
     SnapshotInvalid,
     WithheldDetected,
@@ -30,6 +31,7 @@ from e2esync.replica.entering import (
     open_secret,
     read_manifest,
 )
+from e2esync.replica.giving_way import check_gives_way, first_seed, keep_astray
 from e2esync.replica.port import ContactRow
 from e2esync.replica.reading import Folded, check_head, fold, keep_head, open_slice
 from e2esync.replica.sightings import is_doubted
@@ -121,23 +123,46 @@ def enter(replica: Replica, link: Link) -> Procedure[int]:
     arriving = replica.key is None
     if not raws and not arriving:
         raise RemoteProtocolError("the relay names an epoch that it does not serve the record of")
-    doubted = is_doubted(replica)
-    chain, records = extend(replica, raws, doubted=doubted)
+    base, raws = yield from branch_of(replica, raws)
+    doubted = is_doubted(replica) or base is not None
+    chain, records = extend(replica, raws, doubted=doubted, base=base)
     folded = 0 if arriving or doubted else (yield from _finish_log(replica, link, records[0]))
     box = yield from ask(ReadBox(chain.epoch), BoxAnswer)
-    secret = open_secret(replica, chain, box.box_list, box.box)
+    secret = open_secret(replica, chain, box.box_list, box.box, base)
     if secret is None:
         yield from ask_again(replica, link, chain)
         raise SnapshotInvalid(f"the box of epoch {chain.epoch} does not open with a key of this device",
                               "another device has to open an epoch; this one has asked for it")
     manifest = read_manifest(replica, chain, secret, (yield from fetch_blob(chain.head.manifest)))
     entrance = Entrance(chain, records, secret, manifest)
+    if base is not None:
+        check_gives_way(replica, entrance)
+        link.notices.append(RelayRestored(
+            f"epoch {replica.position.epoch}, with which this device brought a relay back that had lost the book, "
+            "has given way to the epochs that other devices had opened before"))
+    if doubted and not arriving:
+        keep_astray(replica, entrance)
     if not arriving and not doubted and not records[0].relay:
         check_dropped(replica, entrance)
     if arriving or doubted or not adopt_fold(replica, entrance):
         yield from adopt(replica, link, entrance)
     link.epoch = max(link.epoch, chain.epoch)
     return folded
+
+
+def branch_of(replica: Replica, raws: tuple[bytes, ...]) -> Procedure[tuple[Chain | None, tuple[bytes, ...]]]:
+    """The records to enter by: `raws`, which were served behind this replica's epoch; or, where its own last ones are
+    seeds that the relay's chain does not hold, those of the relay, and the chain where both part (SPEC 14.7 step 7).
+    """
+    own = replica.store.records()[: replica.position.epoch + 1]
+    first = first_seed(own)
+    if first == len(own) or (raws and parse_record(raws[0]).prev == replica.chain.head.hash):
+        return None, raws
+    served = yield from read_records(first)
+    same = next((n for n, (mine, theirs) in enumerate(zip(own[first:], served, strict=False)) if mine != theirs), None)
+    if same is None:
+        return None, raws
+    return replay_chain(replica.set_id, own[: first + same]), served[same:]
 
 
 def ask_again(replica: Replica, link: Link, chain: Chain) -> Procedure[None]:

@@ -53,8 +53,8 @@ def seed_state(replica: Replica, link: Link, relay: bytes = b"") -> Procedure[Re
     check_not_frozen(replica)
     kept = {slot.member: slot for slot in replica.store.slots()}
     served = {member: slot for member, slot in (yield from read_slots(replica, link)).items() if slot.announcement}
-    opening = prepare(replica, (), {**kept, **served}, {}, link.now(), link.entropy, flags=Flag.NONE, seed=True,
-                      relay=relay)
+    opening = prepare(replica, (), {**kept, **served}, {}, link.now(), link.entropy,
+                      flags=Flag.NONE if relay else Flag.SEED, seed=True, relay=relay)
     yield from upload_blobs(link, opening.blobs)
     answers = yield [Open(
         opening.record.raw, opening.box_list, opening.boxes, opening.announcement,

@@ -28,7 +28,7 @@ from e2esync.limits import (
 )
 from e2esync.log.head import parse_head
 from e2esync.log.heartbeat import seal_heartbeat
-from e2esync.procedures.healing import meet, weigh
+from e2esync.procedures.healing import give_back_entries, meet, weigh
 from e2esync.procedures.opening import announce, check_not_frozen, open_epoch, read_slots
 from e2esync.procedures.reading import catch_up, read_on
 from e2esync.procedures.sending import send
@@ -86,6 +86,7 @@ def _sync(replica: Replica, link: Link) -> Procedure[Synced]:
         return Synced(received, 0, False, 0)
     if replica.member not in replica.chain.members:
         raise DeviceRemoved("this device was removed from the contact set")
+    yield from give_back_entries(replica, link)
     write_back(replica, link.now())
     yield from announce(replica, link)
     opened = yield from keep_house(replica, link, compact=False)

@@ -54,14 +54,14 @@ class Entrance:
     manifest: Manifest | None
 
 
-def extend(replica: Replica, raws: tuple[bytes, ...], *, doubted: bool = False,
+def extend(replica: Replica, raws: Sequence[bytes], *, doubted: bool = False, base: Chain | None = None,
            ) -> tuple[Chain, tuple[Record, ...]]:
-    """SPEC 14.2 steps 1 and 2: the chain extended by records from this replica's epoch + 1 on.
+    """SPEC 14.2 steps 1 and 2: the chain extended by records from this replica's epoch + 1 on, or behind `base`.
 
     With `doubted` this replica's own log is known to be another than the one that was closed. Raises ForkDetected
     where the records are of another branch, DeviceRemoved where this device is out.
     """
-    chain = replica.chain
+    chain = base or replica.chain
     records = []
     for raw in raws:
         if replica.member not in chain.members:
@@ -75,7 +75,7 @@ def extend(replica: Replica, raws: tuple[bytes, ...], *, doubted: bool = False,
     if replica.member not in chain.members:
         raise DeviceRemoved("this device was removed from the contact set", "another device can pair it again",
                             removal_of(chain))
-    if records and not doubted:
+    if records and not doubted and base is None:
         _check_closing(replica, records[0])
     return chain, tuple(records)
 
@@ -87,15 +87,19 @@ def closed_at(replica: Replica, record: Record) -> bool:
     return (record.epoch, record.closes_seq, record.closes_hash) == closed
 
 
-def open_secret(replica: Replica, chain: Chain, box_list: bytes, box: bytes) -> Secret | None:
-    """SPEC 14.2 step 3: the epoch secret from this device's box; None if it has to ask to be sealed again."""
+def open_secret(replica: Replica, chain: Chain, box_list: bytes, box: bytes, base: Chain | None = None,
+                ) -> Secret | None:
+    """SPEC 14.2 step 3: the epoch secret from this device's box; None if it has to ask to be sealed again.
+
+    `base`: the chain whose key numbers are this device's last, where it is not its own.
+    """
     numbers = {member: number for member, number, _hash in parse_box_list(box_list)}
     secret = replica.store.secret(SEALING, numbers.get(replica.member, 0))
     if secret is None:
         return None
     try:
         key = SealingKey.from_secret(secret.reveal())
-        last = replica.chain.numbers.get(replica.member, 0)
+        last = (base or replica.chain).numbers.get(replica.member, 0)
         return open_own_box(chain.head, replica.set_id, replica.member, box_list, box, key, last_number=last)
     except CryptoError:
         return None

@@ -64,7 +64,8 @@ def prepare(replica: Replica, changes: tuple[Change, ...], slots: Mapping[int, S
             now: int, entropy: Entropy, *, flags: Flag, seed: bool = False, relay: bytes = b"") -> Opening:
     """SPEC 14.3 steps 3 to 5, for a replica that is caught up with the head.
 
-    A `seed` (SPEC 14.10) takes no run over: its relay has none. `relay`: the key of another relay to move to.
+    A `seed` (SPEC 14.10) takes no run over: its relay has none. One that is flagged so may have to give way, and so
+    it leaves key numbers and horizon where they are. `relay`: the key of another relay to move to.
 
     `slots`: what was served, by member. `indexes`: index blobs of `merged_runs`, by id. Raises RightMissing or
     ChainInvalid if the chain would refuse the changes.
@@ -73,11 +74,12 @@ def prepare(replica: Replica, changes: tuple[Change, ...], slots: Mapping[int, S
     epoch = chain.epoch + 1
     if Remove(replica.member) in changes and chain.members[replica.member].is_device:
         raise LocalProtocolError("a device cannot make the secret that is to shut it out", "let another remove it")
-    recipients = _recipients(replica, chain.after(replica.member, changes), slots, entropy)
+    yields = bool(flags & Flag.SEED)
+    recipients = _recipients(replica, chain.after(replica.member, changes), slots, entropy, fresh=not yields)
     secret = Secret(entropy.draw("epoch secret", KEY))
     merged = replica.store.runs() if seed else merged_runs(replica, flags)
     forget = bool(flags & Flag.FORGET)
-    horizon = epoch if forget else horizon_now(replica, now)
+    horizon = epoch if forget else horizon_now(replica, 0 if yields else now)
     manifest, built = _snapshot(replica, merged, horizon, entropy, forget=forget)
     key = epoch_key(replica.set_id, epoch, secret)
     sealed = seal_manifest(key, entropy.draw("manifest nonce", NONCE), replica.set_id, epoch, encode_manifest(manifest))
@@ -170,15 +172,15 @@ def _new_items(store: ReplicaStore, settled: Settled, merged: list[RunRow], *, a
     return sorted((contact, state) for contact, state in states.items() if state or absent)
 
 
-def _recipients(replica: Replica, roster: Roster, slots: Mapping[int, SlotRow], entropy: Entropy,
+def _recipients(replica: Replica, roster: Roster, slots: Mapping[int, SlotRow], entropy: Entropy, *, fresh: bool,
                 ) -> list[tuple[int, int, bytes]]:
-    """(member, key number, public sealing key) of everybody to seal to (SPEC 14.3 step 4)."""
+    """(member, key number, public sealing key) of everybody to seal to, to oneself a `fresh` key (SPEC 14.3 step 4)."""
     recipients = []
     for index, member in sorted(roster.members.items()):
         if not member.is_device:
             recipients.append((index, 0, member.seal_key))
         elif index == replica.member:
-            number = next_number(replica) + is_announced(replica)
+            number = next_number(replica) + is_announced(replica) - (not fresh)
             recipients.append((index, number, sealing_key(replica, number, entropy).public))
         elif index not in replica.chain.members:
             recipients.append((index, 1, member.seal_key))

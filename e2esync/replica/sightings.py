@@ -169,9 +169,15 @@ def _compare_head(replica: Replica, beat: Heartbeat) -> list[Detection]:
 
 
 def _closed(replica: Replica, witness: int, seen: SeenHead) -> list[Detection]:
-    """SPEC 14.6 step 2: a head of a closed epoch is compared at the closing position, and nowhere else."""
-    records = replica.store.records()
-    closing = parse_record(records[seen.epoch + 1])
+    """SPEC 14.6 step 2: a head of a closed epoch is compared at the closing position, and nowhere else.
+
+    Step 4: not at all where a relay had lost it since.
+    """
+    following = [parse_record(raw) for raw in replica.store.records()[seen.epoch + 1 : replica.position.epoch + 1]]
+    if any(record.is_seed for record in following):
+        # What was before a seed is another one's branch, perhaps, which has given way (SPEC 14.7 step 7).
+        return []
+    closing = following[0]
     if seen.seq != closing.closes_seq or seen.log_hash == closing.closes_hash[:LOG_HASH_CUT]:
         return []
     return [_other_log(witness, seen.epoch, seen.seq)]

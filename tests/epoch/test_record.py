@@ -90,7 +90,7 @@ DEFECTS: list[tuple[str, Any]] = [
     ("changes", [[5, 1]]), ("changes", [[True, 1]]), ("changes", [[2]]), ("changes", [[2, 1, 1]]),
     ("changes", [[2, -1]]),
     ("changes", [[4, 1, 0]]), ("changes", [[4, 1, 6]]), ("changes", [[4, 1, True]]), ("changes", [[3, 1, b"", b""]]),
-    ("numbers", [[1, 0]]), ("numbers", [[2, 1], [1, 1]]), ("numbers", [[1, 1], [1, 1]]), ("numbers", 1), ("flags", 4),
+    ("numbers", [[1, 0]]), ("numbers", [[2, 1], [1, 1]]), ("numbers", [[1, 1], [1, 1]]), ("numbers", 1), ("flags", 8),
     ("flags", -1), ("flags", True), ("commit", b"\1" * 33), ("boxes", b""), ("manifest", b""),
 ] + [
     ("changes", [[*change_value(ADD)[:index], value, *change_value(ADD)[index + 1:]]])

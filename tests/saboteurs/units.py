@@ -19,6 +19,7 @@ NETWORK, CATCHING_UP = "tests/replica/test_network.py", "tests/procedures/test_r
 ENTERING, READING = "tests/replica/test_entering.py", "tests/replica/test_reading.py"
 KEEPING = "tests/stores/test_relay_schema.py"
 STORE = tuple(f"tests/stores/test_relay{name}.py" for name in ("", "_blobs", "_slots", "_reads", "_kits"))
+GIVING_WAY = "tests/procedures/test_giving_way.py"
 SEEDS = ("tests/procedures/test_seeding.py", "tests/client/test_relocating.py")
 
 
@@ -74,6 +75,7 @@ SABOTEURS: list[Saboteur] = [
     Saboteur("e2esync.procedures.recovering:check_is_kit", "12.4", (CHECKS,), _seen),
     Saboteur("e2esync.procedures.opening:check_not_frozen", "14.9", (CHECKS,)),
     Saboteur("e2esync.replica.entering:_check_closing", "14.2 step 2", (ENTERING, CATCHING_UP, NETWORK)),
+    Saboteur("e2esync.replica.giving_way:check_gives_way", "14.7 step 7", (GIVING_WAY,)),
     Saboteur("e2esync.replica.entering:check_dropped", "14.2 step 2", (ENTERING, CATCHING_UP, NETWORK)),
     Saboteur("e2esync.replica.writing:check_may_write", "10.4", (NETWORK,)),
     Saboteur("e2esync.replica.reading:check_welcome", "14.1", (READING, HEALING, NETWORK)),

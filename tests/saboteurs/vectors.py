@@ -79,7 +79,7 @@ def _all_shown(packed: bytes) -> Any:
 
 EPOCHS = [
     *_chain(
-        ("chain:check_follows", "9.4 step 1"), ("chain:check_prev", "9.4 step 1"),
+        ("chain:check_follows", "9.4 step 1"), ("chain:check_seed", "9.4 step 1"), ("chain:check_prev", "9.4 step 1"),
         ("chain:check_relay_change", "9.4 step 1"), ("chain:check_record_signature", "9.4 step 2"),
         ("chain:check_opener_rights", "9.4 step 3"), ("roster:check_may_add", "9.4 step 3"),
         ("roster:check_may_remove", "9.4 step 3"), ("roster:check_may_rekey", "9.4 step 3"),
@@ -146,6 +146,7 @@ EVIDENCE = [
     Saboteur("e2esync.log.evidence:_check_not_one_log", "10.8", (PROOF,)),
     Saboteur("e2esync.log.evidence:_check_lower", "10.8", (PROOF,)),
     Saboteur("e2esync.log.evidence:_check_are_two", "10.8", (PROOF,)),
+    Saboteur("e2esync.log.evidence:_check_no_seed", "10.8", (PROOF,)),
     Saboteur("e2esync.log.evidence:verify_head", "10.8", (PROOF,), alone=True),
     Saboteur("e2esync.log.evidence:verify", "10.8", (PROOF,), alone=True),
 ]

@@ -85,6 +85,8 @@ def _valid(cases: Layer) -> None:
         ("rotation-by-writer", "only a new secret", at.record(3)),
         ("rotation-by-kit", "only a new secret", at.record(6)),
         ("every-change", "one change of each kind, a new relay, both flags", every_change()),
+        ("seed-by-writer", "flagged as a seed: it changes nothing but the secret", at.record(3, flags=Flag.SEED)),
+        ("seed-by-kit", "flagged as a seed", at.record(6, flags=Flag.SEED)),
         ("writer-adds-writer", "a second device of the writer's own person",
          at.record(5, (at.add(Role.WRITER, "bob's phone", BOB),))),
         ("writer-removes-own", "a writer removes another device of its person", at.record(3, (Remove(4),))),
@@ -117,6 +119,12 @@ def _downgrades_and_ghosts(cases: Layer) -> None:
         ("relay-by-writer", "a writer names a relay", at.record(3, relay=relay), RightMissing),
         ("relay-by-kit", "a recovery kit names a relay", at.record(6, relay=relay), RightMissing),
         ("same-relay", "the relay where the set is", at.record(relay=at.relay.verify_key), ChainInvalid),
+        ("seed-with-a-change", "a seed that removes a member", at.record(1, (Remove(5),), flags=Flag.SEED),
+         ChainInvalid),
+        ("seed-with-a-relay", "a seed that moves the set", at.record(relay=relay, flags=Flag.SEED), ChainInvalid),
+        ("seed-that-forgets", "a seed with another flag", at.record(flags=Flag.SEED | Flag.FORGET), ChainInvalid),
+        ("seed-of-a-newer-version", "a seed with another flag", at.record(flags=Flag.SEED | Flag.NEWER_VERSION),
+         ChainInvalid),
         ("relay-of-small-order", "a relay key of small order", at.record(relay=_SMALL_ORDER), BadKey),
     ):
         _refuse(cases, 1, "downgrade", name, comment, record, error)
@@ -140,6 +148,7 @@ def _rights(cases: Layer) -> None:
     at = world()
     for name, comment, record in (
         ("reader-opens", "a reader opens an epoch", at.record(4)),
+        ("reader-seeds", "a reader opens a seed", at.record(4, flags=Flag.SEED)),
         ("writer-forgets", "a writer sets the flag forget", at.record(3, flags=Flag.FORGET)),
         ("kit-forgets", "a recovery kit sets the flag forget", at.record(6, flags=Flag.FORGET)),
         ("writer-flags-version", "a writer sets the flag newer version", at.record(3, flags=Flag.NEWER_VERSION)),
@@ -329,6 +338,8 @@ def _zero(cases: Layer) -> None:
                   _inputs(at.record_zero(changes=elsewhere, set_id=bytes(32)), base=[], set_id=bytes(32)),
                   ChainInvalid, flags=("record-0",))
     cases.invalid("verify", "no-records", "9.4", "nothing at all", _inputs(base=[]), ChainInvalid, flags=("record-0",))
+    cases.invalid("verify", "record-0-seed", "9.4 step 1", "record 0 adds members, and is no seed",
+                  _inputs(base=[at.record_zero(flags=Flag.SEED).raw.hex()]), ChainInvalid, flags=("record-0",))
     cases.invalid("verify", "record-0-missing", "9.4", "a chain that begins with record 1", _inputs(base=_BASE[1:]),
                   ChainInvalid, flags=("record-0",))
 

@@ -12,6 +12,7 @@ from e2esync.conformance.vectors.entropy import NamedEntropy
 from e2esync.conformance.vectors.heads import make_head
 from e2esync.conformance.vectors.world import NOW, party, world
 from e2esync.crypto import Label, blake2b
+from e2esync.epoch.record import Flag
 from e2esync.errors import AuthFailed, ChainInvalid, EvidenceInvalid, NonCanonical
 from e2esync.log.entry import Entry
 from e2esync.log.evidence import rolled_back, two_entries, two_logs, two_records, verify_evidence, with_chain
@@ -113,6 +114,12 @@ def _records(cases: Layer) -> None:
     cases.valid("verify_evidence", "the-second-rekeys", "10.8",
                 "the second replaces its opener's verify key; the proof names the one that signed it",
                 _given(two_records(at.set_id, right.raw, rekeyed.raw)))
+    for name, comment, pair in (
+        ("first-is-a-seed", "the first record only brought a relay back", (at.record(2, flags=Flag.SEED), right)),
+        ("second-is-a-seed", "the second one did", (left, at.record(2, flags=Flag.SEED))),
+    ):
+        cases.invalid("verify_evidence", name, "10.8", comment,
+                      _given(two_records(at.set_id, *(record.raw for record in pair))), EvidenceInvalid)
     cases.invalid("verify_evidence", "one-record", "10.8", "the same record twice",
                   _given(two_records(at.set_id, left.raw, left.raw)), EvidenceInvalid)
     cases.invalid("verify_evidence", "records-of-two-epochs", "10.8", "records 1 and 2",

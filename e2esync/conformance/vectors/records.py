@@ -148,7 +148,7 @@ def _bad_fields(cases: Layer, good: list[Any]) -> None:
         ("number-0", "numbers begin with 1", 9, [[1, 0], [2, 1]]),
         ("number-in-bytes", "a line of numbers in bytes", 9, [b"\1\1", b"\2\1"]),
         ("number-alone", "a line of numbers with one element", 9, [[1], [2, 1]]),
-        ("unknown-flag", "a bit that no flag has", 10, 4),
+        ("unknown-flag", "a bit that no flag has", 10, 8),
         ("flags-below-0", "flags −1", 10, -1),
         ("short-commit", "a commitment of 31 bytes", 11, bytes(31)),
         ("boxes-in-text", "text for a hash", 12, "b" * 32),

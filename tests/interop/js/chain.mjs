@@ -12,6 +12,12 @@ const MEMBERS_MAX = 64;
 const invalid = (condition, message) => must(condition, 'ChainInvalid', message);
 const allowed = (condition, message) => must(condition, 'RightMissing', message);
 
+/** Step 1: what may have to give way changes nothing. */
+function checkSeed(record) {
+  const alone = record.flags === r.SEED && record.changes.length === 0 && record.relay.length === 0;
+  invalid(!r.isSeed(record) || alone, 'a seed that changes something');
+}
+
 export class Chain {
   constructor(setId) {
     this.setId = setId;
@@ -67,6 +73,7 @@ export class Chain {
     invalid(record.epoch === 0 && record.opener === 0 && record.relay.length > 0, 'a record that is not record 0');
     invalid(record.closesSeq === 0 && r.isZero(record.prev) && r.isZero(record.closesHash), 'record 0 follows something');
     invalid(r.isZero(record.manifest), 'record 0 with a snapshot');
+    checkSeed(record);
     checkVerifyKey(record.relay);
     invalid(first?.[0] === ADD && first[2] === ROOT, 'record 0 does not add the root first');
     invalid(others.every(([kind, , role]) => kind === ADD && role === OWNER), 'record 0 adds others than owners');
@@ -99,6 +106,7 @@ export class Chain {
 
   /** Step 1, *Downgrade*; the suite was looked at before the rest. */
   checkPlace(record) {
+    checkSeed(record);
     invalid(record.epoch === this.epoch + 1, `record ${record.epoch} after record ${this.epoch}`);
     invalid(sameBytes(record.prev, this.recordHash), 'a record that follows another one');
     if (record.relay.length === 0) return;
@@ -110,7 +118,7 @@ export class Chain {
   checkFlags(record, opener) {
     allowed(opener.role !== READER, 'a reader opens an epoch');
     const leads = opener.role === OWNER || opener.role === ROOT;
-    allowed(leads || (record.flags === 0 && record.relay.length === 0), 'flags or a relay by neither owner nor root');
+    allowed(leads || ((record.flags === 0 || r.isSeed(record)) && record.relay.length === 0), 'flags or a relay by neither owner nor root');
   }
 
   /** Step 3 for one change, in the state that those before it leave; then applies it. Gives the member it is about. */

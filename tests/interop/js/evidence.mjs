@@ -7,7 +7,7 @@ import { hash, verify } from './crypto.mjs';
 import { array, bytes, int, listed, shaped } from './schema.mjs';
 import { Chain } from './chain.mjs';
 import { entryId, parseEntryHeader, parseHead, verifyHead } from './log.mjs';
-import { parseRecord } from './records.mjs';
+import { isSeed, parseRecord } from './records.mjs';
 
 const EVIDENCE_MAX = 4_194_304;
 const TWO_LOGS = 1;
@@ -71,6 +71,7 @@ function provesRecords(setId, records, items) {
   shaped(items, [bytes(), bytes()], 'evidence of two records');
   const [first, second] = items.map(parseRecord);
   proves(first.epoch === second.epoch && !sameBytes(first.hash, second.hash), 'one record, or two numbers'); // 6
+  proves(!isSeed(first) && !isSeed(second), 'a record that only brings a relay back'); // 3
   proves(first.epoch >= 1 && first.epoch <= records.length, 'records that the chain does not reach');
   const before = Chain.verify(setId, records.slice(0, first.epoch));
   for (const record of items) before.next(record);

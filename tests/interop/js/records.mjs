@@ -18,6 +18,7 @@ export const REKEY = 3;
 export const ROLE = 4;
 export const FORGET = 1;
 export const NEWER_VERSION = 2;
+export const SEED = 4;
 
 const RECORD_MAX = 65_536;
 const CHANGES_MAX = 16;
@@ -34,7 +35,7 @@ const CHANGES = {
 
 const BODY = [
   int(), epoch, bytes(32), either(bytes(32), bytes(0)), int(), bytes(32), time, member,
-  array, array, int(0, FORGET | NEWER_VERSION), bytes(32), bytes(32), bytes(32),
+  array, array, int(0, FORGET | NEWER_VERSION | SEED), bytes(32), bytes(32), bytes(32),
 ];
 
 /** SPEC 9.1. */
@@ -73,6 +74,9 @@ export function parseRecord(record) {
     hash: recordHash(record), body, signature,
   };
 }
+
+/** A record that only brings back what a relay has lost, and so may have to give way (9.6). */
+export const isSeed = ({ flags }) => (flags & SEED) !== 0;
 
 function checkChange(change) {
   const kind = Array.isArray(change) ? change[0] : undefined;

@@ -8,7 +8,7 @@ from typing import Any
 from . import contacts, suite
 from .encoding import INDEX, TIME, decode, encode, fields, integer, items, raw, vector
 from .errors import Refusal, require
-from .records import OWNER, WRITER, ZEROS, Chain, parse_record, u32, u64, verify_chain, verify_next
+from .records import OWNER, SEED, WRITER, ZEROS, Chain, parse_record, u32, u64, verify_chain, verify_next
 
 ENVELOPE_MAX, OPERATIONS_MAX, SLOT_MAX, EVIDENCE_MAX = 262144, 245760, 16384, 4194304
 SEAL_OVERHEAD = 24 + 32 + 16
@@ -218,6 +218,7 @@ def _two_heads(kind: int, chain: Chain, parts: list[Any]) -> Proof:
 def _two_records(chain: Chain, records: list[bytes], parts: list[Any]) -> Proof:
     left, right = (parse_record(raw(part)) for part in parts)
     require(left.raw != right.raw and left.epoch == right.epoch, "EvidenceInvalid", "not two records of one number")
+    require(not (left.flags | right.flags) & SEED, "EvidenceInvalid", "one only brings back what was lost")
     require(0 < left.epoch <= chain.epoch + 1, "EvidenceInvalid", "an epoch that the chain does not reach")
     base = verify_chain(chain.set_id, records[: left.epoch])
     for record in (left, right):

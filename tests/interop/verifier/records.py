@@ -10,7 +10,7 @@ from .errors import Refusal, require
 
 READER, WRITER, OWNER, RECOVERY, ROOT = 1, 2, 3, 4, 5
 ADD, REMOVE, REKEY, ROLE = 1, 2, 3, 4
-FORGET, NEWER = 1, 2
+FORGET, NEWER, SEED = 1, 2, 4
 ZEROS = bytes(32)
 RECORD_MAX, SLOT_MAX = 65536, 16384
 NUMBER = range(1, TIME.stop)
@@ -97,7 +97,7 @@ def parse_record(data: bytes) -> Record:
         data, body, signature,
         integer(parts[1]), raw(parts[2], 32), raw(parts[3], 0, 32), integer(parts[4]), raw(parts[5], 32),
         integer(parts[6]), integer(parts[7], INDEX), [parse_change(change) for change in changes], numbered,
-        integer(parts[10], range(4)), raw(parts[11], 32), raw(parts[12], 32), raw(parts[13], 32),
+        integer(parts[10], range(8)), raw(parts[11], 32), raw(parts[12], 32), raw(parts[13], 32),
     )  # fmt: skip
 
 
@@ -155,6 +155,7 @@ def verify_chain(set_id: bytes, records: Sequence[bytes]) -> Chain:
 
 def _verify_first(set_id: bytes, record: Record) -> Chain:
     """Record 0 (the end of SPEC 9.4)."""
+    _check_seed(record)
     require((record.epoch, record.opener) == (0, 0), "ChainInvalid", "not epoch 0, opened by member 0")
     nothing = (record.prev, record.closes_seq, record.closes_hash, record.manifest)
     require(nothing == (ZEROS, 0, ZEROS, ZEROS), "ChainInvalid", "record 0 follows something")
@@ -181,8 +182,7 @@ def verify_next(chain: Chain, record: Record) -> Chain:
     suite.verify("SIGN_RECORD", chain.set_id, record.body, record.signature, opener.verify_key, "ChainInvalid")
     may_head = opener.role in (OWNER, ROOT)
     require(opener.role != READER, "RightMissing", "a reader opens nothing")
-    require(may_head or not record.flags, "RightMissing", "a flag")
-    require(not record.flags & NEWER or may_head, "RightMissing", "a flag")
+    require(may_head or record.flags in (0, SEED), "RightMissing", "a flag")
     after = chain
     for change in record.changes:
         _check_right(after, record.opener, change)
@@ -190,8 +190,15 @@ def verify_next(chain: Chain, record: Record) -> Chain:
     return _finish(chain, after, record)
 
 
+def _check_seed(record: Record) -> None:
+    """SPEC 9.4 step 1: what may have to give way changes nothing."""
+    seeds = record.flags & SEED
+    require(not seeds or (record.flags == SEED and not record.changes and not record.relay), "ChainInvalid", "no seed")
+
+
 def _check_place(chain: Chain, record: Record) -> None:
     """SPEC 9.4 step 1."""
+    _check_seed(record)
     require(record.epoch == chain.epoch + 1, "ChainInvalid", "not the next epoch")
     require(record.prev == chain.record.hash, "ChainInvalid", "it follows another record")
     if record.relay:
