@@ -152,7 +152,7 @@ def opened(replica: Replica, link: Link, opening: Opening, answer: Opened, *, mo
 
     What a relay signs from which the set is `moving` away counts no more.
     """
-    if not adopt_fold(replica, opening.entrance):
+    if not adopt_fold(replica, opening.entrance, link.now()):
         raise RemoteProtocolError("the epoch that this device opened does not begin from its own state")
     link.epoch = replica.position.epoch
     if not moving:

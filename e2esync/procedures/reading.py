@@ -144,7 +144,7 @@ def enter(replica: Replica, link: Link) -> Procedure[int]:
         keep_astray(replica, entrance)
     if not arriving and not doubted and not records[0].relay:
         check_dropped(replica, entrance)
-    if arriving or doubted or not adopt_fold(replica, entrance):
+    if arriving or doubted or not adopt_fold(replica, entrance, link.now()):
         yield from adopt(replica, link, entrance)
     link.epoch = max(link.epoch, chain.epoch)
     return folded

@@ -27,6 +27,7 @@ from e2esync.errors import (
 )
 from e2esync.log.entry import Entry, parse_entry
 from e2esync.log.envelope import next_log_hash, read_envelope
+from e2esync.replica import rewinding
 from e2esync.replica.aging import rekeyed
 from e2esync.replica.core import EPOCH, SEALING, SIGNING, Position, Replica, write_position
 from e2esync.replica.forgetting import entered, forgets
@@ -136,7 +137,7 @@ def _own_landed(replica: Replica, manifest: Manifest | None) -> int:
     return manifest.counters.get(replica.member, 0) if manifest else 0
 
 
-def adopt_fold(replica: Replica, entrance: Entrance) -> bool:
+def adopt_fold(replica: Replica, entrance: Entrance, now: int) -> bool:
     """SPEC 14.2 step 5, first half: enter with the own fold, if its digest is the manifest's. False if not."""
     manifest = entrance.manifest
     if manifest is None or len(entrance.records) != 1 or not closed_at(replica, entrance.records[0]):
@@ -154,6 +155,7 @@ def adopt_fold(replica: Replica, entrance: Entrance) -> bool:
         if not kept or forgets(entrance.records):
             store.drop_absent(number)
         store.mark_shown(settled.changes)
+        rewinding.settle_history(store, now)
         release_restored(replica)
         _move(replica, entrance, lives)
         entered(store, entrance.records)
@@ -184,7 +186,7 @@ def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, Co
         lives = _own_lives(replica, _own_landed(replica, manifest))
         refs = manifest.runs if manifest else ()
         kept = [] if whole else _common(store.runs(), refs)
-        before = _shown_before(replica, entrance, fetched)
+        before = _shown_before(store, fetched)
         guarding = _guarded_before(replica, entrance, fetched) if not differs else {}
         own = _settled_states(store, {run.number for run in kept}, fetched, manifest) if differs else {}
         shown = _replace_state(store, {run.number for run in kept}, fetched)
@@ -196,8 +198,7 @@ def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, Co
         store.put("media", b"")
         _guard(replica, entrance, guarding, now)
         _move(replica, entrance, lives)
-        after = ((contact, old, shown_state(store, contact) or b"") for contact, old in before.items())
-        keep(store, NOBODY, now, after)
+        _keep_history(store, entrance, before, now)
         opener = entrance.chain.head.opener
         kept_aside = keep_aside(replica, own, now, entropy)
         entered(store, entrance.records)
@@ -209,17 +210,25 @@ def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, Co
     return None
 
 
-def _shown_before(replica: Replica, entrance: Entrance, fetched: dict[bytes, ContactRow]) -> dict[bytes, bytes]:
-    """What is shown of each contact that a snapshot may change, for the local history.
-
-    Nothing for a device that has just arrived, to which nothing was shown; and for one that begins its own epoch
-    again, because what it then folds a second time is in the history already; and not what is to be forgotten.
-    """
-    store = replica.store
+def _shown_before(store: ReplicaStore, fetched: Iterable[bytes]) -> dict[bytes, bytes]:
+    """What is shown of each contact that a snapshot may change; nothing for a device that has just arrived."""
     here = store.contact_ids()
-    if not entrance.records or not here or forgets(entrance.records):
-        return {}
-    return {contact: shown_state(store, contact) or b"" for contact in {*here, *fetched, *store.overlaid()}}
+    changing = {*here, *fetched, *store.overlaid()} if here else ()
+    return {contact: shown_state(store, contact) or b"" for contact in changing}
+
+
+def _keep_history(store: ReplicaStore, entrance: Entrance, before: dict[bytes, bytes], now: int) -> None:
+    """Keep in the local history what a snapshot changed; not what is to be forgotten.
+
+    A device that begins its own epoch again will fold the most of it a second time: it looks when it is through.
+    """
+    if not entrance.records:
+        gone = {contact: old for contact, old, new in rewinding.changes(store, before) if old != new}
+        rewinding.remember(store, gone, now)
+        return
+    before |= rewinding.take(store)
+    if not forgets(entrance.records):
+        keep(store, NOBODY, now, rewinding.changes(store, before))
 
 
 def _guarded_before(replica: Replica, entrance: Entrance, fetched: Iterable[bytes]) -> dict[bytes, bytes]:

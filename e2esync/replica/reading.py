@@ -38,7 +38,7 @@ from e2esync.errors import (
 from e2esync.log.entry import Entry, parse_entry
 from e2esync.log.envelope import envelope_blobs, next_log_hash, read_envelope
 from e2esync.log.head import Head, ShortHead, from_short, verify_head
-from e2esync.replica import history
+from e2esync.replica import history, rewinding
 from e2esync.replica.core import Position, Replica, write_position
 from e2esync.replica.guarding import Change, living, release_restored, watch
 from e2esync.replica.port import DIRTY, HELD, ContactRow, OutboxRow, ReplicaStore, RunRow
@@ -197,6 +197,10 @@ def fold(replica: Replica, part: LogSlice, blobs: Mapping[bytes, bytes], now: in
                 without += 1
         _landed(replica, part)
         fresh = _is_new(store, part.end)
+        if fresh:
+            rewinding.settle_history(store, now)
+        else:
+            rewinding.remember(store, {one: shown_state(store, one) or b"" for one in folding.changed}, now)
         # What is folded again was counted the first time, and is put back by nobody.
         guarded = watch(replica, folding.each_change(), lambda: living(store), now) if fresh else set()
         seen = {contact: shown_state(store, contact) or b"" for contact in guarded}

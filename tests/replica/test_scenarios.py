@@ -12,7 +12,7 @@ from e2esync.procedures.opening import announce, open_epoch
 from e2esync.procedures.sending import send
 from e2esync.procedures.syncing import sync
 from e2esync.replica.contacts import contact_id
-from e2esync.replica.history import read_before
+from e2esync.replica.history import NOBODY, read_before
 from e2esync.replica.writing import write_batch
 from e2esync.stores.profile import ProfileStore
 from tests.helpers.network import Device, Line, Network, meanwhile
@@ -234,7 +234,10 @@ def test_an_edit_of_mine_stays_shown_while_others_write_the_same_contact(net: Ne
 
 
 def test_own_edits_stay_shown_when_the_log_is_cut_behind_them(net: Network) -> None:
-    """A cut folds the epoch again; what this device wrote in it is shown all the time, and its history is kept once."""
+    """A cut folds the epoch again; what this device wrote in it is shown all the time, and its history is kept once.
+
+    What the cut took away is one change more: nobody can say afterwards that it was never there.
+    """
     phone = net.begin()
     lost = net.add(phone, "lost")
     phone.edit("ada", **{"notes/n": "1"})
@@ -244,11 +247,17 @@ def test_own_edits_stay_shown_when_the_log_is_cut_behind_them(net: Network) -> N
     lost.edit("ada", **{"notes/n": "3"})
     lost.sync()
     phone.sync()
-    history = phone.profile.book(0).history.steps()
-    assert history
+    history = phone.profile.book(0).history
+    steps = history.steps()
+    assert steps
     phone.remove(lost, lost=True)
     assert phone.registers("ada") == {"uid": "ada", "notes/n": "2"}
-    assert phone.profile.book(0).history.steps() == history
+    newest, *older = history.steps()
+    assert older == steps
+    assert newest.author == NOBODY
+    assert [read_before(row.before) for row in history.of_step(newest.number)] == [{"notes/n": ["3"]}]
+    net.settle(phone)
+    assert history.steps() == [newest, *steps]
 
 
 # Clones.
