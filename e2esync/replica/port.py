@@ -150,8 +150,9 @@ class ReplicaStore(Protocol):
     def bucket_hashes(self, bucket: int) -> list[tuple[bytes, bytes]]:
         """(contact, hash) of the present contacts whose id begins with this byte, ascending by id."""
         ...
-    def bucket(self, number: int) -> bytes | None:
-        """The stored digest of a bucket; None once a contact in it changed (put_contacts and deletes see to it)."""
+    def buckets(self) -> dict[int, bytes]:
+        """The stored digests of buckets, but of those in which a contact changed (put_contacts and deletes see to it).
+        """
         ...
     def put_bucket(self, number: int, digest: bytes) -> None: ...
 

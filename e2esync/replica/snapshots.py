@@ -119,12 +119,12 @@ def _buckets(store: ReplicaStore, changes: dict[bytes, bytes]) -> list[bytes]:
     touched: dict[int, dict[bytes, bytes]] = {}
     for contact, state in changes.items():
         touched.setdefault(contact[0], {})[contact] = state
-    buckets = []
+    stored, buckets = store.buckets(), []
     for number in range(DIGEST_BUCKETS):
         if number in touched:
             buckets.append(_changed_bucket(store, number, touched[number]))
             continue
-        known = store.bucket(number)
+        known = stored.get(number)
         if known is None:
             known = bucket_digest([digest for _contact, digest in store.bucket_hashes(number)])
             store.put_bucket(number, known)

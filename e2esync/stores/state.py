@@ -20,7 +20,11 @@ BATCH: Final = 4096
 """Rows sorted and bound at a time: a book of any size passes through bounded memory."""
 _PAGE: Final = 1024
 
-_CONTACT: Final = "SELECT contact, state, hash, run, unsettled FROM contacts WHERE book = ? "
+_COLUMNS: Final = "SELECT contact, state, hash, run, unsettled FROM contacts "
+_CONTACT: Final = _COLUMNS + "WHERE book = ? "
+# Named, because the planner takes the whole table for as cheap as the few rows of a partial index.
+_DIRTY: Final = "INDEXED BY contacts_dirty "
+_UNSETTLED: Final = "INDEXED BY contacts_unsettled "
 _PUT_CONTACT: Final = """
     INSERT INTO contacts(book, contact, state, hash, run, unsettled) VALUES(?, ?, ?, ?, ?, ?)
     ON CONFLICT(book, contact) DO UPDATE
@@ -126,7 +130,8 @@ class SharedState:
         # A literal zero, so that the partial index of the dirty ones serves it.
         condition = "" if run is None else "AND run = 0 " if run == DIRTY else "AND run = ? "
         values: Row = (run,) if run else ()
-        query = f"{_CONTACT}AND contact > ? {condition}ORDER BY contact LIMIT {_PAGE}"
+        index = _DIRTY if run == DIRTY else ""
+        query = f"{_COLUMNS}{index}WHERE book = ? AND contact > ? {condition}ORDER BY contact LIMIT {_PAGE}"
         return (_contact(row) for row in self._pages(query, values))
 
     def contact_ids(self) -> set[bytes]:
@@ -139,13 +144,14 @@ class SharedState:
         return 0 if row is None else number(row[0])
 
     def unsettled(self) -> list[ContactRow]:
-        return [_contact(row) for row in self._db.all(_CONTACT + "AND unsettled = 1 ORDER BY contact", (self._book,))]
+        query = f"{_COLUMNS}{_UNSETTLED}WHERE book = ? AND unsettled = 1 ORDER BY contact"
+        return [_contact(row) for row in self._db.all(query, (self._book,))]
 
     def renumber_runs(self, numbers: Iterable[int], to: int) -> None:
         wanted = set(numbers)
         with self.transaction():
             if DIRTY in wanted:
-                self._db.run("UPDATE contacts SET run = ? WHERE book = ? AND run = 0", (to, self._book))
+                self._db.run(f"UPDATE contacts {_DIRTY}SET run = ? WHERE book = ? AND run = 0", (to, self._book))
             others = ",".join(str(int(each)) for each in sorted(wanted - {DIRTY, to}))
             if others:
                 self._db.run(
@@ -171,9 +177,9 @@ class SharedState:
         )
         return [(blob(contact), blob(digest)) for contact, digest in rows]
 
-    def bucket(self, number: int) -> bytes | None:
-        row = self._db.one("SELECT digest FROM buckets WHERE book = ? AND number = ?", (self._book, number))
-        return None if row is None else blob(row[0])
+    def buckets(self) -> dict[int, bytes]:
+        rows = self._db.all("SELECT number, digest FROM buckets WHERE book = ?", (self._book,))
+        return {number(bucket): blob(digest) for bucket, digest in rows}
 
     def put_bucket(self, number: int, digest: bytes) -> None:
         self._db.run(
