@@ -1,7 +1,9 @@
 """The second implementation, in JavaScript (`tests/interop/js`): a whole conformance run, and its package files.
 
-Written from SPEC.md and `vectors/` alone, it shows that they are enough. A machine without Node skips the run with a
-line that says so; where CI is set it fails.
+Written from SPEC.md and `vectors/`, it shows that they are enough: what they left open was mended there. For the replay
+of whole lives (`scenarios::`, draw by draw) alone the reference was looked at, as the order in which a device takes its
+steps is nobody else's business. A machine without Node skips the run with a line that says so; where CI is set it
+fails.
 """
 
 from __future__ import annotations
