@@ -66,6 +66,8 @@ class Device:
     """Whether it was heard in the open epoch: it has acknowledged the newest change of members and keys."""
     in_step: bool
     """Whether its last heartbeat says that it has just what this device has."""
+    person_name: str
+    """What the person whose device it is wants to be called in this book; empty where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,9 +382,10 @@ class Book:
         from e2esync.access.fingerprint import device_fingerprint
         from e2esync.replica.aging import key_ages
         from e2esync.replica.announcing import acknowledged, in_step
+        from e2esync.replica.own_object import people_names
 
         replica = self.replica
-        names, ages = self._names(), key_ages(replica)
+        names, people, ages = self._names(), people_names(replica), key_ages(replica)
         heard = {slot.member: slot.heard for slot in self.store.slots()}
         entered = {**acknowledged(self.store), replica.member: replica.position.epoch}
         equal = in_step(replica)
@@ -392,7 +395,7 @@ class Book:
                 device_fingerprint(replica.set_id, member.verify_key), member.added, heard.get(index, 0),
                 replica.chain.numbers[index], ages[index].added.time, ages[index].signing.time,
                 ages[index].sealing.time, entered.get(index, -1) >= replica.position.epoch,
-                index in equal and heard.get(index, 0) > 0,
+                index in equal and heard.get(index, 0) > 0, people.get(member.person, ""),
             )
             for index, member in sorted(replica.chain.members.items()) if member.is_device
         ]

@@ -42,7 +42,7 @@ from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.record import Change, KitHalf, Remove
 from e2esync.epoch.roles import RIGHTS, Role
 from e2esync.epoch.roster import Member
-from e2esync.errors import NotFound, ProfileError, ProfileExists
+from e2esync.errors import DeviceRemoved, NotFound, ProfileError, ProfileExists
 from e2esync.limits import CHANGES_MAX, KEY, PERSON
 from e2esync.procedures.founding import create, hand_over
 from e2esync.procedures.opening import announce, open_epoch
@@ -212,8 +212,7 @@ async def accept(profile: Profile, code_text: str, own_name: str, device_name: s
         signing, sealing = SigningKey(entropy.draw("signing key", KEY)), SealingKey.generate(entropy)
 
         async def decide_here(offer: Offer) -> bool:
-            if offer.set_id in numbers_of(profile):
-                raise ProfileExists("you are in this book already", "nothing was changed")
+            await _make_room(profile, offer.set_id, progress, entropy, now)
             return await decide(offer)
 
         joiner = Joiner(code, signing, sealing, device_name, entropy, Guest(own_name, half))
@@ -230,6 +229,25 @@ async def accept(profile: Profile, code_text: str, own_name: str, device_name: s
             register(home, replica, url, now())
         await sync_locked(profile, HOME, progress=progress, entropy=entropy, now=now)
     return info
+
+
+async def _make_room(profile: Profile, set_id: bytes, progress: Progress, entropy: Entropy, now: Callable[[], int],
+                     ) -> None:
+    """See that a book which is here already is one that this device was shut out of (SPEC 14.12).
+
+    The sync that reads so seals what it had not sent, for `recover --add-rescue` in the book that comes. Raises
+    ProfileExists where this person is in it, and what keeps a sync from telling.
+    """
+    number = numbers_of(profile).get(set_id)
+    if number is None:
+        return
+    try:
+        await sync_locked(profile, number, progress=progress, entropy=entropy, now=now)
+    except DeviceRemoved as error:
+        if error.removal is None:
+            raise
+    else:
+        raise ProfileExists("you are in this book already", "nothing was changed")
 
 
 async def unshare(profile: Profile, book: int, person: bytes, *, progress: Progress = no_progress,

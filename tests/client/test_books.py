@@ -9,16 +9,19 @@ import pytest
 import trio
 
 from e2esync.access.code import PairingCode
+from e2esync.access.kit import RecoveryKit
 from e2esync.access.pairing import Offer
 from e2esync.client.book import Book
 from e2esync.client.books import accept, create_book, leave, people, share, unshare
 from e2esync.client.intents import intents
 from e2esync.client.members import revoke
 from e2esync.client.profile import Profile
+from e2esync.client.rescuing import add_rescue
+from e2esync.client.sync import create_set
 from e2esync.client.together import BookSync, sync_all, watch_all
 from e2esync.epoch.roles import Role
-from e2esync.errors import E2esyncError, NotFound, PairingAborted, ProfileError, ReadOnly
-from tests.client.world import PATIENCE, card, founded, open_relay, paired, until
+from e2esync.errors import E2esyncError, NotFound, PairingAborted, ProfileError, ProfileExists, ReadOnly
+from tests.client.world import ENTROPY, PATIENCE, card, founded, open_relay, paired, profile_in, until
 
 
 async def invite(host: Profile, book: int, guest: Profile, role: Role = Role.WRITER, *, decide: bool = True,
@@ -183,6 +186,31 @@ async def test_unshare_and_leave(tmp_path: Path) -> None:
             # Somebody else took him out: nothing of the book can be read here any more but with his kit.
             assert not Book(bob, 1).exists()
             assert [each.name for each in tmp_path.rglob("*") if "rescue" in each.name]
+
+
+async def test_who_was_shut_out_and_has_not_heard_of_it_is_invited_again(tmp_path: Path) -> None:
+    """The old copy is sealed with what it had not sent, and the new one takes its place; both are one book to see."""
+    async with open_relay(tmp_path) as url:
+        kit = RecoveryKit.generate(ENTROPY)
+        bob = profile_in(tmp_path / "b")
+        await create_set(bob, url, "Phone", kit)
+        with await founded(tmp_path / "a", url) as ada, bob:
+            await create_book(ada, "Family")
+            Book(ada, 1).add(card("Ada"))
+            assert await invite(ada, 1, bob) == []
+            await synced(ada, bob)
+            assert {type(error) for error in await invite(ada, 1, bob)} == {PairingAborted, ProfileExists}
+            Book(bob, 1).add(card("Unsent"))
+            await unshare(ada, 1, Book(bob, 1).replica.person)
+            assert await invite(ada, 1, bob) == []
+            assert [info.number for info in bob.store.books()] == [0, 1]
+            assert [row.name for row in Book(bob, 1).list()] == ["Ada"]
+            (rescue,) = (tmp_path / "b").rglob("rescue-*")
+            with rescue.open("rb") as file:
+                add_rescue(bob, kit, file.read)
+            await synced(bob, ada)
+            for profile in (ada, bob):
+                assert [row.name for row in Book(profile, 1).list()] == ["Ada", "Unsent"]
 
 
 async def test_watching_carries_a_new_device_into_the_further_books(tmp_path: Path) -> None:

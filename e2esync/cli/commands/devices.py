@@ -23,7 +23,7 @@ ABOUT = """\
 Who is in the book, since when, when each was last heard, and how old its keys are: `e2esync rotate`, on that device,
 renews both; any change of members or keys renews the sealing key of each device that is heard. A device's fingerprint
 is four words; compare them on both screens to be sure that a name stands for the device you think. A name with (!)
-behind it looks like another one, or is not what it seems to be."""
+behind it looks like another one, or is not what it seems to be. In a book that is shared each device has its person."""
 EXAMPLES = '  e2esync devices\n  e2esync devices rename "Old phone" "Kitchen tablet"'
 
 
@@ -50,8 +50,11 @@ def run(context: Context) -> int:
         context.out.result(devices=[as_json(device) | marks_as_json(device.member, names) for device in devices])
         return 0
     present, odd = context.now(), doubts(names)
-    context.out.table(("NO", "NAME", "ROLE", "SINCE", "HEARD", "SIGNING KEY", "SEALING KEY", "FINGERPRINT"), [
-        (str(device.member), (device.name or "(no name)") + MARK * (device.member in odd), device.role,
+    shared = len({device.person for device in devices}) > 1
+    head = ("NO", "NAME", *["PERSON"] * shared, "ROLE", "SINCE", "HEARD", "SIGNING KEY", "SEALING KEY", "FINGERPRINT")
+    context.out.table(head, [
+        (str(device.member), (device.name or "(no name)") + MARK * (device.member in odd),
+         *[device.person_name or "(no name)"] * shared, device.role,
          ago(device.since, present),
          "this device" if device.this else ago(device.last_heard, present), ago(device.signing_since, present),
          ago(device.sealing_since, present), " ".join(device.fingerprint))
@@ -67,7 +70,8 @@ def run(context: Context) -> int:
 def as_json(device: Device) -> dict[str, Any]:
     """A device as JSON."""
     return {
-        "member": device.member, "name": device.name, "role": device.role, "this": device.this,
+        "member": device.member, "name": device.name, "person": device.person_name, "role": device.role,
+        "this": device.this,
         "fingerprint": list(device.fingerprint), "added_epoch": device.added_epoch, "last_heard": device.last_heard,
         "since": device.since, "signing_key_since": device.signing_since, "sealing_key_since": device.sealing_since,
         "entered": device.entered,
