@@ -15,7 +15,7 @@ from e2esync.epoch.record import parse_record
 from e2esync.errors import ChainInvalid, E2esyncError, ForkDetected, PairingAborted, Refused, RollbackDetected
 from e2esync.replica.core import Replica
 from e2esync.session import messages as m
-from e2esync.testing import Network, mutate
+from e2esync.testing import Device, Network, mutate
 from tests.attacks.scene import (
     MOMENTS,
     ROTATION,
@@ -192,6 +192,48 @@ async def test_a42_a_relay_that_knows_nobody(net: Network, moment: str) -> None:
     assert laptop.names() == ["Ada", "Bob"]
     await heals(net)
     assert phone.names() == ["Ada", "Bob"]
+
+
+async def _plays_dead(net: Network, laptop: Device) -> None:
+    """The relay shows the laptop that it has lost everything, and takes what the laptop brings."""
+    net.relay.show(net.relay.view(until=0, life=7), "Laptop")
+    net.clock.time += 10**7
+    await laptop.sync()
+    assert laptop.replica.chain.head.is_seed
+    net.clock.time += 10**7
+
+
+@attack(Weak("procedures.reading:first_seed", len, late=True))
+async def test_a42_a_relay_that_plays_dead_for_one(net: Network) -> None:
+    """Then it shows the laptop what the phone has done meanwhile: one history again, nobody frozen, nothing lost."""
+    phone, laptop = await two(net)
+    await phone.rotate()
+    phone.add("Bob")
+    await phone.sync()
+    await _plays_dead(net, laptop)
+    laptop.add("Carl")
+    await laptop.sync()
+    await phone.rotate()
+    with defences():
+        net.relay.honest()
+        await heals(net)
+    assert phone.names() == laptop.names() == ["Ada", "Bob", "Carl"]
+
+
+@attack(Weak("replica.giving_way:check_gives_way"))
+async def test_a42_a_relay_that_plays_dead_to_hide_what_it_took(net: Network) -> None:
+    """It hides an acknowledged edit in a seed, and then shows a branch without it: that is no loss, but a fork."""
+    phone, laptop = await two(net)
+    net.relay.fork("Laptop")
+    laptop.add("Bob")
+    await laptop.sync()
+    await _plays_dead(net, laptop)
+    for _round in range(2):
+        net.clock.time += 10**7
+        await phone.rotate()
+    net.relay.honest()
+    await refused(laptop, ForkDetected)
+    assert laptop.names() == ["Ada", "Bob"]
 
 
 @attack()

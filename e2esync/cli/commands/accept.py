@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 ABOUT = """\
 Takes the code of an invitation, shows who invites you to which book and as what, and asks. If you accept, it shows
 three words; read them to whoever invited you. The book is then on this device, and comes to your other devices by
-itself."""
+itself. A copy from before you were removed from it is sealed with what you had not sent (`e2esync recover
+--add-rescue`), and the new one takes its place."""
 EXAMPLES = """\
   e2esync accept CODE
   e2esync accept CODE --yes --name "Bob Example"
