@@ -148,8 +148,9 @@ def fdatasync_time(folder: Path) -> float:
     return statistics.median(times)
 
 
-def floor(url: str, books: list[Book], flight: int, seconds: float) -> float:
-    """Rows per second that the engine takes in group commits of `flight` for each set, and nothing else."""
+def floor(url: str, books: list[Book], flight: int, seconds: float) -> tuple[float, float]:
+    """Rows per second, and seconds of processor for each, in group commits of `flight` for each set and nothing else.
+    """
     from tests.bench.load_floor import postgres_floor, sqlite_floor
 
     batch = len(books) * flight
@@ -161,7 +162,8 @@ def floor(url: str, books: list[Book], flight: int, seconds: float) -> float:
 def measure(url: str, folder: Path, args: argparse.Namespace) -> dict[str, float]:
     """One run: floor, load at full flight, and one client with one append at a time."""
     key, books = found(url, args.clients)
-    measured = {"fdatasync_ms": fdatasync_time(folder) * 1000, "floor": floor(url, books, args.flight, args.seconds)}
+    rate, cpu = floor(url, books, args.flight, args.seconds)
+    measured = {"fdatasync_ms": fdatasync_time(folder) * 1000, "floor": rate, "floor_cpu_us": cpu * 1e6}
     relays = Relays(url, folder, args.relays, "ws")
     try:
         full = load(relays, key, books, args.flight, args.seconds)
@@ -206,7 +208,7 @@ def main() -> int:
           f"{measured['ratio']:.2f} of the floor ({measured['floor']:,.0f}/s), p50 {measured['p50_ms']:.1f} ms, "
           f"push {measured['push_p50_ms']:.2f} ms behind it, {measured['pushes']:,.0f} pushes/s")
     print(f"processor time of each: {measured['cpu_us']:.0f} µs in the relays, {measured['client_cpu_us']:.0f} µs in "
-          "the clients")
+          f"the clients, {measured['floor_cpu_us']:.0f} µs for the floor")
     print(f"one client: p50 {measured['one_p50_ms']:.2f} ms, push {measured['one_push_p50_ms']:.2f} ms behind it, "
           f"{measured['one_appends']:,.0f}/s; fdatasync {measured['fdatasync_ms']:.2f} ms")
     return 0
