@@ -102,6 +102,11 @@ def database(name: str, *, there: bool = False) -> str:
     return name
 
 
+def books(count: int) -> str:
+    """So many books."""
+    return f"{count:,} book{'' if count == 1 else 's'}"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command by itself."""
     parser = argparse.ArgumentParser(prog="e2esync relay", description="A relay that can read nothing.")

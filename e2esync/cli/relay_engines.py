@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .exits import FileProblem
-from .relay import database
+from .relay import books, database
 
 _LOOK_AGAIN: Final = 0.2
 
@@ -55,7 +55,7 @@ def move(args: argparse.Namespace) -> int:
     def wait(copied: int) -> None:
         if not told:
             told.append(copied)
-            print(f"{copied} books are copied; stop the relay, the rest takes a moment", file=sys.stderr, flush=True)
+            print(f"{books(copied)} copied; stop the relay, the rest takes a moment", file=sys.stderr, flush=True)
         time.sleep(_LOOK_AGAIN)
 
     with closing(open_depot(old)) as source, closing(open_depot(new)) as target:
@@ -63,5 +63,5 @@ def move(args: argparse.Namespace) -> int:
     if bool(getattr(args, "json", False)):
         print(json.dumps({"schema": 1, "moved": moved}))
     else:
-        print(f"{moved} books moved; start the relay with its new --db")
+        print(f"{books(moved)} moved; start the relay with its new --db")
     return 0

@@ -8,7 +8,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from .relay import database, settings_of, the_place
+from .relay import books, database, settings_of, the_place
 
 
 def backup(args: argparse.Namespace) -> int:
@@ -17,7 +17,7 @@ def backup(args: argparse.Namespace) -> int:
 
     target = Path(the_place(args, "the name of a new file"))
     count = relay_backup.backup(database(settings_of(args).db, there=True), target)
-    _tell(args, f"{count} books are in {target}; it holds the relay's signing key too", file=str(target), sets=count)
+    _tell(args, f"{books(count)} in {target}; it holds the relay's signing key too", file=str(target), sets=count)
     return 0
 
 
@@ -32,7 +32,7 @@ def restore(args: argparse.Namespace) -> int:
 
         raise MassChange(f"{place} exists; what came after the backup will have to come back from devices")
     count = relay_backup.restore(source, place)
-    _tell(args, f"{count} books are back; devices bring what came later, by themselves", sets=count)
+    _tell(args, f"{books(count)} back; devices bring what came later, by themselves", sets=count)
     return 0
 
 
@@ -48,8 +48,8 @@ def check(args: argparse.Namespace) -> int:
             if not getattr(args, "json", False):
                 print(f"{fault.set_id.hex()}: {fault.what}", file=sys.stderr)
         sets = len(depot.sets())
-    well = f"{sets} books: every chain, log, head, box and blob is whole"
-    _tell(args, f"{len(faults)} faults in {sets} books" if faults else well, sets=sets,
+    well = f"{books(sets)}: every chain, log, head, box and blob is whole"
+    _tell(args, f"{len(faults)} faults in {books(sets)}" if faults else well, sets=sets,
           faults=[{"set": fault.set_id.hex(), "what": fault.what} for fault in faults])
     return 1 if faults else 0
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -138,6 +139,7 @@ def open_writer(path: Path) -> apsw.Connection:
         # A file that is no relay's is refused before the first write could change its header.
         if path.exists() and path.stat().st_size:
             _check_header(path)
+        _make_private(path)
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(5000)
         connection.pragma("journal_mode", "wal")
@@ -149,6 +151,13 @@ def open_writer(path: Path) -> apsw.Connection:
     except apsw.Error as error:
         raise storage_error(error, path) from error
     return connection
+
+
+def _make_private(path: Path) -> None:
+    """The file, if it is not there. It holds the relay's key: nobody else reads it, nor what SQLite lays beside it."""
+    # What cannot be made here, SQLite finds a word for.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
 def open_reader(path: Path) -> apsw.Connection:

@@ -199,8 +199,8 @@ async def test_it_is_kept_while_it_runs(tmp_path: Path) -> None:
         assert status == 200
         assert "<h1>Ours</h1>" in page
         assert info["key"] in page.replace(" ", "")
-        for arguments, words in ((["backup", "copy"], "1 books are in copy"), (["check"], "every chain"),
-                                 (["stats"], "records"), (["restore", "copy", "--yes"], "1 books are back"),
+        for arguments, words in ((["backup", "copy"], "1 book in copy"), (["check"], "every chain"),
+                                 (["stats"], "records"), (["restore", "copy", "--yes"], "1 book back"),
                                  (["key", "export", "key"], "as you keep a password"), (["check"], "every chain")):
             done = await trio.to_thread.run_sync(partial(told, process, *arguments, folder=tmp_path))
             assert (done.returncode, done.stderr) == (0, "")

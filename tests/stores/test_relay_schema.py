@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +31,18 @@ def refused(path: Path) -> E2esyncError:
         RelayStore(path)
     assert caught.value.hint
     return caught.value
+
+
+def test_what_holds_the_relays_key_is_for_nobody_else(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with RelayStore(tmp_path / "relay.sqlite3") as store:
+            store.probe(1)
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("relay.sqlite3*")
+                     if path.suffix != ".lock"}
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("relay.sqlite3", "relay.sqlite3-wal", "relay.sqlite3-shm"), 0o600)
 
 
 def test_a_new_file_is_marked_and_versioned(tmp_path: Path) -> None:
