@@ -182,8 +182,10 @@ class RelayStore:
     def close(self) -> None:
         """Closes the file; idempotent."""
         while self._connections:
-            # The writer is the last one: closing it moves the log into the file.
-            self._connections.pop().close()
+            # The writer is the last one: closing it moves the log into the file. If the disk fails at that, nothing is
+            # lost: the log stays where it is, and the file has to be free for the next relay.
+            with suppress(apsw.Error):
+                self._connections.pop().close()
         self._lock.release()
 
     def __enter__(self) -> RelayStore:

@@ -1,7 +1,9 @@
-"""The soak: relay and clients killed with -9 at random moments, `python -m tests.faults --kills 1000`.
+"""The soak: relay and clients killed with -9 at every named point and at random ones, `python -m tests.faults`.
 
-Every fifty kills the two devices sync until nothing moves; each edit that was acknowledged must then be on both, once,
-and their digests must agree. The first failure ends it, with the seed that repeats its choices.
+First a device or the relay dies at each point of `dying`, the first time that it comes there, the second, and so on;
+then both at any moment, until there are as many kills as were asked for. Every fifty the two devices sync until nothing
+moves; each edit that was acknowledged must then be on both, once, and their digests must agree. The first failure ends
+it, with what repeats its choices.
 """
 
 from __future__ import annotations
@@ -10,35 +12,49 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import trio
 
-from tests.faults.test_processes import RelayProcess, play
+from tests.faults.test_processes import ACTS, RelayProcess, play, play_named
 
 EACH = 50
 
 
 def main() -> int:
     """Exit code 1 on the first thing that is lost, doubled or different."""
-    parser = argparse.ArgumentParser(description="kill relay and clients at random moments, and look for what is lost")
+    parser = argparse.ArgumentParser(description="kill relay and clients, and look for what is lost")
     parser.add_argument("--kills", type=int, default=1000, help="how many (default 1000)")
-    parser.add_argument("--seed", type=int, default=1000, help="of the first fifty (default 1000)")
+    parser.add_argument("--seed", type=int, default=1000, help="of the first fifty at random moments (default 1000)")
     chosen = parser.parse_args()
-    done, seed, began = 0, chosen.seed, time.monotonic()
-    while done < chosen.kills:
-        with tempfile.TemporaryDirectory() as folder:
-            relay = RelayProcess(Path(folder))
-            try:
-                trio.run(play, Path(folder), relay, seed, EACH, 0)
-            except AssertionError as error:
-                print(f"seed {seed}: {error}")
-                return 1
-            finally:
-                relay.kill()
-        done, seed = done + EACH, seed + 1
-        print(f"{done} clients killed, nothing lost, nothing twice ({time.monotonic() - began:.0f} s)", flush=True)
+    began, named = time.monotonic(), 0
+
+    def tell(count: int, what: str) -> None:
+        print(f"{count} {what}, nothing lost, nothing twice ({time.monotonic() - began:.0f} s)", flush=True)
+
+    try:
+        for act in ACTS:
+            named += _played(play_named, act)
+            tell(named, f"killed at named points of {' and '.join(ACTS[: ACTS.index(act) + 1])}")
+        for done in range(named, chosen.kills, EACH):
+            seed = chosen.seed + (done - named) // EACH
+            _played(play, seed, EACH, 0)
+            tell(done + EACH, "killed")
+    except AssertionError as error:
+        print(f"after {named} at named points, with --seed {chosen.seed}: {error}")
+        return 1
     return 0
+
+
+def _played(story: Callable[..., Awaitable[int]], *arguments: object) -> int:
+    """How many a story has killed, over a relay of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        relay = RelayProcess(Path(folder))
+        try:
+            return trio.run(story, Path(folder), relay, *arguments)
+        finally:
+            relay.kill()
 
 
 if __name__ == "__main__":

@@ -8,15 +8,19 @@ from pathlib import Path
 
 import apsw
 import pytest
+import trio
 
 from e2esync.errors import E2esyncError
+from e2esync.session import messages as m
 from e2esync.stores.profile import ProfileStore
 from e2esync.stores.relay import RelayStore
 from tests.faults.agreeing import check_agreement
-from tests.faults.failing import ENOSPC, FAULTS, FailingVFS
+from tests.faults.failing import ENOSPC, FAULTS, READ, FailingVFS
 from tests.helpers.network import Device, Network
+from tests.relay.driver import running
 
-MOST, STEP = 300, 47
+MOST, STEP, READ_STEP = 300, 47, 19
+SLOW, APPENDS = 0.5, 12
 RELAY, PHONE = "relay.sqlite3", "phone.sqlite3"
 
 
@@ -79,6 +83,16 @@ def _start_again(net: Network, phone: Device, folder: Path) -> None:
     net.relay = RelayStore(folder / RELAY, draw=lambda size: net.entropy.draw("relay", size))
 
 
+def _start_in_spite(net: Network, phone: Device, folder: Path) -> None:
+    """Both begin again. If the disk fails at that it is told as an error of the tree, and goes the second time."""
+    for _try in range(2):
+        try:
+            return _start_again(net, phone, folder)
+        except E2esyncError:
+            continue
+    raise AssertionError("a disk that failed once failed twice")
+
+
 def _fails(
     folder: Path, vfs: FailingVFS, patch: pytest.MonkeyPatch, where: str, fault: str, at: int, times: int,
 ) -> bool:
@@ -86,6 +100,9 @@ def _fails(
     net, phone, laptop = _world(folder, patch)
     try:
         vfs.arm(where, fault, at, times)
+        if fault == READ:
+            # Nothing is in memory yet.
+            _start_in_spite(net, phone, folder)
         acknowledged, _told = _live(net, phone, laptop)
         failed = vfs.failed
         vfs.disarm()
@@ -111,8 +128,19 @@ def test_a_disk_that_fails_once(
     raise AssertionError(f"more than {MOST} points")
 
 
+@pytest.mark.parametrize("where", [RELAY, PHONE], ids=["relay", "device"])
+def test_a_disk_that_cannot_be_read_once(
+    tmp_path: Path, vfs: FailingVFS, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    for at in range(1, MOST, READ_STEP):
+        if not _fails(tmp_path / str(at), vfs, monkeypatch, where, READ, at, 1):
+            assert at > READ_STEP
+            return
+    raise AssertionError(f"more than {MOST} points")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [*FAULTS, READ])
 @pytest.mark.parametrize("where", [RELAY, PHONE], ids=["relay", "device"])
 def test_a_disk_that_fails_once_at_every_point(
     tmp_path: Path, vfs: FailingVFS, monkeypatch: pytest.MonkeyPatch, where: str, fault: str
@@ -142,3 +170,21 @@ def test_the_disk_does_fail(tmp_path: Path, vfs: FailingVFS, monkeypatch: pytest
     assert phone.registers("phone 0") is None
     phone.profile.close()
     net.close()
+
+
+async def test_a_slow_disk_holds_up_only_who_waits_for_it(tmp_path: Path, vfs: FailingVFS) -> None:
+    """What waits while the disk syncs is committed together, and whoever reads meanwhile is answered at once."""
+    async with running(tmp_path) as scene:
+        one, two = await scene.device(1), await scene.device(2)
+        before = scene.store.commits
+        vfs.patience = SLOW
+        began = trio.current_time()
+        requests = [scene.book.append() for _ in range(APPENDS)]
+        await one.send(*requests)
+        assert isinstance(await two.ask(m.Read(0, 1)), m.LogPart)
+        assert trio.current_time() - began < SLOW
+        for seq in range(1, APPENDS + 1):
+            assert (await one.answer()).head.seq >= seq
+        assert trio.current_time() - began >= SLOW
+        assert scene.store.commits - before <= 3
+        vfs.patience = 0.0

@@ -11,9 +11,12 @@ import trio
 from e2esync.client.book import Book
 from e2esync.client.sync import sync
 from e2esync.errors import E2esyncError
-from e2esync.testing import Network
+from e2esync.session import messages as m
+from e2esync.testing import Device, Network
+from e2esync.transports import listen
 from tests.client.world import card, founded, names, open_relay, paired, state
 from tests.helpers.virtual import virtual_time
+from tests.relay.driver import running
 
 PATIENCE = 60
 HOUR = 3_600_000
@@ -30,12 +33,22 @@ async def _agree(net: Network, expected: set[str]) -> None:
         assert device.standing().unsent == []
 
 
-@pytest.mark.parametrize("jump", [HOUR, -HOUR, YEAR, -YEAR, 40 * YEAR], ids=["hour", "back", "year", "year back", "40"])
-@pytest.mark.parametrize("seed", range(2))
+def _jump(net: Network, phone: Device, whose: str, jump: int) -> None:
+    """From now on this clock is wrong by so much."""
+    if whose == "everybody's":
+        net.clock.time += jump
+    elif whose == "a device's":
+        phone.now = net.clock.skewed(jump)
+    else:
+        net.relay.main.relay._now = net.clock.skewed(jump)
+
+
+@pytest.mark.parametrize("jump", [-HOUR, YEAR, -YEAR, 40 * YEAR], ids=["hour back", "year", "year back", "40 years"])
+@pytest.mark.parametrize("whose", ["everybody's", "a device's", "the relay's"])
 @virtual_time
-async def test_clocks_that_jump(jump: int, seed: int) -> None:
+async def test_clocks_that_jump(jump: int, whose: str) -> None:
     """Nothing that counts hangs on the time of day: edits before and after the jump are there on both sides."""
-    async with Network(seed=f"jump {seed}") as net:
+    async with Network(seed=f"jump {whose}") as net:
         phone = await net.begin("Phone")
         laptop = await net.pair(phone, "Laptop")
         expected = set()
@@ -43,9 +56,10 @@ async def test_clocks_that_jump(jump: int, seed: int) -> None:
             for device in (phone, laptop):
                 device.add(f"{device.name} {number}")
                 expected.add(f"{device.name} {number}")
-                if (number + seed) % 2:
+                if number in (1, 2):
                     await device.sync()
-            net.clock.time += jump if number % 2 == 0 else -jump
+            back = -jump if whose == "everybody's" else 0
+            _jump(net, phone, whose, jump if number % 2 == 0 else back)
         await phone.rotate()
         await _agree(net, expected)
 
@@ -145,6 +159,19 @@ async def test_a_device_that_reconnects_without_end(tmp_path: Path) -> None:
                     await sync(profile)
             assert state(phone) == state(laptop)
             assert names(laptop) == [f"edit {number:02}" for number in range(0, 20, 10)]
+
+
+async def test_a_hundred_reconnects_one_after_the_other(tmp_path: Path) -> None:
+    """A member that is thrown out after each append, and connects again at once, has every envelope in the log once."""
+    listener = await listen("127.0.0.1:0")
+    async with running(tmp_path, (listener,)) as scene:
+        for number in range(100):
+            one = await scene.device(1, listener)
+            assert one.head.seq == number
+            await scene.append(one)
+            await one.aclose()
+        part = await (await scene.device(2, listener)).ask(m.Read(0, 1))
+        assert len(part.envelopes) == len(set(part.envelopes)) == part.head.seq == 100
 
 
 async def test_a_slow_reader_holds_nobody_up(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,8 +18,12 @@ from e2esync.client.profile import Profile
 from e2esync.client.sync import sync
 from tests.cli.driving import environment, program
 from tests.client.world import card, founded, names, paired, state
+from tests.faults.dying import POINTS, program_that_dies
 
 PATIENCE = 60
+ACTS = ("sync", "import")
+MOST = 12
+"""A point is come to more often than that in no act that differs from the twelfth time."""
 
 
 class RelayProcess:
@@ -30,14 +35,24 @@ class RelayProcess:
         self.process: subprocess.Popen[str] | None = None
         self.start()
 
-    def start(self) -> None:
-        """Start it, and wait until it listens."""
+    def start(self, point: str = "", at: int = 0) -> bool:
+        """Start it, and wait until it listens; False if it dies before, which it may at a point."""
+        serve = ("relay", "serve", "--db", str(self._folder / "relay.sqlite3"), "--listen", self.url, "--json")
         self.process = subprocess.Popen(
-            program("relay", "serve", "--db", str(self._folder / "relay.sqlite3"), "--listen", self.url, "--json"),
+            program_that_dies(point, at, *serve) if point else program(*serve),
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(), text=True,
         )
         assert self.process.stdout is not None
-        self.url = json.loads(self.process.stdout.readline())["listening"][0]
+        line = self.process.stdout.readline()
+        if line:
+            self.url = json.loads(line)["listening"][0]
+        return bool(line)
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it has killed itself."""
+        assert self.process is not None
+        return self.process.poll() == -signal.SIGKILL
 
     def kill(self) -> None:
         """As a power cut does, but for the disk's own cache."""
@@ -114,10 +129,43 @@ class Story:
             process.kill()
             process.wait()
         wanted = {f"file {number} {n:05}" for n in range(60)}
-        if process.returncode == 0:
+        self._note(wanted, process.returncode == 0)
+
+    def named(self, act: str, number: int, point: str, at: int) -> bool:
+        """An act in which a device or the relay dies at a named point; whether it came so far."""
+        with Profile.open(self.folder / "phone") as profile:
+            Book(profile).add(card(f"edit {number}"))
+        self.expected.add(f"edit {number}")
+        arguments = ["--home", str(self.folder / "phone"), act]
+        if act == "import":
+            path = self.folder / f"{number}.vcf"
+            path.write_bytes(self._vcf(f"file {number}", 20))
+            arguments.append(str(path))
+        if point.startswith("relay"):
+            self.relay.kill()
+            self.relay.start(point, at)
+            code = self._run(program(*arguments))
+            died = self.relay.is_dead
+            self.relay.kill()
+            self.relay.start()
+        else:
+            code = self._run(program_that_dies(point, at, *arguments))
+            died = code == -signal.SIGKILL
+        if act == "import":
+            wanted = {f"file {number} {n:05}" for n in range(20)}
+            self._note(wanted, code == 0)
+        return died
+
+    def _note(self, wanted: set[str], told: bool) -> None:
+        if told:
             self.expected |= wanted
         else:
             self.maybe.append(wanted)
+
+    @staticmethod
+    def _run(command: list[str]) -> int:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              env=environment(), timeout=PATIENCE, check=False).returncode
 
     @staticmethod
     def _start(*arguments: str) -> subprocess.Popen[bytes]:
@@ -146,13 +194,45 @@ class Story:
                 assert not book.replica.frozen
 
 
-async def play(folder: Path, relay: RelayProcess, seed: int, kills: int, cards: int) -> None:
+async def play(folder: Path, relay: RelayProcess, seed: int, kills: int, cards: int) -> int:
+    """Kill at random moments; how many times."""
     story = Story(folder, relay, seed)
     await story.begin(cards)
     for number in range(kills):
         # The relay is another process: nothing of this one has to go on meanwhile.
         story.round(number)
     await story.end()
+    return kills
+
+
+async def play_named(folder: Path, relay: RelayProcess, act: str, most: int = MOST) -> int:
+    """Die at each named point of an act, the first, second, … time that it is come to; how many have died."""
+    story = Story(folder, relay, 0)
+    await story.begin(0)
+    number = died = 0
+    for point in POINTS:
+        for at in range(1, most + 1):
+            number += 1
+            if not story.named(act, number, point, at):
+                break
+            died += 1
+    await story.end()
+    return died
+
+
+async def test_a_program_dies_where_it_is_told_to(tmp_path: Path, relay: RelayProcess) -> None:
+    story = Story(tmp_path, relay, 0)
+    await story.begin(0)
+    assert story.named("sync", 1, "device: before requests are sent", 1)
+    assert story.named("sync", 2, "relay: durable, nobody answered", 1)
+    assert not story.named("sync", 3, "relay: durable, nobody answered", 1000)
+    await story.end()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("act", ACTS)
+async def test_killed_at_every_named_point(tmp_path: Path, relay: RelayProcess, act: str) -> None:
+    assert await play_named(tmp_path, relay, act, 5) > 2 * len(POINTS)
 
 
 async def test_killed_in_the_middle_of_anything(tmp_path: Path, relay: RelayProcess) -> None:
