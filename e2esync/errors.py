@@ -17,7 +17,8 @@
      │   ├─ EntryInvalid         an envelope or entry has no effect
      │   ├─ SnapshotInvalid      a manifest, run or chunk is not what the record names
      │   ├─ SlotInvalid          an announcement or heartbeat is refused
-     │   └─ EvidenceInvalid      a file of evidence that proves nothing
+     │   ├─ EvidenceInvalid      a file of evidence that proves nothing
+     │   └─ DeletionInvalid      a deletion that nobody with the right has signed
      ├─ Detection            somebody lies: the device's own data is untouched
      │   ├─ RollbackDetected  ForkDetected  WithheldDetected  RelayRestored
      │   └─ SnapshotMismatch  CloneDetected  StaleView
@@ -34,6 +35,7 @@
          ├─ NoProfile  ProfileExists  ProfileLocked  WrongPassphrase
          ├─ ProfileDamaged  ProfileBusy  DiskFull
          ├─ DeviceRemoved        this device is no longer a member
+         ├─ SetDeleted           the relay has deleted the set, and shows who said so
          ├─ ReadOnly             this person may only read the book
          ├─ NotFound             no such contact, or device
          └─ Ambiguous            more than one
@@ -132,6 +134,12 @@ class SlotInvalid(ObjectError):
 
 class EvidenceInvalid(ObjectError):
     """A file of evidence that proves nothing."""
+
+
+class DeletionInvalid(ObjectError):
+    """A deletion that is not from the root or an owner, for this relay and time."""
+
+    default_hint = "nothing on this device was changed; ask the relay's operator, or move to another relay"
 
 
 class Detection(E2esyncError):
@@ -277,6 +285,15 @@ class DeviceRemoved(ProfileError):
         super().__init__(message, hint)
         self.removal = removal
         """The record that proves it (`replica.leaving.Removal`); None where only the relay says so."""
+
+
+class SetDeleted(ProfileError):
+    """The root or an owner had the set deleted at its relay. This device keeps its copy."""
+
+    def __init__(self, message: str, hint: str = "", deletion: bytes = b"") -> None:
+        super().__init__(message, hint)
+        self.deletion = deletion
+        """The signed word (SPEC 10.9) that the relay shows, checked."""
 
 
 class ReadOnly(ProfileError):

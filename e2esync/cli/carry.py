@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 from e2esync.errors import E2esyncError
 
 from .context import Context
-from .exits import FAILURE, OK, REMOVED, UNREACHABLE, UNVERIFIED, exit_code
+from .exits import DELETED, FAILURE, OK, REMOVED, UNREACHABLE, UNVERIFIED, exit_code
 
 if TYPE_CHECKING:
     from e2esync.client.together import BookSync
 
-_WORST: Final = (UNVERIFIED, REMOVED, FAILURE, UNREACHABLE)
+_WORST: Final = (UNVERIFIED, REMOVED, DELETED, FAILURE, UNREACHABLE)
 
 
 def sync_books(context: Context) -> list[BookSync]:

@@ -23,6 +23,7 @@ WRONG_SECRET: Final = 12
 REMOVED: Final = 13
 UNVERIFIED: Final = 14
 GUARD: Final = 15
+DELETED: Final = 16
 UNREACHABLE: Final = 20
 INTERRUPTED: Final = 130
 
@@ -39,6 +40,7 @@ MEANINGS: Final[dict[int, str]] = {
     REMOVED: "this device was removed from the book",
     UNVERIFIED: "something did not verify (tampering, rollback, a wrong relay, wrong words); your data is untouched",
     GUARD: "stopped: it would remove more than 10 contacts and more than 10 % of the book; --yes to go on",
+    DELETED: "the book was deleted at its relay, by its owner or the recovery kit; your copy is untouched",
     UNREACHABLE: "the relay cannot be reached or is busy; your changes are kept, try again",
     INTERRUPTED: "interrupted",
 }
@@ -90,6 +92,7 @@ _CODES: Final[dict[type[E2esyncError], int]] = {
     errors.WrongPassphrase: WRONG_SECRET,
     errors.BadCode: WRONG_SECRET,
     errors.DeviceRemoved: REMOVED,
+    errors.SetDeleted: DELETED,
     errors.Unreachable: UNREACHABLE,
     # Whatever somebody forged, replayed or bent. A card that breaks the rules is no attack: BadCard stays a failure.
     errors.CryptoError: UNVERIFIED,
@@ -98,6 +101,7 @@ _CODES: Final[dict[type[E2esyncError], int]] = {
     errors.EntryInvalid: UNVERIFIED,
     errors.SnapshotInvalid: UNVERIFIED,
     errors.SlotInvalid: UNVERIFIED,
+    errors.DeletionInvalid: UNVERIFIED,
     errors.Detection: UNVERIFIED,
     errors.HandshakeFailed: UNVERIFIED,
     errors.RemoteProtocolError: UNVERIFIED,

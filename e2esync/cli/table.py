@@ -74,6 +74,7 @@ COMMANDS: Final = (
     Command("revoke", "commands.revoke", _DEVICES, "shut a lost or sold device out"),
     Command("retire", "commands.retire", _DEVICES, "before you sell or give this device away: leave, and erase it"),
     Command("rotate", "commands.rotate", _DEVICES, "renew the book's secret and this device's keys"),
+    Command("delete-everything", "commands.deletion", _DEVICES, "delete a book at its relay"),
     Command("forget", "commands.forget", _DEVICES, "delete for good what was deleted so far"),
     Command("kit", "commands.kit", _DEVICES, "the recovery kit: check, print, split, replace it"),
     Command("rehome", "commands.rehome", _DEVICES, "the kit is lost: move the book to a new set with a new kit"),
@@ -89,6 +90,7 @@ COMMANDS: Final = (
     Command("version", "commands.version", _TOOLS, "print the version"),
 )
 
+_WIDTH: Final = max(len(command.name) for command in COMMANDS) + 2
 BY_NAME: Final = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
 
 
@@ -100,5 +102,5 @@ def overview() -> str:
         if command.group != group:
             group = command.group
             lines.append(("\n" if lines else "") + f"{group}:")
-        lines.append(f"  {command.name:<12}{command.summary}")
+        lines.append(f"  {command.name:<{_WIDTH}}{command.summary}")
     return "\n".join(lines)

@@ -456,11 +456,10 @@ class Book:
         ]
 
     def _moves(self) -> Words:
-        """That another device has moved the book: a person is to confirm it here."""
-        from e2esync.replica.moving import move_notice
+        """That another device has moved the book, or somebody wants it deleted: a person is to decide."""
+        from e2esync.client.endings import ending_notices
 
-        notice = move_notice(self.replica) if self.number == 0 else None
-        return [] if notice is None else [notice]
+        return ending_notices(self.replica, self.now(), home=self.number == 0)
 
     def _kit_uses(self) -> Words:
         """When the recovery kit has opened an epoch; the one-time root of a further book is no kit (SPEC 12.4)."""

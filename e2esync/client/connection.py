@@ -18,20 +18,24 @@ from e2esync.limits import PIPELINE_MAX
 from e2esync.log.head import Head
 from e2esync.procedures.steps import Procedure, ask
 from e2esync.session.client import Answered, Challenged, ClientSession, Closing, Connected, Pushed, RefusedRequest
-from e2esync.session.messages import Answer, LogPush, MailPush, RecordPush, Request, SlotPush
+from e2esync.session.messages import Answer, DeletionPush, LogPush, MailPush, RecordPush, Request, SlotPush
 from e2esync.transports.address import connect
 from e2esync.transports.base import Transport, batch_sender
 
 Result = TypeVar("Result")
 Asked = TypeVar("Asked")
-Push = LogPush | RecordPush | SlotPush | MailPush
+Push = LogPush | RecordPush | SlotPush | MailPush | DeletionPush
 
 PATIENCE = 60.0
 """Seconds that a relay may take to answer before it counts as unreachable."""
 
 
 class Connection:
-    """A session over a transport. `head` is the relay's at the handshake, None for a visit."""
+    """A session over a transport. `head` is the relay's at the handshake, None for a visit.
+
+    `word` is the newest word on deleting the set that the relay has told of; `deleted` the one by which it says that
+    the set is gone. Neither has been checked (SPEC 10.9).
+    """
 
     def __init__(self, transport: Transport, session: ClientSession) -> None:
         self.transport = transport
@@ -39,6 +43,7 @@ class Connection:
         self.head: Head | None = None
         self.relay_key = b""
         self.removed: int | None = None
+        self.deleted = self.word = b""
         self._send_many = batch_sender(transport)
         self._pushes: deque[Push] = deque()
 
@@ -47,14 +52,18 @@ class Connection:
                         entropy: Entropy, *, former: bool = False) -> Connection:
         """Connect as a member; without `relay_key` any relay is trusted.
 
-        Raises Unreachable, HandshakeFailed, or Refused (NotMember). A member that was removed is refused in the same
-        way, unless `former`: then `removed` says in which epoch, and the chain may be read up to there (SPEC 13.2).
+        Raises Unreachable, HandshakeFailed, or Refused (NotMember). A member that was removed, or whose set was
+        deleted, is refused in the same way, unless `former`: then `removed` says in which epoch, or `deleted` by which
+        word, and the chain may be read (SPEC 13.2).
         """
         nonce = entropy.draw("session nonce", 32)
         connection = await cls._open(url, ClientSession(set_id, member, signing_key, relay_key, nonce))
         if connection.removed is not None and not former:
             await connection.aclose()
             raise Refused("NotMember", f"this member was removed in epoch {connection.removed}")
+        if connection.deleted and not former:
+            await connection.aclose()
+            raise Refused("NotMember", "the relay says that this book was deleted there")
         return connection
 
     @classmethod
@@ -82,6 +91,7 @@ class Connection:
                 await self.transport.send(self.session.proof())
             elif isinstance(event, Connected):
                 self.head, self.relay_key, self.removed = event.head, event.relay_key, event.removed
+                self.deleted = event.deleted
                 return
 
     async def run(self, procedure: Procedure[Result]) -> Result:
@@ -130,6 +140,8 @@ class Connection:
         if isinstance(event, Closing):
             raise Unreachable("the relay is being stopped")
         if isinstance(event, Pushed):
+            if isinstance(event.message, DeletionPush):
+                self.word = event.message.deletion
             self._pushes.append(event.message)
 
     async def _event(self, patience: float = PATIENCE) -> object:

@@ -45,6 +45,8 @@ class Left:
     """The epoch whose record removed it; 0 while nobody has closed the door."""
     others: tuple[str, ...] = ()
     """Of a device that retired: the devices that can close the door."""
+    gone: bool = False
+    """The book was deleted at its relay before."""
 
     def told(self) -> tuple[str, str]:
         """(what happened, what to do next), in a person's words."""
@@ -62,6 +64,8 @@ class Left:
     def _next(self) -> str:
         if self.epoch:
             return f"nothing: the door is closed since epoch {self.epoch}"
+        if self.gone:
+            return "nothing: the book was deleted at its relay before, and there is no door to close"
         if not self.others:
             return "keep the recovery kit: no other device can close the door or read the book"
         return (f"sync {' or '.join(self.others)}: another device must still close the door. This one has no keys left "

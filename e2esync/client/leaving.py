@@ -21,7 +21,7 @@ from e2esync.crypto import Entropy
 from e2esync.epoch.chain import Chain
 from e2esync.epoch.record import parse_record
 from e2esync.epoch.roster import Member
-from e2esync.errors import DeviceRemoved, E2esyncError
+from e2esync.errors import DeviceRemoved, E2esyncError, SetDeleted
 from e2esync.procedures.leaving import leave
 from e2esync.replica.core import Replica
 from e2esync.replica.leaving import Removal, removal_of, who_closes
@@ -51,17 +51,23 @@ async def retire(profile: Profile, *, wait: float = 0.0, progress: Progress = no
         for info in sorted(profile.store.books(), reverse=True):
             if profile.store.book(info.number).get("identity") is None:
                 continue
-            async with go_online(profile, info.number, progress=progress, entropy=entropy, now=now) as online:
-                profile.store.book(info.number).put(LEAVING, b"")
-                await online.connection.run(leave(online.replica, online.link))
+            try:
+                async with go_online(profile, info.number, progress=progress, entropy=entropy, now=now) as online:
+                    profile.store.book(info.number).put(LEAVING, b"")
+                    await online.connection.run(leave(online.replica, online.link))
+                    if info.number == 0:
+                        chain = online.replica.chain
+                        _erase(profile, left)
+                        # What it listens for now, it needs nothing of its own to understand.
+                        closed = await _listen(online.connection, chain, home.member, wait)
+                        if closed is not None:
+                            left = replace(left, epoch=closed.epoch, by=_named(names, closed.opener))
+                            write_left(profile.home, left)
+            except SetDeleted:
+                # Nothing is left to leave: the relay has no door any more.
                 if info.number == 0:
-                    chain = online.replica.chain
+                    left = replace(left, others=(), gone=True)
                     _erase(profile, left)
-                    # What it listens for now, it needs nothing of its own to understand.
-                    closed = await _listen(online.connection, chain, home.member, wait)
-                    if closed is not None:
-                        left = replace(left, epoch=closed.epoch, by=_named(names, closed.opener))
-                        write_left(profile.home, left)
     return left
 
 

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 
 from e2esync.access.kit import RecoveryKit
 from e2esync.client.connection import Connection
+from e2esync.client.endings import set_deleted
 from e2esync.client.profile import Profile
 from e2esync.client.sync import SYSTEM_ENTROPY, Progress, make_link, no_progress, now_ms
 from e2esync.crypto import Entropy, SigningKey
 from e2esync.crypto.sealing import SealingKey
 from e2esync.errors import HandshakeFailed, ProfileExists, Refused
 from e2esync.limits import KEY
+from e2esync.procedures.deleting import read_deletion_as_kit
 from e2esync.procedures.founding import arrive
 from e2esync.procedures.past import Retained, list_retained, read_past
 from e2esync.procedures.recovering import KitKeys, add_by_kit, find_keys, kit_keys, read_as_kit, succeed
@@ -134,21 +136,10 @@ async def open_kit(kit: RecoveryKit, url: str, *, relay_key: bytes | None = None
                    entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> AsyncIterator[Rescue]:
     """Read a person's own book with nothing but its kit: number 0 first, then what the relay finds (SPEC 12.6 step 1).
 
-    Raises Unreachable, or HandshakeFailed where the relay knows no such book. `relay_key` is the one on the kit's
-    sheet; without it the relay at the address is trusted at sight, and the chain must name it.
+    Raises Unreachable, HandshakeFailed where the relay knows no such book, or SetDeleted. `relay_key` is the one on the
+    kit's sheet; without it the relay at the address is trusted at sight, and the chain must name it.
     """
-    keys = kit_keys(kit)
-    try:
-        connection = await Connection.as_member(url, keys.set_id, keys.member, keys.signing, relay_key, entropy)
-    except Refused as error:
-        if error.reason != "NotMember":
-            raise
-        found = await find_places(kit, url, (0,), relay_key=relay_key, entropy=entropy)
-        if not found:
-            raise HandshakeFailed("the relay at this address has no book of this recovery kit",
-                                  "check the address, and that this is the newest kit") from error
-        keys = found[0]
-        connection = await Connection.as_member(url, keys.set_id, keys.member, keys.signing, relay_key, entropy)
+    keys, connection = await connect_kit(kit, url, relay_key=relay_key, entropy=entropy, now=now)
     async with _reading(connection, url, keys, progress, entropy, now) as rescue:
         yield rescue
 
@@ -157,9 +148,42 @@ async def open_kit(kit: RecoveryKit, url: str, *, relay_key: bytes | None = None
 async def open_place(keys: KitKeys, url: str, *, relay_key: bytes | None = None, progress: Progress = no_progress,
                      entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms) -> AsyncIterator[Rescue]:
     """Read one book that a recovery key is known to be a member of. Raises as `open_kit` does, or Refused."""
-    connection = await Connection.as_member(url, keys.set_id, keys.member, keys.signing, relay_key, entropy)
+    connection = await connect_place(keys, url, relay_key=relay_key, entropy=entropy, now=now)
     async with _reading(connection, url, keys, progress, entropy, now) as rescue:
         yield rescue
+
+
+async def connect_kit(kit: RecoveryKit, url: str, *, relay_key: bytes | None = None, entropy: Entropy = SYSTEM_ENTROPY,
+                      now: Callable[[], int] = now_ms) -> tuple[KitKeys, Connection]:
+    """Connect as a kit to its person's own book. Raises as `open_kit` does."""
+    keys = kit_keys(kit)
+    try:
+        return keys, await connect_place(keys, url, relay_key=relay_key, entropy=entropy, now=now)
+    except Refused as error:
+        if error.reason != "NotMember":
+            raise
+        found = await find_places(kit, url, (0,), relay_key=relay_key, entropy=entropy)
+        if not found:
+            raise HandshakeFailed("the relay at this address has no book of this recovery kit",
+                                  "check the address, and that this is the newest kit") from error
+    return found[0], await connect_place(found[0], url, relay_key=relay_key, entropy=entropy, now=now)
+
+
+async def connect_place(keys: KitKeys, url: str, *, relay_key: bytes | None = None, entropy: Entropy = SYSTEM_ENTROPY,
+                        now: Callable[[], int] = now_ms) -> Connection:
+    """Connect as a recovery key to a book. Raises Refused, or SetDeleted where the relay proves that it may be gone."""
+    connection = await Connection.as_member(
+        url, keys.set_id, keys.member, keys.signing, relay_key, entropy, former=True)
+    try:
+        if connection.removed is not None:
+            raise Refused("NotMember", f"this member was removed in epoch {connection.removed}")
+        if connection.deleted:
+            read = read_deletion_as_kit(keys.set_id, connection.deleted, connection.relay_key, now())
+            raise set_deleted(await connection.run(read), connection.deleted)
+    except BaseException:
+        await connection.aclose()
+        raise
+    return connection
 
 
 async def find_places(kit: RecoveryKit, url: str, numbers: Iterable[int], *, relay_key: bytes | None = None,

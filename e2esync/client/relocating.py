@@ -16,7 +16,15 @@ from e2esync.client.sync import SYSTEM_ENTROPY, go_online, make_link, no_progres
 from e2esync.crypto import Entropy
 from e2esync.epoch.roles import RIGHTS
 from e2esync.epoch.shape import ZERO_HASH
-from e2esync.errors import E2esyncError, ForkDetected, ProfileError, Refused, RollbackDetected, SessionError
+from e2esync.errors import (
+    E2esyncError,
+    ForkDetected,
+    ProfileError,
+    Refused,
+    RollbackDetected,
+    SessionError,
+    SetDeleted,
+)
 from e2esync.procedures.opening import announce, open_epoch
 from e2esync.procedures.reading import enter
 from e2esync.procedures.seeding import seed_chain, seed_media, seed_state, show
@@ -191,7 +199,7 @@ async def _tell(profile: Profile, book: int, url: str, key: bytes, entropy: Entr
             write_own(online.replica, {POINTER: {"key": key, "url": url}}, now())
             await run(send(online.replica, link))
             await run(open_epoch(online.replica, link, lambda _replica: (), relay=key))
-    except (SessionError, ForkDetected, RollbackDetected):
+    except (SessionError, ForkDetected, RollbackDetected, SetDeleted):
         return
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from e2esync.access.kit import RecoveryKit
 from e2esync.client.connection import Connection
+from e2esync.client.endings import set_deleted
 from e2esync.client.entropy import SystemEntropy
 from e2esync.client.profile import Profile
 from e2esync.client.settings import ROTATE_AFTER, ROTATE_EVERY, get_number
@@ -33,12 +34,14 @@ from e2esync.errors import (
 )
 from e2esync.limits import KIT_HALVES
 from e2esync.log.head import Head
+from e2esync.procedures.deleting import read_deletion
 from e2esync.procedures.founding import create
 from e2esync.procedures.leaving import read_removal
 from e2esync.procedures.steps import Link
 from e2esync.procedures.syncing import Synced
 from e2esync.procedures.syncing import sync as sync_procedure
 from e2esync.replica.core import Replica
+from e2esync.replica.deletion import Deleting, deletion_of, hear_word, served_again
 from e2esync.replica.founding import found
 from e2esync.replica.home import keep_halves
 from e2esync.replica.leaving import Removal
@@ -82,6 +85,8 @@ class SyncResult:
     """Devices that asked to leave and that this one has removed: the door is closed behind them."""
     held: int = 0
     """Contacts that others deleted or overwrote by the hundred: shown as they were until a person decides."""
+    deleting: Deleting | None = None
+    """That the book is to be deleted at the relay: by whom and when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,7 @@ async def _sync_once(profile: Profile, book: int, progress: Progress, entropy: E
         epoch = online.replica.position.epoch
         try:
             done = await online.connection.run(sync_procedure(online.replica, online.link))
+            hear_deletion(online)
             if then is not None and not online.moved:
                 await then(online)
         except Refused:
@@ -147,7 +153,7 @@ async def _sync_once(profile: Profile, book: int, progress: Progress, entropy: E
         return SyncResult(
             done.received, done.sent, done.opened, done.media, getattr(wire, "sent", 0),
             getattr(wire, "received", 0), (*said, *online.link.notices), _closed_behind(online.replica, epoch),
-            len(online.replica.store.kept_keys(HELD)),
+            len(online.replica.store.kept_keys(HELD)), deletion_of(online.replica, now()),
         ), online.moved
 
 
@@ -213,7 +219,8 @@ async def go_online(profile: Profile, book: int = 0, *, progress: Progress = no_
     """A connection to the book's relay as its member, for as long as the block lasts.
 
     Where a record says that this device was removed, its copy is erased or sealed (SPEC 14.12); where only the relay
-    says so, nothing happens to it. DeviceRemoved in both cases.
+    says so, nothing happens to it. DeviceRemoved in both cases. SetDeleted where the relay proves that the book was to
+    be deleted, and nothing happens to the copy either.
     """
     try:
         async with _online(profile, book, progress, entropy, now) as online:
@@ -231,7 +238,7 @@ async def go_online(profile: Profile, book: int = 0, *, progress: Progress = no_
 async def _online(profile: Profile, book: int, progress: Progress, entropy: Entropy, now: Callable[[], int],
                   ) -> AsyncIterator[Online]:
     replica = Replica(profile.store.book(book))
-    connection = await connect_replica(replica, relay_url(profile, book), entropy)
+    connection = await connect_replica(replica, relay_url(profile, book), entropy, now)
     try:
         assert connection.head is not None
         link = make_link(connection.head, progress, entropy, now)
@@ -242,9 +249,9 @@ async def _online(profile: Profile, book: int, progress: Progress, entropy: Entr
         await connection.aclose()
 
 
-async def connect_replica(replica: Replica, url: str, entropy: Entropy) -> Connection:
+async def connect_replica(replica: Replica, url: str, entropy: Entropy, now: Callable[[], int] = now_ms) -> Connection:
     """A member's connection. Raises DeviceRemoved: with the proof for a member that a record has removed, and without
-    one where the relay does not know it."""
+    one where the relay does not know it; SetDeleted, with the proof, or DeletionInvalid without one."""
     try:
         connection = await Connection.as_member(
             url, replica.set_id, replica.member, replica.signing_key, replica.chain.relay_key, entropy, former=True,
@@ -260,7 +267,23 @@ async def connect_replica(replica: Replica, url: str, entropy: Entropy) -> Conne
             await connection.run(read_removal(replica))
         finally:
             await connection.aclose()
+    if connection.deleted:
+        try:
+            deleting = await connection.run(read_deletion(replica, connection.deleted, now()))
+        finally:
+            await connection.aclose()
+        raise set_deleted(deleting, connection.deleted)
     return connection
+
+
+def hear_deletion(online: Online) -> None:
+    """What the relay has told of a deletion, now that this device is in the newest epoch."""
+    if online.moved:
+        # The set has moved: what is said of it there is for that relay to tell.
+        return
+    served_again(online.replica)
+    if online.connection.word:
+        hear_word(online.replica, online.connection.word)
 
 
 def make_link(head: Head, progress: Progress, entropy: Entropy, now: Callable[[], int]) -> Link:

@@ -253,6 +253,7 @@ def _both(first: BookSync, second: BookSync) -> BookSync:
     return replace(second, result=SyncResult(
         one.received + two.received, one.sent + two.sent, one.opened or two.opened, one.media + two.media,
         one.bytes_sent + two.bytes_sent, one.bytes_received + two.bytes_received, one.notices + two.notices,
+        one.left + two.left, two.held, two.deleting,
     ))
 
 

@@ -24,6 +24,7 @@ from e2esync.client.sync import (
     forget_secrets,
     give_back,
     go_online,
+    hear_deletion,
     no_progress,
     now_ms,
 )
@@ -41,7 +42,7 @@ from e2esync.replica.findings import note
 from e2esync.replica.port import HELD, SlotRow
 from e2esync.replica.writeback import write_back
 from e2esync.replica.writing import last_own
-from e2esync.session.messages import LogPush, RecordPush, SlotPush
+from e2esync.session.messages import DeletionPush, LogPush, RecordPush, SlotPush
 
 LOCAL_POLL = 0.25
 """Seconds between two looks for edits that another process of this profile has made."""
@@ -59,8 +60,8 @@ async def watch(profile: Profile, book: int = 0, *, on_event: Callable[[str], No
 
     `on_event` is told in a word what happened: `connected`, `received`, `sent`, `epoch`, `unreachable`; `restored`: the
     relay came back from a backup, and this device has given it back what it lacked; `moved`: the book is at another
-    relay, and so is this device; or `held`: too much was deleted or overwritten at once, and a person is to decide
-    (`Book.guarded`).
+    relay, and so is this device; `deletion`: somebody wants the book deleted at its relay, or kept; or `held`: too much
+    was deleted or overwritten at once, and a person is to decide (`Book.guarded`).
     """
     with profile.sync_lock():
         await watch_locked(profile, book, on_event=on_event, progress=progress, entropy=entropy, now=now)
@@ -127,6 +128,7 @@ class _Watch:
                 await online.connection.run(sync_procedure(online.replica, online.link))
                 online.link.notices.clear()
                 forget_secrets(self.profile, online.replica, epoch)
+                hear_deletion(online)
                 if not online.moved:
                     self.on_event("connected")
                     self.delay, self.given_back = RECONNECT_FIRST, False
@@ -215,5 +217,8 @@ async def take_push(online: Online, push: object, on_event: Callable[[str], None
         # Somebody asks to leave, say: whoever is there just now closes the door.
         if await run(keep_house(replica, link, compact=False)):
             on_event("epoch")
+    elif isinstance(push, DeletionPush):
+        hear_deletion(online)
+        on_event("deletion")
     if len(replica.store.kept_keys(HELD)) > waiting:
         on_event("held")

@@ -54,6 +54,7 @@ class Label(Enum):
     SIGN_HEAD = b"e2e:head"
     SIGN_SESSION = b"e2e:session"
     SIGN_FIND = b"e2e:find"
+    SIGN_DELETION = b"e2e:delete"
 
     def __init__(self, value: bytes) -> None:
         self.person = value.ljust(16, b"\0")

@@ -15,10 +15,11 @@ from e2esync.limits import READ_BATCH
 from e2esync.log.head import ShortHead
 from e2esync.relay.connection import Connection
 from e2esync.session.codec import encode_message
-from e2esync.session.messages import LogPush, Opened, RecordPush, SlotPush
+from e2esync.session.messages import DeletionPush, LogPush, Opened, RecordPush, SlotPush
 from e2esync.stores.relay_batch import (
     Admitted,
     BatchResult,
+    DeletionSaid,
     Effect,
     EpochOpened,
     Logged,
@@ -124,6 +125,8 @@ class Hub:
             self._slot_changed(effect)
         elif isinstance(effect, Mailed):
             self._mailed(effect)
+        elif isinstance(effect, DeletionSaid):
+            self._deletion_said(effect)
 
     def _moved(self, effect: Moved, head: ShortHead) -> None:
         gathering = self._sets.get(effect.set_id)
@@ -209,12 +212,29 @@ class Hub:
         if isinstance(effect, Admitted):
             author.position = (effect.epoch, effect.seq)
             self._sets.setdefault(effect.set_id, Gathering()).sessions[author.number] = author
+            if effect.deletion:
+                author.queue(encode_message(DeletionPush(effect.deletion)))
         elif isinstance(effect, SlotChanged):
             self._slot_changed(effect)
         elif isinstance(effect, SideTaken):
             self._side_taken(effect, author)
         elif isinstance(effect, Mailed):
             self._mailed(effect)
+        elif isinstance(effect, DeletionSaid):
+            self._deletion_said(effect)
+
+    def _deletion_said(self, effect: DeletionSaid) -> None:
+        gathering = self._sets.get(effect.set_id)
+        if gathering is None:
+            return
+        frame = encode_message(DeletionPush(effect.deletion))
+        for connection in list(gathering.sessions.values()):
+            if connection.number != effect.session:
+                connection.queue(frame)
+            if effect.gone:
+                # What they come back to is the tombstone.
+                connection.end()
+                self.leave(connection)
 
     def _mailed(self, effect: Mailed) -> None:
         other = self._mailboxes.get(effect.mailbox, {}).get(1 - effect.side)

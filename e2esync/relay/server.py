@@ -230,8 +230,9 @@ class Relay:
                     self._try_to_write(item)
             if any(isinstance(item, _Sweep) for item in items):
                 self._store.sweep(self._now())
+                result = self._store.hear((), self._now())
             if any(isinstance(item, _Heard) for item in items):
-                result = self._store.hear(heard, self._now())
+                result = result.then(self._store.hear(heard, self._now()))
                 heard = set()
             notes = [item for item in items if isinstance(item, Attend)]
             if jobs or notes:

@@ -25,7 +25,16 @@ from e2esync.limits import PIPELINE_MAX, SPEC_VERSION
 from e2esync.log.head import Head
 from e2esync.session import messages as m
 from e2esync.session.codec import ANSWERS, decode_message, encode_message
-from e2esync.session.handshake import FAREWELL, binding_of, check_visit, read_farewell, read_welcome, sign_proof
+from e2esync.session.handshake import (
+    DELETED,
+    FAREWELL,
+    binding_of,
+    check_visit,
+    read_farewell,
+    read_said,
+    read_welcome,
+    sign_proof,
+)
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Answer, Request, Side
 
@@ -61,7 +70,7 @@ _RECEIVES: Final[dict[tuple[State, str], State]] = {
 }
 """What the relay may send in which state, and the state after it."""
 
-_PUSHES: Final = (m.LogPush, m.RecordPush, m.SlotPush, m.MailPush)
+_PUSHES: Final = (m.LogPush, m.RecordPush, m.SlotPush, m.MailPush, m.DeletionPush)
 _MINUTE: Final = 60_000
 
 
@@ -77,12 +86,14 @@ class Connected:
     """Both sides have proved who they are. `head` is the relay's, verified with this connection; None for a visit.
 
     `removed`: the relay says that the record of this epoch removed the member, who may read the chain up to it and
-    nothing else. Only that record proves it.
+    nothing else. Only that record proves it. `deleted`: the word, not checked yet, by which the relay says that the set
+    was deleted; the chain is still to be read.
     """
 
     head: Head | None
     relay_key: bytes
     removed: int | None = None
+    deleted: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,7 @@ class RefusedRequest:
 class Pushed:
     """Something that another device did."""
 
-    message: m.LogPush | m.RecordPush | m.SlotPush | m.MailPush
+    message: m.LogPush | m.RecordPush | m.SlotPush | m.MailPush | m.DeletionPush
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +251,9 @@ class ClientSession:
         if len(welcome.head) == FAREWELL:
             removed = read_farewell(welcome, self._hello.set_id, self._relay_key, self._binding)
             return Connected(None, self._relay_key, removed)
+        if welcome.head[:1] == DELETED:
+            deleted = read_said(welcome, self._hello.set_id, self._relay_key, self._binding)
+            return Connected(None, self._relay_key, deleted=deleted)
         head = read_welcome(welcome, self._hello.set_id, self._relay_key, self._binding)
         return Connected(head, self._relay_key)
 

@@ -15,6 +15,7 @@ from e2esync.limits import (
     BLOB_MAX,
     BLOB_PART,
     CHANGES_MAX,
+    DELETION_MAX,
     ENVELOPE_MAX,
     FOUND_MAX,
     FRAME_MAX,
@@ -74,6 +75,7 @@ _BLOB_OFFSET: Final = ranged(0, BLOB_MAX)
 _MAIL_NUMBER: Final = ranged(0, MAILBOX_MESSAGES_MAX)
 _INVITATION: Final = exactly_or_empty(RELAY_INVITATION)
 _POSITION: Final = ranged(1, INT_MAX)
+_DELETION: Final = up_to(DELETION_MAX, least=1)
 
 
 def _read_slot(value: Any) -> m.Slot:
@@ -128,6 +130,7 @@ _TABLE: Final[tuple[tuple[int, Side, type[Any], tuple[Kind, ...]], ...]] = (
     (25, _C, m.Find, (exactly(VERIFY_KEY), exactly(SIGNATURE))),
     (26, _C, m.Show, (exactly(HASH), up_to(_HEAD_MAX), exactly(SIGNATURE))),
     (27, _C, m.Seed, (exactly(HASH), COUNT, list_of(_RECORD, _FRAME_ITEMS), _INVITATION)),
+    (28, _C, m.Delete, (_DELETION,)),
     # Answers.
     (30, _R, m.Appended, (COUNT, SHORT_HEAD)),
     (31, _R, m.LogPart, (COUNT, COUNT, _ENVELOPES, SHORT_HEAD_OR_EMPTY)),
@@ -148,12 +151,14 @@ _TABLE: Final[tuple[tuple[int, Side, type[Any], tuple[Kind, ...]], ...]] = (
     (46, _R, m.Found, (_PLACES,)),
     (47, _R, m.Shown, (COUNT, ranged(0, 1))),
     (48, _R, m.Seeded, (COUNT,)),
+    (49, _R, m.Deleted, (COUNT,)),
     # Pushes.
     (50, _R, m.LogPush, (COUNT, COUNT, _ENVELOPES, SHORT_HEAD)),
     (51, _R, m.RecordPush, (_RECORD, SHORT_HEAD)),
     (52, _R, m.SlotPush, (_MEMBER, _ANNOUNCEMENT, _HEARTBEAT, COUNT)),
     (53, _R, m.MailPush, (_MAIL_NUMBER, up_to(MAILBOX_MESSAGE_MAX))),
     (54, _R, m.ClosingPush, (COUNT,)),
+    (55, _R, m.DeletionPush, (_DELETION,)),
 )
 
 ANSWERS: Final[dict[type[Any], type[Any]]] = {
@@ -161,7 +166,7 @@ ANSWERS: Final[dict[type[Any], type[Any]]] = {
     m.PutBlob: m.BlobStored, m.GetBlob: m.BlobPart, m.PutSlot: m.SlotStored, m.ReadSlots: m.SlotList,
     m.Inspect: m.Inspected, m.Create: m.Created, m.UseMailbox: m.MailboxUsed, m.Mail: m.MailStored,
     m.Have: m.HaveAnswer, m.Ping: m.Pong, m.Find: m.Found,
-    m.Show: m.Shown, m.Seed: m.Seeded,
+    m.Show: m.Shown, m.Seed: m.Seeded, m.Delete: m.Deleted,
 }
 """Which answer belongs to which request (SPEC 13.3)."""
 

@@ -11,7 +11,7 @@ from enum import Enum
 
 from e2esync.session import messages as m
 
-Writing = m.Append | m.Open | m.PutBlob | m.PutSlot | m.Create | m.UseMailbox | m.Mail | m.Show | m.Seed
+Writing = m.Append | m.Open | m.PutBlob | m.PutSlot | m.Create | m.UseMailbox | m.Mail | m.Show | m.Seed | m.Delete
 """Requests that change the store: one writer decides them, in the order in which they come."""
 
 Reading = m.Read | m.ReadChain | m.ReadBox | m.GetBlob | m.ReadSlots | m.Inspect | m.Have | m.Find
@@ -23,9 +23,14 @@ VISITORS = (m.Create, m.UseMailbox, m.Mail, m.Ping, m.Find, m.Show, m.Seed)
 FORMER_MEMBERS = (m.ReadChain, m.Ping)
 """The requests of a member that was removed (SPEC 13.2 step 4)."""
 
+OF_DELETED_SETS = (m.ReadChain, m.Inspect, m.Ping)
+"""The requests of a member whose set was deleted (SPEC 13.14 step 4)."""
+
 VISITORS_ONLY = (m.Create, m.UseMailbox, m.Mail, m.Find, m.Show, m.Seed)
 
-WRITING = (m.Append, m.Open, m.PutBlob, m.PutSlot, m.Create, m.UseMailbox, m.Mail, m.Show, m.Seed)
+WRITING = (
+    m.Append, m.Open, m.PutBlob, m.PutSlot, m.Create, m.UseMailbox, m.Mail, m.Show, m.Seed, m.Delete,
+)
 
 READING = (m.Read, m.ReadChain, m.ReadBox, m.GetBlob, m.ReadSlots, m.Inspect, m.Have, m.Find)
 

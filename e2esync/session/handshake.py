@@ -17,6 +17,9 @@ from e2esync.wire import encode
 FAREWELL = 8
 """The size of a WELCOME's body for a removed member: u64 of the epoch whose record removed it."""
 
+DELETED = b"\x92"
+"""How a WELCOME's body for a deleted set begins: a deletion is an array of two, a head's body one of seven."""
+
 VISITOR_SET = bytes(HASH)
 """The set id under which a relay signs for a visitor, who names none."""
 
@@ -69,11 +72,21 @@ def farewell(relay_key: SigningKey, set_id: bytes, binding: bytes, epoch: int) -
 
 def read_farewell(welcome: Welcome, set_id: bytes, relay_key: bytes, binding: bytes) -> int:
     """The epoch of a removal, as the relay says; what proves it is the chain. Raises HandshakeFailed."""
+    return int.from_bytes(read_said(welcome, set_id, relay_key, binding), "big")
+
+
+def tell_deleted(relay_key: SigningKey, set_id: bytes, binding: bytes, deletion: bytes) -> Welcome:
+    """WELCOME to a member of a set that was deleted: the word that did it."""
+    return Welcome(deletion, relay_key.sign(Label.SIGN_SESSION, set_id, binding + deletion))
+
+
+def read_said(welcome: Welcome, set_id: bytes, relay_key: bytes, binding: bytes) -> bytes:
+    """A WELCOME's body that is no head, if the relay signed it in this connection. Raises HandshakeFailed."""
     try:
         verify(Label.SIGN_SESSION, set_id, binding + welcome.head, welcome.signature, relay_key)
     except AuthFailed as error:
         raise HandshakeFailed("the relay did not prove that it holds its key") from error
-    return int.from_bytes(welcome.head, "big")
+    return welcome.head
 
 
 def sign_visit(relay_key: SigningKey, binding: bytes) -> bytes:

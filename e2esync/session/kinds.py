@@ -30,6 +30,7 @@ class Refusal(Enum):
     BAD_RECORD = "BadRecord"
     BAD_SLOT = "BadSlot"
     BAD_BLOB = "BadBlob"
+    BAD_DELETION = "BadDeletion"
     BLOB_MISSING = "BlobMissing"
     NOT_FOUND = "NotFound"
     QUOTA_EXCEEDED = "QuotaExceeded"

@@ -210,6 +210,13 @@ class Seed:
     invitation: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """DELETE: the signed word that the set is to be deleted here, or kept after all (SPEC 10.9)."""
+
+    deletion: bytes
+
+
 # Answers (SPEC 13.3).
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +373,13 @@ class Seeded:
     epoch: int
 
 
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The word is taken. `due` is when the set goes, by the relay's clock; 0 if it is gone, or is kept."""
+
+    due: int
+
+
 # Pushes (SPEC 13.3).
 
 @dataclass(frozen=True, slots=True)
@@ -411,13 +425,20 @@ class ClosingPush:
     milliseconds: int
 
 
+@dataclass(frozen=True, slots=True)
+class DeletionPush:
+    """The newest word on whether the set is to be deleted."""
+
+    deletion: bytes
+
+
 Request = (
     Append | Read | ReadChain | ReadBox | Open | PutBlob | GetBlob | PutSlot | ReadSlots | Inspect | Create
-    | UseMailbox | Mail | Have | Ping | Find | Show | Seed
+    | UseMailbox | Mail | Have | Ping | Find | Show | Seed | Delete
 )
 Answer = (
     Appended | LogPart | ChainPart | BoxAnswer | Opened | BlobStored | BlobPart | SlotStored | SlotList | Inspected
-    | Created | MailboxUsed | MailStored | HaveAnswer | Pong | Found | Shown | Seeded
+    | Created | MailboxUsed | MailStored | HaveAnswer | Pong | Found | Shown | Seeded | Deleted
 )
-Push = LogPush | RecordPush | SlotPush | MailPush | ClosingPush
+Push = LogPush | RecordPush | SlotPush | MailPush | ClosingPush | DeletionPush
 Message = Hello | Challenge | Proof | Welcome | Request | Answer | RefusalAnswer | Push

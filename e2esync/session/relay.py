@@ -1,7 +1,8 @@
 """The relay's side of one connection (SPEC 13): frames in, commands out, answers in the order of the requests.
 
     START ──HELLO──► GREETED ──PROOF (visit)──► VISITING
-                        └──────PROOF──► ADMITTING ──Welcome──► MEMBER, or FORMER for one that was removed
+                        └──────PROOF──► ADMITTING ──Welcome──► MEMBER, or FORMER for one that was removed, or
+                                                               DELETED where the set was
     any state ──a malformed or untimely frame, or a refused proof──► CLOSED
 
 No I/O, no clock, no knowledge of the store: what needs the store becomes a command, and its result comes back through
@@ -26,6 +27,7 @@ from e2esync.session import messages as m
 from e2esync.session.codec import decode_message, encode_message, other_version
 from e2esync.session.commands import (
     FORMER_MEMBERS,
+    OF_DELETED_SETS,
     READING,
     VISITORS,
     VISITORS_ONLY,
@@ -38,7 +40,7 @@ from e2esync.session.commands import (
     StoreCommand,
     Transmit,
 )
-from e2esync.session.handshake import FAREWELL, binding_of, check_find, sign_visit
+from e2esync.session.handshake import DELETED, FAREWELL, binding_of, check_find, sign_visit
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Message, Side
 
@@ -55,6 +57,7 @@ class State(Enum):
     VISITING = auto()
     MEMBER = auto()
     FORMER = auto()
+    DELETED = auto()
     CLOSED = auto()
 
 
@@ -176,6 +179,8 @@ class RelaySession:
             self.state = State.MEMBER
             if len(result.head) == FAREWELL:
                 self.state, self._removed = State.FORMER, int.from_bytes(result.head, "big")
+            elif result.head[:1] == DELETED:
+                self.state = State.DELETED
             return [Transmit((frame,))]
         self.state = State.CLOSED
         return [Transmit((frame,)), Disconnect()]
@@ -189,9 +194,15 @@ class RelaySession:
         """Whether a removed member asks for more than the chain (SPEC 13.2 step 4)."""
         return self.state is State.FORMER and not isinstance(request, FORMER_MEMBERS)
 
+    def _is_gone(self, request: Message) -> bool:
+        """Whether a member asks for what went with the set (SPEC 13.14 step 4)."""
+        return self.state is State.DELETED and not isinstance(request, OF_DELETED_SETS)
+
     def _requested(self, request: Message) -> list[Command]:
         if self._is_beyond(request):
             return self._answer_now(m.RefusalAnswer(Refusal.NOT_ALLOWED, "a removed member reads the chain, no more"))
+        if self._is_gone(request):
+            return self._answer_now(m.RefusalAnswer(Refusal.NOT_ALLOWED, "this set was deleted; its chain can be read"))
         visiting = self.state is State.VISITING
         if visiting and not isinstance(request, VISITORS):
             return self._answer_now(m.RefusalAnswer(Refusal.NOT_ALLOWED, "this needs a member's session"))

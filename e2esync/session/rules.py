@@ -81,13 +81,26 @@ class SetView:
     """While the set waits for a seed (SPEC 13.12): epoch and hash of a record that the seed has to hold."""
     holds: Holds = NONE
     """Whose opening the others wait for (SPEC 13.6)."""
+    deletion: bytes = b""
+    """The newest word on whether it is to be deleted (SPEC 10.9); empty while nobody has said one."""
+    due: int = 0
+    """When what the word asks for is to be done, or its tombstone goes; 0 for never (SPEC 13.14)."""
+    gone: bool = False
+    """Deleted: its chain and the word are left."""
 
 
 def check_member(view: SetView | None, member: int) -> SetView:
     """The view, if the set exists and the member is in it; else `NotMember`, the same for both (SPEC 13.2 step 2)."""
     if view is None or member not in view.chain.members:
         raise Declined(Refusal.NOT_MEMBER, "no such set, no such member, or a wrong signature")
+    check_not_gone(view)
     return view
+
+
+def check_not_gone(view: SetView) -> None:
+    """SPEC 13.14 step 4: what was deleted takes nothing more, also of a session that began before."""
+    if view.gone:
+        raise Declined(Refusal.NOT_ALLOWED, "this set was deleted here")
 
 
 def check_was_member(view: SetView | None, member: int) -> tuple[SetView, Member]:

@@ -27,8 +27,9 @@ from e2esync.stores.postgres_hear import hear_mailbox, hear_sets
 from e2esync.stores.postgres_notifier import CHANNEL, ListenNotifier, PollingNotifier, item, payloads
 from e2esync.stores.postgres_rows import PostgresRows, parse_place, snapshot, translated
 from e2esync.stores.postgres_schema import IN_USE, identity, set_up
-from e2esync.stores.relay_batch import Batch, BatchResult, Mailed, Outcome
+from e2esync.stores.relay_batch import Batch, BatchResult, Mailed, News, Outcome
 from e2esync.stores.relay_decide import Decided, decide, outcome
+from e2esync.stores.relay_deletion import sweep_deletion
 from e2esync.stores.relay_engine import Notifier
 from e2esync.stores.relay_invitations import sweep_invitations
 from e2esync.stores.relay_news import SharedViews
@@ -124,6 +125,14 @@ class PostgresStore:
                 with connection.transaction():
                     rows.find_set(owner)
                     gone += sweep_set(rows, owner, now, self._policy.retention)
+            for set_id in rows.due_sets(now):
+                with connection.transaction():
+                    said = sweep_deletion(rows, set_id, now)
+                    for payload in payloads(self._sender, [item(set_id)]):
+                        connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, payload))
+                self._views.forget(set_id)
+                self._views.news += [News(said)] if said is not None else []
+                gone += 1
             with connection.transaction():
                 gone += sweep_mailboxes(rows, now) + sweep_invitations(rows, now)
         return gone

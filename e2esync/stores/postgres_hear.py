@@ -10,7 +10,7 @@ from e2esync.session.rules import Declined
 from e2esync.stores.postgres_rows import PostgresRows
 from e2esync.stores.relay_batch import Known, Mailed, News
 from e2esync.stores.relay_news import TOLD_MAX, SharedViews
-from e2esync.stores.relay_rows import SetRow
+from e2esync.stores.relay_rows import COLUMNS, SetRow
 from e2esync.stores.relay_slots import mail
 
 
@@ -48,7 +48,7 @@ def _hear_one(rows: PostgresRows, views: SharedViews, set_id: bytes, row: SetRow
 
 def _rows_of(rows: PostgresRows, set_ids: Sequence[bytes]) -> list[SetRow]:
     found = rows.all(
-        "SELECT owner, epoch, record_hash, seq, log_hash, held, version, holds FROM sets WHERE owner = ANY(?)",
+        f"SELECT {COLUMNS} FROM sets WHERE owner = ANY(?)",
         (list(set_ids),),
     )
     return [SetRow(*row) for row in found]
@@ -73,7 +73,7 @@ def _hear_appended(rows: PostgresRows, views: SharedViews, changed: Sequence[tup
         after = views.appended(known, row, envelopes.get(row.key, []))
         if row.key in slots:
             after = views.slots(rows, after, known.version, slots[row.key])
-        views.put(after)
+        views.put(views.worded(after, row))
 
 
 def _by_owner(found: list[tuple[object, ...]]) -> dict[object, list[tuple[object, ...]]]:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlencode
 import psycopg
 
 from e2esync.errors import DiskFull, E2esyncError, ProfileDamaged, Unreachable
-from e2esync.stores.relay_rows import Key, Row, SetRow
+from e2esync.stores.relay_rows import COLUMNS, Key, Row, SetRow
 
 _CONNECT_TIMEOUT: Final = 10
 _FULL: Final = (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory)
@@ -98,7 +98,7 @@ class PostgresRows:
         self.connection = connection
         self._cursor = connection.cursor(binary=True)
         self._find = (
-            "SELECT owner, epoch, record_hash, seq, log_hash, held, version, holds FROM sets WHERE owner = %s"
+            f"SELECT {COLUMNS} FROM sets WHERE owner = %s"
             + (" FOR UPDATE" if locking else "")
         )
 
@@ -136,3 +136,8 @@ class PostgresRows:
             (set_id, record_hash, record_hash),
         )
         return set_id
+
+    def due_sets(self, now: int) -> list[bytes]:
+        """The ids of the sets whose day has come."""
+        found = self._cursor.execute("SELECT owner FROM sets WHERE due > 0 AND due <= %s LIMIT 1000", (now,))
+        return [owner for (owner,) in found.fetchall()]

@@ -33,8 +33,10 @@ _VERSION_1: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BYTEA NOT NULL);
 CREATE TABLE sets (
     owner BYTEA PRIMARY KEY, epoch BIGINT NOT NULL, record_hash BYTEA NOT NULL, seq BIGINT NOT NULL,
-    log_hash BYTEA NOT NULL, held BIGINT NOT NULL, version BIGINT NOT NULL, holds BYTEA NOT NULL DEFAULT ''
+    log_hash BYTEA NOT NULL, held BIGINT NOT NULL, version BIGINT NOT NULL, holds BYTEA NOT NULL DEFAULT '',
+    deletion BYTEA NOT NULL DEFAULT '', due BIGINT NOT NULL DEFAULT 0, gone INTEGER NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
+CREATE INDEX due_sets ON sets (due) WHERE due > 0;
 CREATE TABLE records (
     owner BYTEA NOT NULL, epoch BIGINT NOT NULL, opened BIGINT NOT NULL, closed BIGINT, record BYTEA NOT NULL,
     box_list BYTEA NOT NULL, PRIMARY KEY (owner, epoch)

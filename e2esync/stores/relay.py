@@ -23,8 +23,9 @@ from e2esync.session import messages as m
 from e2esync.session.commands import Consult, Written
 from e2esync.session.policy import DEFAULT_POLICY, Policy
 from e2esync.session.rules import Declined
-from e2esync.stores.relay_batch import Batch, BatchResult, Identity, Views
+from e2esync.stores.relay_batch import Batch, BatchResult, Identity, News, Views
 from e2esync.stores.relay_decide import Decided, decide, outcome
+from e2esync.stores.relay_deletion import sweep_deletion
 from e2esync.stores.relay_plan import Plan, grouped, plain_groups, plan_appends
 from e2esync.stores.relay_rows import Row, SqliteRows
 from e2esync.stores.relay_schema import (
@@ -57,6 +58,7 @@ class RelayStore:
         self._policy = policy
         self._views = Views()
         self._wal_pages = 0
+        self._news: list[News] = []
         self._connections: list[apsw.Connection] = []
         self.commits = 0
         try:
@@ -94,6 +96,8 @@ class RelayStore:
         batch.commit()
         self.commits += 1
         heads = batch.heads()
+        if any(known.view.gone for known in batch.dirty.values()):
+            self._empty_log()
         self._checkpoint_if_large()
         return BatchResult([outcome(each, heads) for each in decided], heads)
 
@@ -134,10 +138,11 @@ class RelayStore:
         return True
 
     def hear(self, keys: Iterable[bytes], now: int) -> BatchResult:
-        """There is never any news: nobody else writes to this file, but for a backup that is put in its place."""
+        """What sweeps did. Nobody else writes to this file, but for a backup that is put in its place."""
         del keys, now
         self._check_same_file()
-        return BatchResult([], {})
+        news, self._news = self._news, []
+        return BatchResult([], {}, news)
 
     def read(self, consult: Consult, now: int) -> m.Message:
         """The answer to a reading request; a RefusalAnswer where there is none to give."""
@@ -158,9 +163,14 @@ class RelayStore:
         with self._transaction():
             self._check_same_file()
             gone = sweep(self._rows, now, self._policy.retention)
-        if gone:
+            due = self._rows.due_sets(now)
+            said = [sweep_deletion(self._rows, set_id, now) for set_id in due]
+        if gone or due:
             self._views.clear()
-        return gone
+        if due:
+            self._empty_log()
+        self._news += [News(each) for each in said if each is not None]
+        return gone + len(due)
 
     def probe(self, now: int) -> None:
         """Makes one row durable, to see that it can."""
@@ -246,6 +256,15 @@ class RelayStore:
             except apsw.Error:
                 # A reader is in the way, or the disk is full: the log only grows on, and the next batch tries again.
                 return
+
+    def _empty_log(self) -> None:
+        """After a set was deleted: deleted rows are overwritten in the file (SQLite's secure_delete), and its log
+        holds what they were until it is begun anew."""
+        try:
+            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.Error:
+            # A reader is in the way, or the disk is full: a later checkpoint does it.
+            return
 
     def _load_identity(self, draw: Callable[[int], bytes], *, restored: bool) -> Identity:
         with self._writer:

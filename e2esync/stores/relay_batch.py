@@ -36,6 +36,7 @@ class Admitted:
     epoch: int
     seq: int
     role: Role = Role.OWNER
+    deletion: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,19 @@ class Delayed:
     until: int
 
 
-Effect = Admitted | Delayed | Logged | EpochOpened | SlotChanged | SideTaken | Mailed | Moved
+@dataclass(frozen=True, slots=True)
+class DeletionSaid:
+    """Effect: there is a newer word on whether the set is to be deleted; or it is `gone`, by this word."""
+
+    set_id: bytes
+    deletion: bytes
+    gone: bool
+    session: int = -1
+
+
+Effect = (
+    Admitted | Delayed | Logged | EpochOpened | SlotChanged | SideTaken | Mailed | Moved | DeletionSaid
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +210,10 @@ class Views:
         while len(self._known) > self._size:
             self._known.popitem(last=False)
 
+    def forget(self, set_id: bytes) -> None:
+        """Forgets one set, which was changed behind the views' back."""
+        self._known.pop(set_id, None)
+
     def clear(self) -> None:
         """Forgets everything, after a transaction that failed or changed sets behind the views' back."""
         self._known.clear()
@@ -243,11 +260,11 @@ class Batch:
     def flush(self) -> None:
         """Writes the sets' rows; the last thing in the transaction."""
         self.rows.many(
-            "UPDATE sets SET epoch = ?, record_hash = ?, seq = ?, log_hash = ?, held = ?, version = ?, holds = ? "
-            "WHERE owner = ?",
+            "UPDATE sets SET epoch = ?, record_hash = ?, seq = ?, log_hash = ?, held = ?, version = ?, holds = ?, "
+            "deletion = ?, due = ?, gone = ? WHERE owner = ?",
             [
                 (view.epoch, view.record_hash, view.seq, view.log_hash, view.held, known.version + 1,
-                 view.holds.pack(), known.row)
+                 view.holds.pack(), view.deletion, view.due, int(view.gone), known.row)
                 for known in self.dirty.values() for view in (known.view,)
             ],
         )
@@ -277,7 +294,8 @@ def load(rows: Rows, set_id: bytes, row: SetRow) -> Known:
     chain = _verified(set_id, [raw for (raw,) in records])
     waits = rows.one("SELECT epoch, record_hash FROM seeding WHERE owner = ? AND waits = 1", (row.key,))
     view = SetView(set_id, chain, row.epoch, row.record_hash, row.seq, row.log_hash, row.held,
-                   waits_for=None if waits is None else (waits[0], waits[1]), holds=unpack(row.holds))
+                   waits_for=None if waits is None else (waits[0], waits[1]), holds=unpack(row.holds),
+                   deletion=row.deletion, due=row.due, gone=bool(row.gone))
     return Known(row.key, with_leaving(rows, row.key, view), row.version)
 
 

@@ -15,9 +15,11 @@ from e2esync.crypto import Label, blake2b
 from e2esync.epoch.announcement import check_announcement, parse_announcement
 from e2esync.epoch.boxes import check_boxes
 from e2esync.epoch.chain import Chain, verify_chain
+from e2esync.epoch.deletion import check_deletion, parse_deletion
 from e2esync.epoch.record import parse_record
 from e2esync.errors import E2esyncError
 from e2esync.log.envelope import envelope_hash, log_hash_after
+from e2esync.stores.relay_deletion import CONTENT
 from e2esync.stores.relay_migrate import Depot, rows_in_pieces
 from e2esync.stores.relay_rows import Key, Row, Rows, SetRow
 
@@ -68,6 +70,9 @@ def _check_set(rows: Rows, set_id: bytes, found: SetRow) -> Iterator[str]:
         return
     if (chain.epoch, chain.head.hash) != (found.epoch, found.record_hash):
         yield "its row names another record than the last one of its chain"
+    yield from _check_deletion(rows, set_id, found, stored)
+    if found.gone:
+        return
     yield from _check_logs(rows, found, stored)
     yield from _check_boxes(rows, found, chain, stored[-1][2])
     held = yield from _check_blobs(rows, found.key)
@@ -77,6 +82,20 @@ def _check_set(rows: Rows, set_id: bytes, found: SetRow) -> Iterator[str]:
     if held + envelopes != found.held:
         yield f"its row counts {found.held} bytes and {held + envelopes} are there"
     yield from _check_members(rows, found.key, set_id, chain)
+
+
+def _check_deletion(rows: Rows, set_id: bytes, found: SetRow, stored: Sequence[Row]) -> Iterator[str]:
+    """The word by which the set goes is of who may say it; of one that is gone, chain and word are all there is."""
+    if found.due:
+        try:
+            word = parse_deletion(found.deletion)
+            then = verify_chain(set_id, [raw for epoch, raw, _ in stored if epoch <= word.epoch])
+            check_deletion(then, word, word.relay)
+        except E2esyncError as error:
+            yield f"the word on deleting it does not verify: {error.message}"
+    if found.gone:
+        left = [table for table in CONTENT if rows.one(f"SELECT 1 FROM {table} WHERE owner = ?", (found.key,))]
+        yield from (f"it was deleted, and has {table} left" for table in left)
 
 
 def _check_logs(rows: Rows, found: SetRow, stored: Sequence[Row]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from e2esync.session.rules import Declined, HeldBack
 from e2esync.stores import relay_log, relay_seed, relay_slots
 from e2esync.stores.relay_batch import Admitted, Batch, Delayed, Known, Logged, Outcome
 from e2esync.stores.relay_blobs import put_blob
+from e2esync.stores.relay_deletion import take_word
 
 Decided = Outcome | Logged | tuple[bytes, int, int]
 """An outcome; or an append's effect, or the position of the same append before, which wait for the batch's head."""
@@ -70,19 +71,22 @@ def admit(batch: Batch, command: Admit) -> Outcome:
     if member.removed_at is not None:
         welcome = handshake.farewell(batch.identity.key, view.set_id, command.binding, member.removed_at)
         return Outcome(welcome)
+    if view.gone:
+        return Outcome(handshake.tell_deleted(batch.identity.key, view.set_id, command.binding, view.deletion))
     head = sign_head(
         batch.identity.key, view.set_id, epoch=view.epoch, seq=view.seq, log_hash=view.log_hash,
         record_hash=view.record_hash, time=batch.now, incarnation=batch.identity.incarnation, binding=command.binding,
     )
     role = view.chain.members[command.member].role
-    return Outcome(m.Welcome(head.body, head.signature), Admitted(view.set_id, view.epoch, view.seq, role))
+    effect = Admitted(view.set_id, view.epoch, view.seq, role, view.deletion)
+    return Outcome(m.Welcome(head.body, head.signature), effect)
 
 
 def attend(batch: Batch, command: Attend) -> Outcome:
     """SPEC 13.6: a hold begins, if the member may have one, or ends because nobody is there who would use it."""
     known = batch.find(command.set_id)
     member = None if known is None else known.view.chain.members.get(command.member)
-    if known is not None and member is not None:
+    if known is not None and member is not None and not known.view.gone:
         holds = known.view.holds
         if command.why is Attention.LOST:
             holds = holds.lost(member.index, batch.now, batch.place)
@@ -129,4 +133,6 @@ def _change(batch: Batch, command: Change) -> Decided:
         return relay_seed.show(batch, request)
     if isinstance(request, m.Seed):
         return relay_seed.seed(batch, request)
+    if isinstance(request, m.Delete):
+        return take_word(batch, command, request)
     return relay_slots.put_mail(batch, command.mailbox, request)

@@ -62,7 +62,7 @@ class Engine(Protocol):
         ...
 
     def hear(self, keys: Iterable[bytes], now: int) -> BatchResult:
-        """What others did to these sets and mailboxes since this engine last looked at them: news, and nothing else."""
+        """What others, and its own sweeps, did to these sets and mailboxes since this engine last looked: only news."""
         ...
 
     def read(self, consult: Consult, now: int) -> Message:
@@ -70,7 +70,10 @@ class Engine(Protocol):
         ...
 
     def sweep(self, now: int) -> int:
-        """Drops what is past its retention (SPEC 11.5, 13.7). Returns how many things went."""
+        """Drops what is past its retention, and sets whose day has come (SPEC 11.5, 13.7, 13.14).
+
+        Returns how many things went; `hear` tells of the sets.
+        """
         ...
 
     def probe(self, now: int) -> None:

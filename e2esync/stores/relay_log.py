@@ -19,6 +19,7 @@ from e2esync.errors import E2esyncError
 from e2esync.log.envelope import envelope_hash, log_hash_after
 from e2esync.session import policy, rules
 from e2esync.session.commands import Change
+from e2esync.session.deleting import due_after
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Append, Create, Created, Open, Opened
 from e2esync.session.rules import Declined, SetView
@@ -75,6 +76,7 @@ def next_position(view: SetView, member: int, request: Append, relay_key: bytes)
 
 def check_may_append(view: SetView, member: int, request: Append, relay_key: bytes) -> None:
     """SPEC 13.4 steps 1 to 3, 13.12 steps 3 and 6: whether the envelope may have the next position."""
+    rules.check_not_gone(view)
     rules.check_append(view, member, request.epoch, request.envelope)
     rules.check_here(view.chain, relay_key)
 
@@ -113,7 +115,8 @@ def open_epoch(batch: Batch, change: Change, request: Open) -> Outcome:
     place_kits(batch, view.chain.members, chain)
     if record.flags & Flag.FORGET and view.chain.members[change.member].role is Role.ROOT:
         dropped += _forget_past(batch.rows, known.row, record.epoch)
-    after = SetView(view.set_id, chain, record.epoch, record.hash, 0, record.hash, view.held - dropped,
+    after = replace(view, chain=chain, epoch=record.epoch, record_hash=record.hash, seq=0, log_hash=record.hash,
+                    held=view.held - dropped, waits_for=None, due=due_after(view, chain),
                     holds=view.holds.decided(change.member, accepted=True))
     batch.update(known, with_leaving(batch.rows, known.row, after))
     effect = EpochOpened(
@@ -138,6 +141,7 @@ def create_set(batch: Batch, request: Create) -> Outcome:
         raise Declined(Refusal.BAD_RECORD, error.message) from error
     known = batch.find(set_id)
     if known is not None:
+        rules.check_not_gone(known.view)
         # A lost answer: the same record 0 gives the same answer. Another one under this root key is refused.
         first = batch.rows.one("SELECT record FROM records WHERE owner = ? AND epoch = 0", (known.row,))
         if first == (record.raw,):

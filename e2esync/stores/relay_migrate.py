@@ -39,7 +39,7 @@ OTHER_TABLES: Final[dict[str, tuple[str, ...]]] = {
 }
 """Small, and copied whole when the relay stands still."""
 
-_STATE: Final = ("epoch", "record_hash", "seq", "log_hash", "held", "version", "holds")
+_STATE: Final = ("epoch", "record_hash", "seq", "log_hash", "held", "version", "holds", "deletion", "due", "gone")
 _PIECE: Final = 64
 
 

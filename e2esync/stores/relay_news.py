@@ -17,6 +17,7 @@ from e2esync.log.head import ShortHead
 from e2esync.session.holds import unpack
 from e2esync.session.rules import SetView
 from e2esync.stores.relay_batch import (
+    DeletionSaid,
     EpochOpened,
     Identity,
     Known,
@@ -72,6 +73,7 @@ class SharedViews(Views):
                 # What was known does not lead to what is there: verified anew, it may be whole all the same.
                 known = load(rows, set_id, row)
                 self._moved(known.view)
+            known = self.worded(known, row)
         self.put(known)
         self._known.move_to_end(set_id)
         return known
@@ -91,6 +93,18 @@ class SharedViews(Views):
         else:
             after = replace(self._log(view, fresh), held=row.held, holds=unpack(row.holds))
         return Known(known.row, after, row.version)
+
+    def worded(self, known: Known, row: SetRow) -> Known:
+        """The set with the newest word on deleting it, and without all else once it was deleted."""
+        view = known.view
+        if (view.deletion, view.gone) == (row.deletion, bool(row.gone)):
+            return replace(known, view=replace(view, due=row.due))
+        self.news.append(News(DeletionSaid(view.set_id, row.deletion, bool(row.gone))))
+        after = replace(view, deletion=row.deletion, due=row.due)
+        if row.gone:
+            after = replace(after, seq=row.seq, log_hash=row.log_hash, held=row.held, leaving=frozenset(),
+                            waits_for=None, holds=unpack(row.holds), gone=True)
+        return replace(known, view=after)
 
     def _follow(self, rows: Rows, known: Known, row: SetRow) -> Known:
         view = known.view
@@ -118,7 +132,8 @@ class SharedViews(Views):
         found = rows.one("SELECT record FROM records WHERE owner = ? AND epoch = ?", (known.row, row.epoch))
         chain = view.chain.extend(parse_record(found[0] if found else b""))
         record = chain.head
-        after = SetView(view.set_id, chain, record.epoch, record.hash, 0, record.hash, row.held)
+        after = replace(view, chain=chain, epoch=record.epoch, record_hash=record.hash, seq=0, log_hash=record.hash,
+                        held=row.held, leaving=frozenset(), waits_for=None)
         effect = EpochOpened(view.set_id, record.epoch, record.raw, NOBODY, NOBODY, ended_by(view.chain, chain))
         self.news.append(News(effect, self._head(after)))
         return self.appended(Known(known.row, after), row, _log_after(rows, known, row.epoch, 0))
@@ -140,6 +155,9 @@ class SharedViews(Views):
         return replace(known, view=with_leaving(rows, known.row, known.view))
 
     def _moved(self, view: SetView) -> None:
+        if view.gone:
+            self.news.append(News(DeletionSaid(view.set_id, view.deletion, gone=True)))
+            return
         self.news.append(News(Moved(view.set_id, view.epoch, view.seq), self._head(view)))
 
     def _head(self, view: SetView) -> ShortHead:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from e2esync.limits import BLOB_PART, FOUND_MAX, FRAME_MAX, READ_BATCH
-from e2esync.session.commands import Consult, Reading
+from e2esync.session.commands import OF_DELETED_SETS, Consult, Reading
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import (
     BlobPart,
@@ -49,6 +49,8 @@ def answer(rows: Rows, identity: Identity, consult: Consult, now: int) -> Messag
         raise Declined(Refusal.NOT_FOUND, "there is no such set")
     owner = found.key
     request: Reading = consult.request
+    if found.gone and not isinstance(request, OF_DELETED_SETS):
+        raise Declined(Refusal.NOT_ALLOWED, "this set was deleted here")
     if isinstance(request, Read):
         return _log(rows, identity, consult.set_id, found, request, now)
     if isinstance(request, ReadChain):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import apsw
 
@@ -21,8 +21,16 @@ Key = Any
 Row = tuple[Any, ...]
 
 
+COLUMNS: Final = "owner, epoch, record_hash, seq, log_hash, held, version, holds, deletion, due, gone"
+"""A set's row, as `SetRow` has it."""
+
+
 class SetRow(NamedTuple):
-    """A set's row. `version` rises with everything that changes the set: equal versions are equal sets."""
+    """A set's row. `version` rises with everything that changes the set: equal versions are equal sets.
+
+    `deletion` is the newest word on deleting it (SPEC 13.14), `due` when the sweep deletes it or, once it is `gone`,
+    its tombstone; 0 for never.
+    """
 
     key: Key
     epoch: int
@@ -32,6 +40,9 @@ class SetRow(NamedTuple):
     held: int
     version: int
     holds: bytes
+    deletion: bytes
+    due: int
+    gone: int
 
 
 class Rows(Protocol):
@@ -60,6 +71,10 @@ class Rows(Protocol):
 
     def make_set(self, set_id: bytes, record_hash: bytes) -> Key:
         """The row of a new set, with an empty log after record 0. Its version is 0."""
+        ...
+
+    def due_sets(self, now: int) -> list[bytes]:
+        """The ids of the sets that are to be deleted by now, and of tombstones that are to go; of many, some."""
 
 
 class SqliteRows:
@@ -106,8 +121,7 @@ class SqliteRows:
     def find_set(self, set_id: bytes) -> SetRow | None:
         """A set's row; in a transaction that writes there is no other writer."""
         found = self._execute(
-            "SELECT owner, epoch, record_hash, seq, log_hash, held, version, holds FROM sets WHERE set_id = ?",
-            (set_id,),
+            f"SELECT {COLUMNS} FROM sets WHERE set_id = ?", (set_id,)
         ).fetchone()
         return None if found is None else SetRow(*found)
 
@@ -118,3 +132,10 @@ class SqliteRows:
             (set_id, record_hash, record_hash),
         )
         return self._connection.last_insert_rowid()
+
+    def due_sets(self, now: int) -> list[bytes]:
+        """The ids of the sets whose day has come."""
+        found: list[Row] = self._execute(
+            "SELECT set_id FROM sets WHERE due > 0 AND due <= ? LIMIT 1000", (now,)
+        ).fetchall()
+        return [set_id for (set_id,) in found]

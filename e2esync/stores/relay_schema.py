@@ -25,12 +25,15 @@ _RESTORE: Final = "restore the file from a backup, or start with another --db; d
 _VERSION_1: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
--- version rises with every change to the set. holds: whose opening the others wait for.
+-- version rises with every change to the set. holds: whose opening the others wait for. deletion: the newest word on
+-- deleting it; due: when the sweep deletes it, or drops the tombstone of one that is gone; 0 for never.
 CREATE TABLE sets (
     owner INTEGER PRIMARY KEY, set_id BLOB NOT NULL UNIQUE, epoch INTEGER NOT NULL, record_hash BLOB NOT NULL,
     seq INTEGER NOT NULL, log_hash BLOB NOT NULL, held INTEGER NOT NULL, version INTEGER NOT NULL,
-    holds BLOB NOT NULL DEFAULT x''
+    holds BLOB NOT NULL DEFAULT x'', deletion BLOB NOT NULL DEFAULT x'', due INTEGER NOT NULL DEFAULT 0,
+    gone INTEGER NOT NULL DEFAULT 0
 );
+CREATE INDEX due_sets ON sets (due) WHERE due > 0;
 CREATE TABLE records (
     owner INTEGER NOT NULL, epoch INTEGER NOT NULL, opened INTEGER NOT NULL, closed INTEGER,
     record BLOB NOT NULL, box_list BLOB NOT NULL, PRIMARY KEY (owner, epoch)

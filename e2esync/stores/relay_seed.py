@@ -14,6 +14,7 @@ from e2esync.epoch.record import Record
 from e2esync.errors import E2esyncError
 from e2esync.log.head import Head, parse_head, verify_head
 from e2esync.session import rules
+from e2esync.session.deleting import due_after, due_without
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Seed, Seeded, Show, Shown
 from e2esync.session.rules import Declined, SetView
@@ -30,6 +31,7 @@ def show(batch: Batch, request: Show) -> Outcome:
     if known is None:
         raise Declined(Refusal.NOT_MEMBER, "no such set, no such member, or a wrong signature")
     view = known.view
+    rules.check_not_gone(view)
     here = hash_of(batch.rows, known.row, head.epoch)
     gone = batch.rows.one("SELECT 1 FROM seeding WHERE owner = ? AND record_hash = ? AND waits = 0",
                           (known.row, head.record_hash)) is not None
@@ -50,6 +52,7 @@ def seed(batch: Batch, request: Seed) -> Outcome:
     if known is None:
         known, records = _begin(batch, request, records)
     view = known.view
+    rules.check_not_gone(view)
     rules.check_seedable(view, batch.identity.key.verify_key)
     if view.waits_for is None:
         # It comes back from another relay: whoever brings it goes on from the record that took it there.
@@ -107,7 +110,7 @@ def _take(batch: Batch, row: Key, view: SetView, record: Record) -> SetView:
     _store(batch, row, record)
     place_kits(batch, view.chain.members, chain)
     return replace(view, chain=chain, epoch=record.epoch, record_hash=record.hash, seq=0, log_hash=record.hash,
-                   leaving=frozenset())
+                   leaving=frozenset(), due=due_after(view, chain))
 
 
 def _cut(batch: Batch, row: Key, view: SetView, epoch: int) -> SetView:
@@ -126,7 +129,8 @@ def _cut(batch: Batch, row: Key, view: SetView, epoch: int) -> SetView:
     rows.run("DELETE FROM slots WHERE owner = ?", (row,))
     chain = verify_chain(view.set_id, [raw for number, raw in found if number < epoch])
     place_kits(batch, view.chain.members, chain)
-    return replace(view, chain=chain, epoch=chain.epoch, held=view.held - (held[0] if held else 0))
+    return replace(view, chain=chain, epoch=chain.epoch, held=view.held - (held[0] if held else 0),
+                   due=due_without(view, epoch))
 
 
 def _store(batch: Batch, row: Key, record: Record) -> None:

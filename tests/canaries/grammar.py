@@ -15,6 +15,7 @@ import apsw
 from e2esync.crypto.padding import padded_size
 from e2esync.epoch.announcement import parse_announcement
 from e2esync.epoch.boxes import parse_box_list
+from e2esync.epoch.deletion import parse_deletion
 from e2esync.epoch.record import parse_record
 from e2esync.limits import HASH, INT_MAX, MAILBOX_ID, MAILBOX_MESSAGE_MAX, SEALED_BOX, VERIFY_KEY
 from e2esync.log.envelope import check_envelope_shape, envelope_hash
@@ -83,10 +84,11 @@ def _holds(value: Any, _row: Row) -> None:
 GRAMMAR: Final[dict[str, dict[str, Rule]]] = {
     "meta": {"name": lambda *_: None, "value": _meta},
     "sets": {"owner": _number, "set_id": _octets(HASH), "epoch": _number, "record_hash": _octets(HASH), "seq": _number,
-             "log_hash": _octets(HASH), "held": _number, "version": _number, "holds": _holds},
+             "log_hash": _octets(HASH), "held": _number, "version": _number, "holds": _holds,
+             "deletion": lambda value, _row: value == b"" or parse_deletion(value), "due": _number, "gone": _number},
     "records": {"owner": _number, "epoch": _number, "opened": _number, "closed": _or_none(_number),
                 "record": lambda value, _row: parse_record(value),
-                "box_list": lambda value, _row: parse_box_list(value)},
+                "box_list": lambda value, _row: value == b"" or parse_box_list(value)},
     "boxes": {"owner": _number, "epoch": _number, "member": _number, "device": _number, "box": _octets(SEALED_BOX)},
     "envelopes": {"owner": _number, "epoch": _number, "seq": _number, "member": _number, "time": _number,
                   "hash": _octets(HASH), "log_hash": _octets(HASH), "envelope": _envelope},

@@ -16,6 +16,7 @@ EXPECTED = {
     "NoProfile": 10, "ProfileLocked": 11, "WrongPassphrase": 12, "BadCode": 12, "DeviceRemoved": 13,
     "RollbackDetected": 14, "ForkDetected": 14, "WithheldDetected": 14, "CloneDetected": 14, "HandshakeFailed": 14,
     "PairingAborted": 14, "ProfileDamaged": 14, "ChainInvalid": 14, "RightMissing": 14, "AuthFailed": 14,
+    "SetDeleted": 16, "DeletionInvalid": 14,
     "Unreachable": 20, "NotFound": 4, "Ambiguous": 4, "BadCard": 1, "DiskFull": 1, "ProfileBusy": 1,
     "ProfileExists": 1, "SuiteUnavailable": 1,
 }

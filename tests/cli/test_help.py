@@ -39,7 +39,7 @@ def test_every_command_that_a_text_names_exists() -> None:
     for command in COMMANDS:
         module = command.load()
         texts += [module.ABOUT, module.EXAMPLES]
-    named = {match for text in texts for match in re.findall(r"(?:`|^ {2}|: +)e2esync ([a-z]+)", text, re.M)}
+    named = {match for text in texts for match in re.findall(r"(?:`|^ {2}|: +)e2esync ([a-z-]+)", text, re.M)}
     assert named
     assert named <= BY_NAME.keys()
 

@@ -149,7 +149,7 @@ def test_the_demo_prints_what_is_shown() -> None:
 
 
 def test_every_command_that_is_named_exists() -> None:
-    named = set(re.findall(r"(?:`|^|bin/)e2esync ([a-z]+)", TEXT, re.M))
+    named = set(re.findall(r"(?:`|^|bin/)e2esync ([a-z-]+)", TEXT, re.M))
     to_come = TEXT.partition("Still to come")[2].partition("\n\n")[0]
     absent = set(re.findall(r"`(?:e2esync )?([a-z]+)`", to_come))
     assert absent

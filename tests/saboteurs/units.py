@@ -18,6 +18,7 @@ FOUNDING, HEALING = "tests/procedures/test_founding.py", "tests/procedures/test_
 NETWORK, CATCHING_UP = "tests/replica/test_network.py", "tests/procedures/test_reading.py"
 ENTERING, READING = "tests/replica/test_entering.py", "tests/replica/test_reading.py"
 KEEPING = "tests/stores/test_relay_schema.py"
+DELETING, DELETION = "tests/session/test_deleting.py", "tests/stores/test_relay_deletion.py"
 STORE = tuple(f"tests/stores/test_relay{name}.py" for name in ("", "_blobs", "_slots", "_reads", "_kits"))
 GIVING_WAY = "tests/procedures/test_giving_way.py"
 SEEDS = ("tests/procedures/test_seeding.py", "tests/client/test_relocating.py")
@@ -58,6 +59,12 @@ SABOTEURS: list[Saboteur] = [
             ("check_may_upload", "11.5"), ("check_part", "11.1"), ("check_blob", "11.1"),
             ("check_side", "13.7"), ("check_mail", "13.7")),
     *_rules(("check_member", "13.2 step 2"), instead=first),
+    *(Saboteur(f"e2esync.session.{name}", f"13.14 step {step}", (DELETING, DELETION))
+      for name, step in (("deleting:check_word", 1), ("deleting:check_own_word", 1), ("deleting:check_clock", 1),
+                         ("deleting:check_turn", 2), ("rules:check_not_gone", 4))),
+    Saboteur("e2esync.session.deleting:due_after", "13.14 step 3", (DELETING, DELETION), lambda view, _chain: view.due),
+    Saboteur("e2esync.session.deleting:due_without", "13.14 step 3", (DELETING, DELETION),
+             lambda view, _epoch: view.due),
     *_rules(("check_was_member", "13.2 step 4"), instead=_anybody),
     *(Saboteur(f"e2esync.session.policy:{name}", "13.13", ("tests/session/test_policy.py",))
       for name in ("check_registration", "check_entries", "check_members")),

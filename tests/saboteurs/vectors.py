@@ -15,6 +15,7 @@ from tests.vectors.replaying import cases_of, expected, layers, perform
 
 VERIFY, PARSE = "epochs::verify", "epochs::parse_record"
 BOX, RELAY_BOXES, SLOT = "epochs::open_own_box", "epochs::check_boxes", "epochs::check_announcement"
+WORD, GONE = "epochs::check_deletion", "epochs::check_deleted"
 ENTRY, ENVELOPE, HEAD = "envelopes::parse_entry", "envelopes::read_envelope", "envelopes::verify_head"
 PROOF = "envelopes::verify_evidence"
 SHORT, BEAT = "envelopes::short_head", "envelopes::open_heartbeat"
@@ -111,6 +112,14 @@ EPOCHS = [
     Saboteur("e2esync.epoch.announcement:requested_changes", "10.6", (SLOT,),
              lambda _chain, announcement: tuple(ask.add for ask in announcement.requests if hasattr(ask, "add")),
              shows=True),
+    Saboteur("e2esync.epoch.deletion:check_place", "10.9 step 1", (WORD, GONE)),
+    Saboteur("e2esync.epoch.deletion:check_speaker", "10.9 step 2", (WORD,)),
+    Saboteur("e2esync.epoch.deletion:verify", "10.9 step 3", (WORD, GONE), alone=True),
+    Saboteur("e2esync.epoch.deletion:check_deletion", "10.9", (WORD, GONE)),
+    Saboteur("e2esync.epoch.deletion:check_supersedes", "10.9 step 4", (WORD,)),
+    Saboteur("e2esync.epoch.deletion:check_in_force", "14.15 step 2", (GONE,)),
+    Saboteur("e2esync.epoch.deletion:check_day", "14.15 step 2", (GONE,)),
+    Saboteur("e2esync.epoch.deletion:check_deleted", "14.15 step 2", (GONE,)),
     Saboteur("e2esync.crypto.sealing:check_seal_public", "5.5", (SLOT, VERIFY)),
 ]
 
@@ -211,6 +220,8 @@ SESSION = [
     Saboteur("e2esync.session.handshake:read_farewell", "13.2 step 4", (CLIENT,),
              lambda welcome, *_: int.from_bytes(welcome.head)),
     Saboteur("e2esync.session.relay:RelaySession._is_beyond", "13.2 step 4", (RELAY,), lambda *_: False, shows=True),
+    Saboteur("e2esync.session.relay:RelaySession._is_gone", "13.14 step 4", (RELAY,), lambda *_: False, shows=True),
+    Saboteur("e2esync.session.handshake:read_said", "13.2 step 1", (CLIENT,), lambda welcome, *_: welcome.head),
     Saboteur("e2esync.session.handshake:check_proof", "13.2 step 2", (RELAY,), shows=True),
     Saboteur("e2esync.session.handshake:check_find", "13.10 step 1", (RELAY,), shows=True),
     Saboteur("e2esync.session.client:ClientSession._receiving", "13.2", (CLIENT,), _lenient("_RECEIVES")),

@@ -30,7 +30,7 @@ FROM_CLIENT = [
     m.Open(b"r", b"l", (b"b", b"c"), b"a", (ID,), (ID, ID)), m.PutBlob(ID, 9, 4, b"part"), m.GetBlob(ID, 0),
     m.PutSlot(b"", b"h"), m.ReadSlots(), m.Inspect(), m.Create(b"r", b"l", (b"b",), (b"a",)),
     m.UseMailbox(b"m" * 8, 1, b"t" * 16), m.Mail(0, b"x"), m.Have((ID,)), m.Ping(), m.Find(b"k" * 32, b"s" * 64),
-    m.Show(ID, b"h", b"s" * 64), m.Seed(ID, 3, (b"r",)),
+    m.Show(ID, b"h", b"s" * 64), m.Seed(ID, 3, (b"r",)), m.Delete(b"d"),
 ]
 FROM_RELAY = [
     m.Challenge(b"n" * 32, b"k" * 32), m.Welcome(b"head", b"s" * 64), m.Welcome(b"", b"s" * 64),
@@ -38,9 +38,9 @@ FROM_RELAY = [
     m.BoxAnswer(b"l", b"b"), m.Opened(3, HEAD), m.BlobStored(5), m.BlobPart(9, b"part"), m.SlotStored(),
     m.SlotList(9, (m.Slot(1, b"a", b"h", 5),)), m.Inspected({"epoch": 1, "seq": 2}), m.Created(ID), m.MailboxUsed(),
     m.MailStored(), m.HaveAnswer((1, 2)), m.Pong(), m.Found((m.Place(ID, 4),)), m.Shown(4, 1), m.Seeded(5),
-    m.RefusalAnswer(Refusal.HEAD_MOVED, "moved", 3),
+    m.Deleted(9), m.RefusalAnswer(Refusal.HEAD_MOVED, "moved", 3),
     m.LogPush(1, 4, (b"e", b"f"), HEAD), m.RecordPush(b"r", HEAD), m.SlotPush(1, b"a", b"", 5), m.MailPush(0, b"x"),
-    m.ClosingPush(2000),
+    m.ClosingPush(2000), m.DeletionPush(b"d"),
 ]
 ALL = [(message, Side.CLIENT) for message in FROM_CLIENT] + [(message, Side.RELAY) for message in FROM_RELAY]
 

@@ -4,7 +4,7 @@ import pytest
 
 from e2esync.session import client, relay
 from e2esync.session import messages as m
-from e2esync.session.commands import FORMER_MEMBERS
+from e2esync.session.commands import FORMER_MEMBERS, OF_DELETED_SETS
 from tests.test_spec import rows
 
 TABLE = rows("13.11")
@@ -41,3 +41,8 @@ def test_the_relay_has_the_tables_states() -> None:
 def test_what_a_removed_member_may_ask() -> None:
     assert ("FORMER", "CHAIN, PING") in [(state, what) for state, what, _then in steps("relay", "receives")]
     assert set(FORMER_MEMBERS) == {m.ReadChain, m.Ping}
+
+
+def test_what_a_member_of_a_deleted_set_may_ask() -> None:
+    assert ("DELETED", "CHAIN, INSPECT, PING") in [(state, what) for state, what, _ in steps("relay", "receives")]
+    assert set(OF_DELETED_SETS) == {m.ReadChain, m.Inspect, m.Ping}

@@ -67,7 +67,7 @@ def _leave(context: Context) -> int:
     out.note(f"Next: {following}.", f"{happened}. Erasing is logical: reset the device before it changes hands.")
     if left.epoch:
         out.note(f"Your receipt: the record of epoch {left.epoch}, signed by {left.by}, removes device {member}.")
-    elif not alone:
+    elif not alone and not left.gone:
         out.note(f"Your receipt will be the record after epoch {epoch} that removes device {member}; `e2esync devices` "
                  "on another device no longer lists it then.")
     return 0

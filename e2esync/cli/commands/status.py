@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(context: Context) -> int:
     """Print the state."""
     from e2esync.client.intents import intents
+    from e2esync.replica.deletion import deletion_of
+
+    from .sync import deleting_as_json
 
     try:
         book = context.book()
@@ -40,7 +43,8 @@ def run(context: Context) -> int:
     status = book.status()
     waiting = intents(context.profile())
     if context.out.json:
-        context.out.result(book=book.name, **as_json(status), waiting=[
+        deleting = deleting_as_json(deletion_of(book.replica, context.now()))
+        context.out.result(book=book.name, **as_json(status), deleting=deleting, waiting=[
             {"book": each.book, "kind": each.kind, "message": each.text} for each in waiting])
     else:
         context.out.data(*_lines(book.name, status, context.now()), *(f"to do      {each.text}" for each in waiting))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from e2esync.client.sync import SyncResult
     from e2esync.errors import Detection
+    from e2esync.replica.deletion import Deleting
 
 ABOUT = """\
 Sends the changes of this device, receives the others', and ends; with --watch it stays and passes on changes as they
@@ -29,6 +30,7 @@ _EVENTS: Final = {
     "received": "received changes",
     "sent": "sent changes",
     "epoch": "the list of devices or the keys changed",
+    "deletion": "somebody wants this book deleted at its relay, or kept; see `e2esync status`",
     "held": "very many contacts were deleted or changed at once, and are still shown: see `e2esync guard`",
     "restored": "the relay came back from a backup, and has again what it had lost",
     "moved": "the book is at another relay, and so is this device",
@@ -92,6 +94,10 @@ def _tell(context: Context, result: SyncResult, name: str) -> int:
     if result.held:
         context.out.warn(f"{mark}{result.held:,} contacts that others deleted or changed are shown as they were, until "
                          "you decide: `e2esync guard`")
+    if result.deleting is not None:
+        from e2esync.client.endings import coming
+
+        context.out.warn(mark + coming(result.deleting))
     context.out.note(mark + summary(result), *(
         f"{gone} asked to leave, and is out: nothing written from now on can be read or changed there."
         for gone in result.left))
@@ -114,10 +120,15 @@ def as_json(result: SyncResult) -> dict[str, Any]:
     """The result as JSON."""
     return {
         "sent": result.sent, "received": result.received, "opened": result.opened, "media": result.media,
-        "left": list(result.left), "held": result.held,
+        "left": list(result.left), "held": result.held, "deleting": deleting_as_json(result.deleting),
         "bytes_sent": result.bytes_sent, "bytes_received": result.bytes_received,
         "notices": [{"code": notice.code, "message": notice.message} for notice in result.notices],
     }
+
+
+def deleting_as_json(deleting: Deleting | None) -> dict[str, Any] | None:
+    """That the book is to be deleted, or was, as JSON: `by` is a device, or empty for the kit; `time` in ms."""
+    return None if deleting is None else {"by": deleting.by, "time": deleting.time, "done": deleting.done}
 
 
 def summary(result: SyncResult) -> str:

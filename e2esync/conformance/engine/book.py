@@ -12,6 +12,7 @@ from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.announcement import Request, sign_announcement
 from e2esync.epoch.boxes import epoch_commit, list_hash, seal_boxes
 from e2esync.epoch.chain import Chain
+from e2esync.epoch.deletion import Act, Deletion, sign_deletion
 from e2esync.epoch.record import Add, Change, Record, Remove, make_add, set_id_of, sign_record
 from e2esync.epoch.roles import Role
 from e2esync.log.envelope import envelope_header, next_log_hash
@@ -96,6 +97,16 @@ class Book:
             revision=self._revision if revision is None else revision,
             seal_key=(key or self.sealing[member]).public, version=1, requests=requests,
         ).raw
+
+    def word(
+        self, member: int, act: Act = Act.DELETE, revision: int = 1, signer: SigningKey | None = None, **override: Any,
+    ) -> Deletion:
+        """A member's word on deleting the set, said now unless a field is overridden."""
+        fields: dict[str, Any] = {
+            "member": member, "epoch": self.chain.epoch, "record_hash": self.chain.head.hash, "relay": self.relay_key,
+            "time": NOW,
+        } | override
+        return sign_deletion(signer or self.signing[member], self.set_id, act, revision=revision, **fields)
 
     def newcomer(self, role: Role = Role.WRITER, person: bytes = ALICE) -> Add:
         """The change that adds somebody new under the next index, whose keys this book keeps."""

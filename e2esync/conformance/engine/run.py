@@ -8,6 +8,7 @@ from typing import Final
 
 from e2esync.conformance.engine import (
     checks_crash,
+    checks_deletion,
     checks_epoch,
     checks_holds,
     checks_log,
@@ -20,8 +21,8 @@ from e2esync.errors import E2esyncError
 Check = Callable[[Stage], None]
 
 CHECKS: Final[tuple[Check, ...]] = (
-    *checks_log.CHECKS, *checks_epoch.CHECKS, *checks_rest.CHECKS, *checks_holds.CHECKS, *checks_shared.CHECKS,
-    *checks_crash.CHECKS,
+    *checks_log.CHECKS, *checks_epoch.CHECKS, *checks_rest.CHECKS, *checks_deletion.CHECKS, *checks_holds.CHECKS,
+    *checks_shared.CHECKS, *checks_crash.CHECKS,
 )
 
 

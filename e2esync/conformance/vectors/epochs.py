@@ -1,10 +1,10 @@
-"""Examples of epochs (SPEC 9, 10.6): records, chains, boxes and announcements of one small set."""
+"""Examples of epochs (SPEC 9, 10.6, 10.9): records, chains, boxes, announcements, deletions of one small set."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from e2esync.conformance.vectors import announcements, boxes, chains, records
+from e2esync.conformance.vectors import announcements, boxes, chains, deletions, records
 from e2esync.conformance.vectors.case import Layer
 from e2esync.conformance.vectors.world import world
 
@@ -23,12 +23,15 @@ _FLAGS: Final = {
     "relay": "what the relay checks of an opening, and refuses as BadRecord",
     "slot": "an announcement that its slot does not take",
     "request": "a request of a form that there is not",
+    "deletion": "a word that deletes nothing: of another place, of nobody with the right, forged, void or too early",
 }
 
 
 def layer() -> Layer:
     """All cases of `epochs.json`."""
-    operations = records.OPERATIONS | chains.OPERATIONS | boxes.OPERATIONS | announcements.OPERATIONS
+    operations = (
+        records.OPERATIONS | chains.OPERATIONS | boxes.OPERATIONS | announcements.OPERATIONS | deletions.OPERATIONS
+    )
     cases = Layer("epochs", "9", operations, _FLAGS)
     for number, record in enumerate(world().records):
         cases.give(f"record-{number}", record)
@@ -36,4 +39,5 @@ def layer() -> Layer:
     chains.add_cases(cases)
     boxes.add_cases(cases)
     announcements.add_cases(cases)
+    deletions.add_cases(cases)
     return cases

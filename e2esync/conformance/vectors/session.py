@@ -97,6 +97,7 @@ def examples() -> dict[str, list[Any]]:
         "created": [41, at.set_id], "mailbox-used": [42], "mail-stored": [43], "have-answer": [44, [0, 512]],
         "pong": [45], "found": [46, [[at.set_id, 0], [b"\x5e" * HASH, 4]]], "found-nothing": [46, []],
         "shown": [47, 3, 1], "seeded": [48, 4],
+        "delete": [28, b"\x9d" * 171], "deleted": [49, NOW], "deletion-push": [55, b"\x9d" * 171],
         "log-push": [50, 1, 9, [envelope], head], "record-push": [51, record, head],
         "slot-push": [52, 2, announcement, b"", NOW], "mail-push": [53, 1, b"m" * 100], "closing": [54, 5000],
     }
@@ -161,6 +162,8 @@ def _requests(cases: Layer) -> None:
         ("seed-empty-record", "a record without bytes", "seed", 3, [b""], "range"),
         ("seed-before-0", "an epoch below 0", "seed", 2, -1, "range"),
         ("find-no-signature", "an empty signature", "find", 2, b"", "range"),
+        ("delete-nothing", "an empty deletion", "delete", 1, b"", "range"),
+        ("delete-long", "a deletion of 257 bytes", "delete", 1, bytes(257), "range"),
         ("have-long-id", "a blob id of 33 bytes", "have", 1, [bytes(33)], "range"),
     ))
 
@@ -208,6 +211,7 @@ def _answers(cases: Layer) -> None:
         ("refusal-message-in-array", "an array for the message", "refusal", 2, [], "shape"),
         ("refusal-data-in-text", "text for the data", "refusal", 3, "2", "shape"),
         ("shown-2", "neither waiting nor not", "shown", 2, 2, "range"),
+        ("deleted-below-0", "a time before 1970", "deleted", 1, -1, "range"),
         ("seeded-true", "a boolean for an epoch", "seeded", 1, True, "range"),
         ("found-short-set", "a set id of 31 bytes", "found", 1, [[bytes(31), 0]], "range"),
         ("found-without-member", "a set id alone", "found", 1, [[bytes(32)]], "shape"),
@@ -227,6 +231,7 @@ def _pushes(cases: Layer) -> None:
         ("slot-push-member-2-32", "an index of 2^32", "slot-push", 1, 2**32, "range"),
         ("slot-push-long", "a heartbeat of more than 16 KiB", "slot-push", 3, bytes(16_385), "range"),
         ("mail-push-in-text", "text for the message", "mail-push", 2, "m", "shape"),
+        ("deletion-push-long", "a deletion of 257 bytes", "deletion-push", 1, bytes(257), "range"),
         ("closing-below-0", "−1 milliseconds", "closing", 1, -1, "range"),
     ))
 

@@ -13,6 +13,7 @@ from e2esync.conformance.vectors.entropy import NamedEntropy
 from e2esync.conformance.vectors.heads import make_head
 from e2esync.conformance.vectors.world import NOW, party, world
 from e2esync.crypto import Label, SigningKey
+from e2esync.epoch.deletion import Act, sign_deletion
 from e2esync.errors import (
     CryptoError,
     E2esyncError,
@@ -36,7 +37,15 @@ from e2esync.session.client import (
 )
 from e2esync.session.codec import decode_message, encode_message
 from e2esync.session.commands import Admit, Command, Disconnect, Transmit
-from e2esync.session.handshake import binding_of, check_proof, farewell, sign_find, sign_proof, sign_visit
+from e2esync.session.handshake import (
+    binding_of,
+    check_proof,
+    farewell,
+    sign_find,
+    sign_proof,
+    sign_visit,
+    tell_deleted,
+)
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Side
 from e2esync.session.relay import RelaySession
@@ -81,8 +90,10 @@ def _event(event: Event) -> Json:
     match event:
         case Challenged(relay_key):
             return ["CHALLENGED", relay_key.hex()]
-        case Connected(None, _, None):
+        case Connected(None, _, None, b""):
             return ["CONNECTED"]
+        case Connected(None, _, None, deleted):
+            return ["DELETED", deleted.hex()]
         case Connected(None, _, removed):
             return ["REMOVED", removed]
         case Connected(Head() as head):
@@ -118,7 +129,7 @@ def _relay(inputs: Inputs, _entropy: NamedEntropy) -> Outcome:
 
 def _admitted(known: Json, key: SigningKey, admit: Admit) -> m.Message:
     """What a relay that holds one set says to a proof."""
-    set_id, members, former, epoch, seq, log_hash, record_hash, time, incarnation = known
+    set_id, members, former, epoch, seq, log_hash, record_hash, time, incarnation, deletion = known
     verify_key = dict(members).get(admit.member) if admit.set_id.hex() == set_id else None
     try:
         if verify_key is None:
@@ -129,6 +140,8 @@ def _admitted(known: Json, key: SigningKey, admit: Admit) -> m.Message:
     removed = dict(former).get(admit.member)
     if removed is not None:
         return farewell(key, admit.set_id, admit.binding, removed)
+    if deletion:
+        return tell_deleted(key, admit.set_id, admit.binding, bytes.fromhex(deletion))
     head = sign_head(key, admit.set_id, epoch=epoch, seq=seq, log_hash=bytes.fromhex(log_hash), time=time,
                      record_hash=bytes.fromhex(record_hash), incarnation=incarnation, binding=admit.binding)
     return m.Welcome(head.body, head.signature)
@@ -216,6 +229,11 @@ def add_cases(cases: Layer) -> None:
         cases.valid("client", name, "13.2", comment, inputs)
     cases.valid("client", "removed-member", "13.2 step 4", "the epoch of its removal instead of a head",
                 _member(*begun, _got(encode_message(farewell(world().relay, world().set_id, _bound(), 7)))))
+    told = tell_deleted(world().relay, world().set_id, _bound(), _deletion())
+    cases.valid("client", "deleted", "13.14 step 4", "the word that deleted the set instead of a head",
+                _member(*begun, _got(encode_message(told)), _ask(12, 0), _got([32, []])))
+    cases.valid("client", "deletion-push", "13.3", "somebody wants the set deleted",
+                _member(*connected, _got([55, _deletion()])))
     _impostors(cases, begun)
     _out_of_turn(cases, begun, connected)
     _relay_cases(cases)
@@ -250,6 +268,11 @@ def _impostors(cases: Layer, begun: tuple[list[Any], ...]) -> None:
          encode_message(farewell(other, at.set_id, _bound(), 7))),
         ("farewell-replayed", "the removal of another handshake",
          encode_message(farewell(at.relay, at.set_id, replay, 7))),
+        ("deletion-by-another", "a deletion that another key shows",
+         encode_message(tell_deleted(other, at.set_id, _bound(), _deletion()))),
+        ("deletion-replayed", "the deletion of another handshake",
+         encode_message(tell_deleted(at.relay, at.set_id, replay, _deletion()))),
+        ("deletion-unsigned", "a deletion under the signature of a head", encode([4, _deletion(), good.signature])),
         ("farewell-other-epoch", "the signature of another epoch's removal",
          encode([4, bytes(7) + b"\x08", farewell(at.relay, at.set_id, _bound(), 7).signature])),
         ("welcome-malformed-head", "a signed body that is no head",
@@ -335,25 +358,35 @@ def _former_cases(show: Callable[..., None]) -> None:
              "13.2 step 4", "refused")
 
 
-def _relay_cases(cases: Layer) -> None:
+def _deletion() -> bytes:
+    """The root's word, as a relay shows it."""
     at = world()
-    known = [at.set_id.hex(), [[index, member.verify_key.hex()] for index, member in sorted(at.chain.members.items())],
-             [[5, 1]], 1, 9, "19" * 32, at.chain.head.hash.hex(), NOW, 77]
-    proof = encode([3, sign_proof(at.parties[3].signing, at.set_id, _bound())])
-    hello = encode_message(_hello())
-    visit = encode_message(_hello(set_id=b"", member=0))
-    good = [hello, proof]
+    return sign_deletion(
+        at.parties[0].signing, at.set_id, Act.DELETE, revision=1, member=0, epoch=1, record_hash=at.chain.head.hash,
+        relay=at.relay.verify_key, time=NOW,
+    ).raw
 
-    def show(name: str, comment: str, frames: list[bytes], spec: str = "13.2", flag: str = "") -> None:
-        cases.valid("relay", name, spec, comment, {
-            "relay_seed": at.relay.seed.reveal().hex(), "nonce": _RELAY_NONCE.hex(), "set": known,
-            "frames": hexed(frames)}, flags=(flag,) if flag else ())
 
-    show("member", "a member's handshake", good)
-    show("visitor", "a visitor's handshake", [visit, encode([3, b""])])
-    show("ping", "and a request", [*good, encode([24])])
-    show("read", "a request that only the store can answer", [*good, encode([11, 1, 1])])
-    _former_cases(show)
+def _deleted_cases(show: Callable[..., None]) -> None:
+    """A set that was deleted: the word, the chain, what is left, and nothing else (SPEC 13.14 step 4)."""
+    at = world()
+    good = [encode_message(_hello()), encode([3, sign_proof(at.parties[3].signing, at.set_id, _bound())])]
+    show("deleted", "a member of a set that was deleted", good, "13.14 step 4", gone=_deletion())
+    show("deleted-chain", "and asks for the chain", [*good, encode([12, 0])], "13.14 step 4", gone=_deletion())
+    show("deleted-inspect", "and for what is left", [*good, encode([19])], "13.14 step 4", gone=_deletion())
+    former = [encode_message(_hello(member=5)),
+              encode([3, sign_proof(at.parties[5].signing, at.set_id, _bound(_hello(member=5)))])]
+    show("deleted-former", "who was removed before is told that", former, "13.14 step 4", gone=_deletion())
+    for name, asked in (("log", [11, 1, 1]), ("box", [13, 1]), ("blob", [16, bytes(32), 0]), ("slots", [18, 0]),
+                        ("append", [10, 1, bytes(512)]), ("delete", [28, _deletion()])):
+        show(f"deleted-{name}", "a member asks for what went with the set", [*good, encode(asked)], "13.14 step 4",
+             "refused", gone=_deletion())
+
+
+def _stranger_cases(show: Callable[..., None]) -> None:
+    """Who does not prove to be a member: one refusal for all of them (SPEC 13.2 step 2)."""
+    at = world()
+    proof = sign_proof(at.parties[3].signing, at.set_id, _bound())
     for name, comment, member, signature in (
         ("proof-by-another", "member 5's key for member 3", 3, sign_proof(at.parties[5].signing, at.set_id, _bound())),
         ("proof-replayed", "a proof of another handshake", 3,
@@ -367,8 +400,32 @@ def _relay_cases(cases: Layer) -> None:
     signature = sign_proof(at.parties[3].signing, bytes(32), _bound(other))
     show("unknown-set", "a set that is not here: the same refusal", [encode_message(other), encode([3, signature])],
          "13.2 step 2", "stranger")
-    show("proof-altered", "a bit of the proof", [hello, encode([3, flipped(decode(proof)[1], 0)])], "13.2 step 2",
-         "stranger")
+    show("proof-altered", "a bit of the proof", [encode_message(_hello()), encode([3, flipped(proof, 0)])],
+         "13.2 step 2", "stranger")
+
+
+def _relay_cases(cases: Layer) -> None:
+    at = world()
+    known = [at.set_id.hex(), [[index, member.verify_key.hex()] for index, member in sorted(at.chain.members.items())],
+             [[5, 1]], 1, 9, "19" * 32, at.chain.head.hash.hex(), NOW, 77, ""]
+    proof = encode([3, sign_proof(at.parties[3].signing, at.set_id, _bound())])
+    hello = encode_message(_hello())
+    visit = encode_message(_hello(set_id=b"", member=0))
+    good = [hello, proof]
+
+    def show(name: str, comment: str, frames: list[bytes], spec: str = "13.2", flag: str = "", gone: bytes = b"",
+             ) -> None:
+        cases.valid("relay", name, spec, comment, {
+            "relay_seed": at.relay.seed.reveal().hex(), "nonce": _RELAY_NONCE.hex(), "set": [*known[:-1], gone.hex()],
+            "frames": hexed(frames)}, flags=(flag,) if flag else ())
+
+    show("member", "a member's handshake", good)
+    show("visitor", "a visitor's handshake", [visit, encode([3, b""])])
+    show("ping", "and a request", [*good, encode([24])])
+    show("read", "a request that only the store can answer", [*good, encode([11, 1, 1])])
+    _former_cases(show)
+    _deleted_cases(show)
+    _stranger_cases(show)
     show("version-2", "another version, whatever else it says", [encode([1, 2, "later"])], "13.8", "refused")
     for name, comment, frames in (
         ("request-first", "a request before HELLO", [encode([24])]),

@@ -8,12 +8,27 @@ from typing import Any
 
 import pytest
 
-from e2esync.conformance.engine import checks_epoch, checks_holds, checks_log, checks_rest, checks_shared
+from e2esync.conformance.engine import (
+    checks_deletion,
+    checks_epoch,
+    checks_holds,
+    checks_log,
+    checks_rest,
+    checks_shared,
+)
 from e2esync.conformance.engine.run import Check, run_check
 from e2esync.epoch.boxes import check_boxes
 from e2esync.session.holds import Holds
 from e2esync.session.rules import check_rate
-from e2esync.stores import postgres, postgres_append, relay_decide, relay_log, relay_plan, relay_slots
+from e2esync.stores import (
+    postgres,
+    postgres_append,
+    relay_decide,
+    relay_deletion,
+    relay_log,
+    relay_plan,
+    relay_slots,
+)
 from e2esync.stores.relay_rows import SqliteRows
 from tests.helpers.postgres import Server
 
@@ -64,6 +79,14 @@ SQLITE: dict[str, tuple[Sabotage, Check]] = {
     "appends wait for nobody": (replaced(relay_plan, "check_not_held"), checks_holds.who_lost_a_race_comes_next),
     "holds are forgotten": (replaced(Holds, "pack", lambda _self: b""), checks_holds.the_root_comes_first),
     "holds are for ever": (replaced(Holds, "decided", lambda self, *_, **__: self), checks_holds.the_root_comes_first),
+    "what is deleted stays": (replaced(relay_deletion, "erase"), checks_deletion.the_root_deletes_at_once),
+    "a deleted set is served": (replaced(relay_log.rules, "check_not_gone"), checks_deletion.the_root_deletes_at_once),
+    "an owner's word at once": (
+        replaced(relay_deletion.deleting, "due_of", lambda _view, _word, now: now),
+        checks_deletion.an_owner_is_waited_for),
+    "a removed owner's word counts": (
+        replaced(relay_log, "due_after", lambda view, _chain: view.due), checks_deletion.an_owner_is_waited_for),
+    "no day comes": (replaced(SqliteRows, "due_sets", lambda *_: []), checks_deletion.a_day_comes),
     "no proof": (replaced(relay_decide.handshake, "check_proof"), checks_log.who_is_admitted),
 }
 
@@ -93,6 +116,9 @@ POSTGRES: dict[str, tuple[Sabotage, Check]] = {
     "old views are good enough": (
         replaced(postgres.SharedViews, "get", _first_seen),
         checks_shared.nobody_is_admitted_to_the_past),
+    "a word is not heard": (
+        replaced(postgres.SharedViews, "worded", lambda _self, known, _row: known),
+        checks_deletion.every_process_knows),
     "news are not told": (
         replaced(postgres.SharedViews, "take", lambda _self: ([], {})), checks_shared.two_processes_write_one_log),
 }

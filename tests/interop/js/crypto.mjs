@@ -47,6 +47,7 @@ export const LABELS = {
   SIGN_HEAD: 'e2e:head',
   SIGN_SESSION: 'e2e:session',
   SIGN_FIND: 'e2e:find',
+  SIGN_DELETION: 'e2e:delete',
 };
 
 export const SEAL_PUBLIC = 1216;

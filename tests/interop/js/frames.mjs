@@ -24,18 +24,20 @@ const slot = bytesWithin(0, 16_384);
 const envelope = bytesWithin(0, ENVELOPE_MAX);
 const mail = bytesWithin(0, 8_192);
 const mailNumber = int(0, 8);
+const deletion = bytesWithin(1, 256);
 const shortHead = tuple(int(), int(), signature);
 
 /** What a relay may refuse with (SPEC 13.8). */
 const REFUSALS = [
   'BadFrame', 'BadVersion', 'NotMember', 'NotAllowed', 'EpochClosed', 'HeadMoved', 'BadEnvelope', 'BadRecord',
-  'BadSlot', 'BadBlob', 'BlobMissing', 'NotFound', 'QuotaExceeded', 'TooOften', 'MailboxTaken', 'MailboxFull', 'Busy',
+  'BadSlot', 'BadBlob', 'BadDeletion', 'BlobMissing', 'NotFound', 'QuotaExceeded', 'TooOften', 'MailboxTaken',
+  'MailboxFull', 'Busy',
 ];
 
 export const TYPE = {
   HELLO: 1, CHALLENGE: 2, PROOF: 3, WELCOME: 4, APPEND: 10, READ: 11, CHAIN: 12, BOX: 13, OPEN: 14, PUT_BLOB: 15,
   GET_BLOB: 16, PUT_SLOT: 17, SLOTS: 18, INSPECT: 19, CREATE: 20, MAILBOX: 21, MAIL: 22, HAVE: 23, PING: 24, FIND: 25,
-  SHOW: 26, SEED: 27, REFUSED: 40, LOG: 50, RECORD: 51, SLOT: 52, MAILED: 53, CLOSING: 54,
+  SHOW: 26, SEED: 27, DELETE: 28, REFUSED: 40, LOG: 50, RECORD: 51, SLOT: 52, MAILED: 53, CLOSING: 54, DELETION: 55,
 };
 
 const hello = (fields) => ({ side: 'CLIENT', fields });
@@ -68,6 +70,7 @@ export const MESSAGES = new Map([
   [25, visit(46, bytes(32), signature)],
   [26, visit(47, hash, bytesWithin(1, 256), signature)],
   [27, visit(48, hash, epoch, list(record), bytesOrNone(16))],
+  [28, request(49, deletion)],
   [30, relay(int(), shortHead)],
   [31, relay(epoch, position, list(envelope), noneOr(shortHead))],
   [32, relay(list(record))],
@@ -87,11 +90,13 @@ export const MESSAGES = new Map([
   [46, relay(list(tuple(hash, member), 64))],
   [47, relay(epoch, int(0, 1))],
   [48, relay(epoch)],
+  [49, relay(int())],
   [50, push(epoch, position, list(envelope), shortHead)],
   [51, push(record, shortHead)],
   [52, push(member, slot, slot, int())],
   [53, push(mailNumber, mail)],
   [54, push(int())],
+  [55, push(deletion)],
 ]);
 
 /** The message in a frame that `side` ('CLIENT' or 'RELAY') has sent, or NonCanonical, or LimitExceeded. */

@@ -80,10 +80,11 @@ function openedRescue({ seed, file }) {
 
 const fixed = (nonce) => ({ draw: () => fromHex(nonce) });
 
-function eventOf({ kind, message, head, epoch, code, data }) {
+function eventOf({ kind, message, head, epoch, deletion, code, data }) {
   if (kind === 'CHALLENGED') return [kind, toHex(message[2])];
   if (kind === 'CONNECTED') return head ? [kind, head.epoch, head.seq, toHex(head.logHash)] : [kind];
   if (kind === 'REMOVED') return [kind, epoch];
+  if (kind === 'DELETED') return [kind, toHex(deletion)];
   if (kind === 'REFUSED') return [kind, { text: code }, data];
   return [kind, kind === 'CLOSING' ? message[1] : message[0]];
 }
@@ -110,10 +111,10 @@ function client(input) {
 }
 
 function relay(input) {
-  const [setId, members, removed, epoch, seq, logHash, recordHash, time, incarnation] = input.set;
+  const [setId, members, removed, epoch, seq, logHash, recordHash, time, incarnation, deletion] = input.set;
   const keys = new Map(members.map(([member, key]) => [member, fromHex(key)]));
   const head = { epoch, seq, logHash: fromHex(logHash), recordHash: fromHex(recordHash), time, incarnation };
-  const set = { setId: fromHex(setId), members: keys, removed: new Map(removed), ...head };
+  const set = { setId: fromHex(setId), members: keys, removed: new Map(removed), deletion: fromHex(deletion), ...head };
   const session = new RelaySession({ relaySeed: fromHex(input.relay_seed), set });
   const replies = input.frames.map((frame) => session.receive(fromHex(frame), fixed(input.nonce)));
   const shown = replies.filter((reply) => reply !== undefined);

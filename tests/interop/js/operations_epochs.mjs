@@ -2,6 +2,7 @@
 
 import { fromHex, toHex } from './bytes.mjs';
 import { SealingKey } from './crypto.mjs';
+import * as deletions from './deletions.mjs';
 import * as epochs from './epochs.mjs';
 
 /** Hex for every byte string in a value, and back where a string stands for one. */
@@ -81,4 +82,17 @@ export const operations = new Map(Object.entries({
     return { announcement: toHex(epochs.signAnnouncement(fromHex(signing_seed), fromHex(set_id), values)) };
   },
   'epochs::check_announcement': checkAnnouncement,
+  'epochs::sign_deletion': ({ signing_seed, set_id, record_hash, relay_key, ...fields }) => {
+    const values = { ...fields, recordHash: fromHex(record_hash), relayKey: fromHex(relay_key) };
+    return { deletion: toHex(deletions.signDeletion(fromHex(signing_seed), fromHex(set_id), values)) };
+  },
+  'epochs::check_deletion': ({ set_id, records, relay_key, deletion, held }) => {
+    const word = deletions.checkDeletion(fromHex(set_id), unhexed(records), fromHex(relay_key), fromHex(deletion), fromHex(held));
+    const { act, revision, member, epoch, recordHash, relayKey, time } = word;
+    return { act, revision, member, epoch, record_hash: toHex(recordHash), relay_key: toHex(relayKey), time };
+  },
+  'epochs::check_deleted': ({ set_id, records, relay_key, deletion, now }) => {
+    const word = deletions.checkDeleted(fromHex(set_id), unhexed(records), fromHex(relay_key), fromHex(deletion), now);
+    return { member: word.member, time: word.time };
+  },
 }));

@@ -15,6 +15,11 @@ const PIPELINE_MAX = 64;
 const HANDSHAKE_FRAME_MAX = 4_096;
 /** A WELCOME of eight bytes is the epoch in which the member was removed: no head is that short. */
 const REMOVED_BODY = 8;
+/** One that begins like an array of two is a deletion (SPEC 13.14): a head's body is an array of seven. */
+const DELETED_BODY = 0x92;
+
+/** What a removed member may ask for. */
+const FORMER = [TYPE.CHAIN, TYPE.PING];
 
 /** What both sides sign: everything that was said before (SPEC 13.2). */
 export function binding(setId, member, nonceClient, nonceRelay, relayKey) {
@@ -115,7 +120,7 @@ export class ClientSession {
     return { ...welcome, message };
   }
 
-  /** Signed by the relay for this very handshake: a visitor's, a removed member's (step 4), or a head. */
+  /** Signed by the relay for this very handshake: a visitor's, a removed member's, a deleted set's, or a head. */
   #readWelcome(body, signature) {
     if (this.visitor) {
       verify(this.relayKey, 'SIGN_SESSION', ZERO32, this.binding, signature);
@@ -124,6 +129,10 @@ export class ClientSession {
     if (body.length === REMOVED_BODY) {
       verify(this.relayKey, 'SIGN_SESSION', this.setId, concat(this.binding, body), signature);
       return { kind: 'REMOVED', epoch: readU64(body, 0) };
+    }
+    if (body[0] === DELETED_BODY) {
+      verify(this.relayKey, 'SIGN_SESSION', this.setId, concat(this.binding, body), signature);
+      return { kind: 'DELETED', deletion: body };
     }
     const head = verifyHead(this.setId, this.relayKey, [body, signature]);
     const bound = equal(head.binding, this.binding);
@@ -219,15 +228,16 @@ export class RelaySession {
     this.#verify('SIGN_SESSION', this.setId, this.binding, signature, key, false);
     this.state = 'OPEN';
     this.removedIn = this.set.removed.get(this.member);
-    if (this.removedIn !== undefined) return this.#removed();
+    if (this.removedIn !== undefined) return this.#said(u64(this.removedIn)); // Step 4.
+    this.deleted = this.set.deletion.length > 0;
+    if (this.deleted) return this.#said(this.set.deletion); // SPEC 13.14 step 4.
     const { epoch, seq, logHash, recordHash, time, incarnation } = this.set;
     const body = encode([epoch, seq, logHash, recordHash, time, incarnation, this.binding]);
     return encodeFrame(TYPE.WELCOME, body, sign(this.relaySeed, 'SIGN_HEAD', this.setId, body));
   }
 
-  /** Step 4: to a removed member that proves its last verify key. */
-  #removed() {
-    const body = u64(this.removedIn);
+  /** What is said in place of a head. */
+  #said(body) {
     const signature = sign(this.relaySeed, 'SIGN_SESSION', this.setId, concat(this.binding, body));
     return encodeFrame(TYPE.WELCOME, body, signature);
   }
@@ -235,8 +245,9 @@ export class RelaySession {
   #request(message) {
     const form = MESSAGES.get(message[0]);
     const forOthers = form.visitor !== undefined && form.visitor !== this.visitor;
-    const shutOut = this.removedIn !== undefined && message[0] !== TYPE.CHAIN && message[0] !== TYPE.PING;
-    if (forOthers || shutOut) {
+    const shutOut = this.removedIn !== undefined && !FORMER.includes(message[0]);
+    const gone = this.deleted && !FORMER.includes(message[0]) && message[0] !== TYPE.INSPECT;
+    if (forOthers || shutOut || gone) {
       throw Object.assign(new Refusal('NotAllowed', 'not for this kind of session'), { soft: true });
     }
     if (message[0] === TYPE.PING) return encodeFrame(form.answer);
