@@ -462,15 +462,10 @@ class Book:
         return ending_notices(self.replica, self.now(), home=self.number == 0)
 
     def _kit_uses(self) -> Words:
-        """When the recovery kit has opened an epoch; the one-time root of a further book is no kit (SPEC 12.4)."""
-        from e2esync.epoch.record import parse_record
+        """When the recovery kit has opened an epoch, and what it did then."""
+        from e2esync.replica.kit_uses import kit_uses
 
-        members = self.replica.chain.all_members
-        records = [record for record in map(parse_record, self.store.records()[1:])
-                   if not (members[record.opener].is_device or (record.epoch == 1 and record.opener in record.removes))]
-        return [f"the recovery kit was {'replaced' if record.opener in record.removes else 'used'} on "
-                f"{time.strftime('%Y-%m-%d', time.gmtime(record.time // 1000))}; if that was not you, make sure that "
-                "nobody else has it" for record in records]
+        return [use.told(time.strftime("%Y-%m-%d", time.gmtime(use.time // 1000))) for use in kit_uses(self.replica)]
 
     @property
     def relay_url(self) -> str:

@@ -201,9 +201,9 @@ class _All:
 
         # That it can be asked is not needed: nobody is left who reads there.
         await self._sync(info, then)
-        self._profile.store.delete_book(info.number)
+        self._profile.store.renumber_book(infos[0].number, info.number)
         self._profile.store.purge()
-        return sent
+        return replace(sent, number=info.number)
 
     async def _sync(self, info: BookInfo, then: Callable[[Online], Awaitable[None]] | None) -> BookSync:
         try:

@@ -173,6 +173,9 @@ async def test_all_books_come_back_and_the_lost_phone_is_out_of_each(tmp_path: P
             for book in (2, 1, 0):
                 with pytest.raises(DeviceRemoved):
                     await sync(phone, book)
+            # Every device of the book reads what the kit did.
+            (used,) = [each for each in Book(new).status().notices if "kit was used" in each]
+            assert "and has added New phone and shut out Phone; if that was not you" in used
             # Once more finds nothing left to do.
             assert await regain_sets(new, kit, "New phone") == []
 

@@ -48,6 +48,7 @@ async def test_a_person_with_three_books_moves_all_that_is_hers(tmp_path: Path) 
                 Book(phone, book.number).add(card(f"Ada of {name}"))
             await synced(phone, laptop, phone, laptop)
             before = {info.name: info.set_id for info in phone.store.books()}
+            numbers = {info.name: info.number for info in laptop.store.books()}
             # Written on the laptop and never sent.
             named(laptop, "Family").add(card("Unsent"))
 
@@ -72,6 +73,8 @@ async def test_a_person_with_three_books_moves_all_that_is_hers(tmp_path: Path) 
                 assert shown(profile, "Choir") == ["Ada of Choir"]
                 assert intents(profile) == []
                 assert len(profile.store.books()) == 3
+            # A book keeps the number under which each device has it.
+            assert {info.name: info.number for info in laptop.store.books()} == numbers
 
             # Who finds the old kit is a member of the old sets, and of nothing that is written now.
             places = await find_places(old, url, range(16))
