@@ -6,7 +6,8 @@ import argparse
 
 from ..context import Context
 
-ABOUT = "A script that completes commands, options and file names when you press Tab. It never opens the profile."
+ABOUT = ("A script that completes commands, options and file names when you press Tab. It never opens the profile.\n"
+         "There is none for fish, which knows file names by itself.")
 EXAMPLES = """\
   e2esync completion bash > ~/.local/share/bash-completion/completions/e2esync
   e2esync completion zsh > ~/.zfunc/_e2esync        (with ~/.zfunc in $fpath)"""

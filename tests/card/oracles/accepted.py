@@ -1,5 +1,8 @@
 """Where other implementations read something else, and why they are not followed.
 
+There is no vote by majority, which would let one oracle be wrong in silence wherever the others agree with us: each of
+them has to agree on each property of each card, or to stand here with a reason. That is stricter.
+
 An entry discards one oracle's vote on some properties of the cards that ``when`` describes; every other difference
 fails. A new entry needs a reason out of a standard, or a program that writes such cards and reads them back our way.
 """

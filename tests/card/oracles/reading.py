@@ -1,5 +1,8 @@
 """What vobject, ical.js and vcard4-ts read in a card, and what this implementation reads, in one form.
 
+ez-vcard and Evolution's library are not among them: a package manager of the whole system installs those, and nothing
+that a virtual environment or a lock file could hold.
+
 A reading is property → values as text; the parts of N and ORG are joined by ``;``, lists within a part by ``|``.
 """
 
