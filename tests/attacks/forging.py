@@ -12,6 +12,11 @@ from e2esync.epoch.roles import Role
 from e2esync.log.envelope import open_envelope
 from e2esync.session import messages as m
 from e2esync.testing import Device, Network
+from tests.attacks.scene import Weak
+
+ANY_GENESIS = Weak("epoch.chain:check_genesis", lambda record, _set_id: record.changes[0], late=True, also=(
+    Weak("epoch.record:check_possession"), Weak("epoch.record:check_record_signature")))
+"""A set id that says nothing of its root."""
 
 
 def stranger(net: Network, set_id: bytes, role: Role = Role.OWNER) -> tuple[SigningKey, Add]:

@@ -2,7 +2,8 @@
 
 The *negative control* of a test is the same test with one check of the library removed: it must fail then, or it would
 prove nothing. `attack(*controls)` makes one such run of each control, and a test says with `defences()` during what the
-check is missing; `refused` does so by itself.
+check is missing; `refused` does so by itself. Where there is nothing to remove, `attack(why=…)` says why;
+`test_map.py` sees to it that each test has the one or the other.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ import pytest
 from e2esync.client.sync import go_online
 from e2esync.contactset import decode_ops
 from e2esync.crypto import SigningKey
+from e2esync.crypto.aead import _encrypt
 from e2esync.epoch.record import Change, Flag, Record
 from e2esync.errors import E2esyncError
-from e2esync.limits import OPENINGS_INTERVAL
+from e2esync.limits import OPENINGS_INTERVAL, TAG
 from e2esync.log.envelope import read_envelope
 from e2esync.log.head import parse_head, sign_head
 from e2esync.procedures.opening import announce, open_epoch, read_slots
@@ -29,13 +31,15 @@ from e2esync.procedures.syncing import sync as sync_procedure
 from e2esync.replica.opening import Opening, prepare
 from e2esync.session import messages as m
 from e2esync.session.messages import Message, Side
+from e2esync.stores.book import BookStore
 from e2esync.testing import Device, Hook, Network, Wire
 from tests.helpers.forger import Forger
 from tests.helpers.virtual import virtual_time
 from tests.saboteurs.removing import Saboteur, at_work, first, nothing
 
-__all__ = ["FIRST", "MOMENTS", "ROTATION", "STEADY", "Peer", "Weak", "attack", "defences", "first", "heals", "ignored",
-           "nothing", "opens", "prepared", "refused", "requests", "scene", "show_record", "two", "verdict"]
+__all__ = ["FIRST", "FORGEABLE", "MOMENTS", "REASONS", "ROTATION", "STEADY", "Peer", "Weak", "attack", "defences",
+           "first", "heals", "ignored", "keeping_all_but", "nothing", "opens", "prepared", "refused", "requests",
+           "scene", "show_record", "two", "unauthenticated", "verdict"]
 
 FIRST, STEADY, ROTATION = "first", "steady", "rotation"
 MOMENTS = (pytest.param(FIRST, marks=pytest.mark.slow), STEADY, pytest.param(ROTATION, marks=pytest.mark.slow))
@@ -49,8 +53,13 @@ class Weak:
     instead: Callable[..., Any] = nothing
     late: bool = False
     alone: bool = False
-    also: tuple[str, ...] = ()
-    """Further checks of the same thing."""
+    also: tuple[str | Weak, ...] = ()
+    """Further checks of the same thing; those that are only named are replaced in the same way."""
+
+    @property
+    def targets(self) -> set[str]:
+        """All that is missing."""
+        return {self.target}.union(*({each} if isinstance(each, str) else each.targets for each in self.also))
 
     @property
     def name(self) -> str:
@@ -60,6 +69,9 @@ class Weak:
 
 CONTROLS: list[tuple[str, str, Weak]] = []
 """Every control: module and name of its test, and what is missing in it. `python -m tests.saboteurs` counts them."""
+
+REASONS: dict[tuple[str, str], str] = {}
+"""Module and name of the tests without a control, and why they have none."""
 
 _missing: list[Weak] = []
 
@@ -72,15 +84,18 @@ def defences() -> Iterator[None]:
         return
     weak = _missing[-1]
     with ExitStack() as gone:
-        for target in (weak.target, *weak.also):
-            gone.enter_context(at_work(Saboteur(f"e2esync.{target}", "", (), weak.instead, weak.alone)))
+        for each in (weak, *weak.also):
+            one = replace(weak, target=each) if isinstance(each, str) else each
+            gone.enter_context(at_work(Saboteur(f"e2esync.{one.target}", "", (), one.instead, one.alone)))
         yield
 
 
-def attack(*controls: Weak) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A test that must pass, and must fail without each of these checks."""
+def attack(*controls: Weak, why: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A test that must pass, and must fail without each of these checks; `why` it has none, if it has none."""
     def decorate(test: Callable[..., Any]) -> Callable[..., Any]:
         CONTROLS.extend((test.__module__, test.__name__, weak) for weak in controls)
+        if why:
+            REASONS[test.__module__, test.__name__] = why
 
         @functools.wraps(test)
         async def run(control: Weak | None, **given: Any) -> None:
@@ -90,9 +105,12 @@ def attack(*controls: Weak) -> Callable[[Callable[..., Any]], Callable[..., Any]
             _missing.append(control)
             try:
                 await _call(test, given)
-            except (AssertionError, pytest.fail.Exception):
-                return
-            except E2esyncError:
+            except (Exception, pytest.fail.Exception, BaseExceptionGroup) as failed:
+                error = _innermost(failed)
+                if isinstance(error, AssertionError | pytest.fail.Exception):
+                    return
+                if not isinstance(error, E2esyncError):
+                    raise
                 assert control.late, "something else refuses: this is not the only countermeasure"
                 return
             finally:
@@ -107,10 +125,36 @@ def attack(*controls: Weak) -> Callable[[Callable[..., Any]], Callable[..., Any]
     return decorate
 
 
+def _innermost(error: BaseException) -> BaseException:
+    """What was raised, without the groups that nurseries made of it on its way."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
 async def _call(test: Callable[..., Any], given: dict[str, Any]) -> None:
     result = test(**given)
     if inspect.isawaitable(result):
         await result
+
+
+def unauthenticated(sealed: bytes, context: bytes, nonce: bytes, key: bytes) -> bytes:
+    """XChaCha20 without the tag: what is sealed once more under the same key and nonce is open."""
+    return _encrypt(sealed[:-TAG], context, nonce, key)[:-TAG]
+
+
+FORGEABLE = Weak("crypto.aead:_decrypt", unauthenticated, also=(Weak("crypto.aead:check_commitment"),), late=True)
+"""Ciphertexts that anybody may change, and that say nothing of their key and place."""
+
+
+def keeping_all_but(name: str) -> Weak:
+    """A device's store that does not take a note of this name."""
+    put = BookStore.put
+
+    def forgetful(store: BookStore, key: str, value: bytes) -> None:
+        if key != name:
+            put(store, key, value)
+    return Weak("stores.book:BookStore.put", forgetful)
 
 
 async def two(net: Network) -> tuple[Device, Device]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from e2esync.card.foreign import read_google, write_google
-from e2esync.card.foreign.csvtext import guard, parse_csv
+from e2esync.card.foreign import csvtext, read_google, write_google
+from e2esync.card.foreign.csvtext import parse_csv
 from e2esync.client.forgetting import forget
 from e2esync.errors import E2esyncError, PairingAborted
 from e2esync.limits import OPENINGS_INTERVAL
@@ -46,9 +46,11 @@ def test_a52_formulas_in_exported_tables(formula: str) -> None:
 
 
 @pytest.mark.parametrize("number", ["+49 170 1234567", "+1 (555) 010-99", "Ada", "a=b", "'quoted'"])
+@attack(Weak("card.foreign.csvtext:guard", lambda text: "'" + text))
 def test_a52_what_is_no_formula_is_left_alone(number: str) -> None:
     """Programs match on plain numbers: these go out as they are."""
-    assert guard(number) == number
+    with defences():
+        assert csvtext.guard(number) == number
 
 
 async def written(net: Network, name: str, note: str) -> tuple[Device, Device]:
@@ -59,7 +61,7 @@ async def written(net: Network, name: str, note: str) -> tuple[Device, Device]:
     return phone, laptop
 
 
-@attack()
+@attack(Weak("crypto.secret:Secret.__repr__", lambda secret: repr(secret.reveal())))
 async def test_a56_nothing_that_is_said_holds_a_secret(net: Network, caplog: pytest.LogCaptureFixture) -> None:
     """Every kind of lie and a failed pairing, with the logs at their most talkative: no key, word or contact in it."""
     caplog.set_level(logging.DEBUG)
@@ -89,8 +91,9 @@ async def test_a56_nothing_that_is_said_holds_a_secret(net: Network, caplog: pyt
     with pytest.raises(PairingAborted) as failed:
         await net.pair(phone, "Tablet", type_words=mistyped)
     said += [*traceback.format_exception(failed.value)]
-    said += [repr(each) for each in (phone.profile, phone.book, phone.replica, phone.store, net.kit, phone.replica.key,
-                                     phone.replica.signing_key)]
+    with defences():
+        said += [repr(each) for each in (phone.profile, phone.book, phone.replica, phone.store, net.kit,
+                                         phone.replica.key, phone.replica.signing_key.seed)]
     text = "\n".join([*said, caplog.text, *laptop.book.status().notices])
     assert len(text) > 2_000
     assert name in laptop.names()
@@ -110,7 +113,7 @@ def in_files(net: Network, device: Device, *canaries: str) -> bool:
     return any(canary.encode() in data for data in files for canary in canaries)
 
 
-@attack()
+@attack(Weak("stores.history:History.clear"))
 async def test_a58_what_is_left_in_a_devices_files(net: Network) -> None:
     """After a forget no live file holds the contact: no free page, index, history, journal. Flash may (N5)."""
     name, note = "Wilhelmina Forgettable", "met at the harbour"
@@ -121,7 +124,7 @@ async def test_a58_what_is_left_in_a_devices_files(net: Network) -> None:
     assert in_files(net, phone, name, note)
     for _round in range(2):
         net.clock.time += OPENINGS_INTERVAL
-        with phone.online():
+        with phone.online(), defences():
             await forget(phone.profile, entropy=phone.entropy, now=phone.now)
         await net.settle()
     assert not in_files(net, phone, name, note)
@@ -130,6 +133,7 @@ async def test_a58_what_is_left_in_a_devices_files(net: Network) -> None:
         assert not in_files(net, device, name, note)
 
 
+@attack(why="words in documents: the promise is found where it stands")
 def test_a58_nobody_is_promised_more_than_a_logical_erase() -> None:
     """Documents and help say nothing of flash memory but that it is not erased."""
     root = Path(__file__).parents[2]

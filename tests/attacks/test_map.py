@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.attacks.scene import REASONS
+from tests.saboteurs import attacks
+
 HERE = Path(__file__).parent
 SPEC = (HERE.parents[1] / "SPEC.md").read_text("utf-8")
 SECTION = SPEC[SPEC.index("### 17.1 "):SPEC.index("## 18.")]
@@ -27,6 +30,15 @@ def test_every_attack_that_a_claim_names_has_a_test() -> None:
 
 def test_every_test_stands_behind_a_claim() -> None:
     assert in_the_folder() - in_the_table() == set()
+
+
+def test_every_test_has_a_negative_control_or_says_why_it_has_none() -> None:
+    controlled = {(module, test) for module, test, _weak in attacks.controls()}
+    tests = {(f"tests.attacks.{path.stem}", name) for path in sorted(HERE.glob("test_*.py"))
+             for name in re.findall(r"^(?:async )?def (test_a\d\d_\w+)", path.read_text("utf-8"), re.MULTILINE)}
+    assert tests - controlled - REASONS.keys() == set()
+    assert controlled & REASONS.keys() == set()
+    assert len(controlled) > 4 * len(REASONS)
 
 
 def test_claims_and_limits_are_numbered() -> None:

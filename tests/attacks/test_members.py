@@ -13,7 +13,7 @@ from e2esync.epoch.boxes import epoch_key, list_hash, seal_boxes
 from e2esync.epoch.record import make_add, parse_record, sign_record
 from e2esync.epoch.roles import Role
 from e2esync.errors import BadKey, ChainInvalid, SnapshotInvalid
-from e2esync.limits import SEAL_PUBLIC
+from e2esync.limits import OPENINGS_INTERVAL, SEAL_PUBLIC
 from e2esync.log.envelope import open_envelope
 from e2esync.session import messages as m
 from e2esync.session.kinds import Refusal
@@ -24,6 +24,7 @@ from tests.attacks.scene import (
     MOMENTS,
     Weak,
     attack,
+    defences,
     heals,
     prepared,
     refused,
@@ -125,21 +126,25 @@ LOW_ORDER = (1).to_bytes(32, "little")
     lambda key: LOW_ORDER + key[32:], lambda key: bytes(32) + key[32:],
     lambda key: key[:32] + b"\xff" * (SEAL_PUBLIC - 32),
 ], ids=["low order", "zero", "all ones"])
-@attack()
+@attack(Weak("crypto.sealing:check_seal_public"))
 async def test_a41_a_poisoned_key_stops_nobody(net: Network, spoil: object) -> None:
     """A member announces a key that cannot be sealed to: refused at entry, and the others' rotation goes on."""
     phone, laptop = await two(net)
     evil = await net.pair(phone, "Evil")
     await net.settle()
+    # In the new epoch it has not announced anything yet: a second key under one number is refused in any case.
+    await phone.rotate()
     replica = evil.replica
-    number = replica.chain.numbers[replica.member] + 1
+    number = phone.replica.chain.numbers[replica.member] + 1
     bad = spoil(SealingKey.generate(net.entropy).public)  # type: ignore[operator]
     own = sign_announcement(replica.signing_key, replica.set_id, member=replica.member, number=number, revision=9,
                             seal_key=bad, version=1)
-    answer = net.relay.inject(replica.set_id, replica.member, m.PutSlot(own.raw, b""))
+    with defences():
+        answer = net.relay.inject(replica.set_id, replica.member, m.PutSlot(own.raw, b""))
     assert isinstance(answer, m.RefusalAnswer)
     assert answer.code is Refusal.BAD_SLOT
     epoch = phone.replica.chain.epoch
+    net.clock.time += OPENINGS_INTERVAL
     await phone.rotate()
     assert phone.replica.chain.epoch == epoch + 1
     await heals(net)
@@ -170,7 +175,7 @@ async def test_a28_a_rotator_that_gives_members_different_keys(net: Network) -> 
     await _deviates(net, "another secret")
 
 
-@attack()
+@attack(Weak("replica.entering:open_secret", lambda *_: Secret(b"K" * 32), late=True))
 async def test_a28_a_rotator_that_skips_somebody(net: Network) -> None:
     """An owner seals nothing to the laptop, and a relay without rules takes it."""
     await _deviates(net, "skipped")

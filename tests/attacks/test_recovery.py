@@ -16,7 +16,7 @@ from e2esync.limits import BLOB_DEAD_RETENTION, OPENINGS_INTERVAL
 from e2esync.session import messages as m
 from e2esync.session.commands import Reading
 from e2esync.testing import Device, Network
-from tests.attacks.forging import forged, stranger
+from tests.attacks.forging import ANY_GENESIS, forged, stranger
 from tests.attacks.scene import MOMENTS, Weak, attack, defences, heals, refused, scene, show_record, two
 from tests.laws.archive import Archive, Thief, on_disk
 
@@ -40,7 +40,7 @@ async def test_a17_a_recovery_by_another_kit(net: Network, moment: str) -> None:
     assert set(laptop.replica.chain.members) == set(chain.members)
 
 
-@attack()
+@attack(ANY_GENESIS)
 async def test_a17_a_new_beginning_under_the_old_id(net: Network) -> None:
     """The relay says that the book was begun anew: another record 0 has another set id."""
     phone, laptop = await two(net)
@@ -49,7 +49,7 @@ async def test_a17_a_new_beginning_under_the_old_id(net: Network) -> None:
     net.devices.remove(other)
     set_id = phone.replica.set_id
     begun = [parse_record(raw) for raw in other.store.records()]
-    with pytest.raises(ChainInvalid):
+    with defences(), pytest.raises(ChainInvalid):
         Chain.begin(begun[0], set_id)
     before = laptop.standing()
     with (net.relay.lying(*show_record(net.relay.key, set_id, *begun)), pytest.raises(E2esyncError) as raised):
@@ -123,13 +123,17 @@ async def forgotten_by_two(net: Network) -> tuple[Device, Device, Device]:
     return phone, laptop, sleeper
 
 
-@attack()
+@attack(Weak("stores.state:SharedState.erase_secrets"))
 async def test_a25_a_deleted_contact_after_every_device_was_stolen(net: Network) -> None:
     """All relay bytes are kept, every key of every device is taken, everything is tried on everything: it is gone.
 
     The controls: one device has not acknowledged (N3), and the kit (N4); both still open it.
     """
-    phone, laptop, sleeper = await forgotten_by_two(net)
+    with defences():
+        await _stolen_from(net, *await forgotten_by_two(net))
+
+
+async def _stolen_from(net: Network, phone: Device, laptop: Device, sleeper: Device) -> None:
     assert list(phone.book.not_forgotten().values()) == ["Sleeper"]
     assert not found(net, phone, laptop)
     assert found(net, phone, laptop, sleeper)
@@ -144,7 +148,7 @@ async def test_a25_a_deleted_contact_after_every_device_was_stolen(net: Network)
     await heals(net)
 
 
-@attack()
+@attack(why="nothing is sealed to the old kit: the new one shows that what was written can be found")
 async def test_a66_an_old_kit_after_its_replacement(net: Network) -> None:
     """The kit gives way to another, then the book forgets: of what is written from then on, the old kit opens nothing.
 

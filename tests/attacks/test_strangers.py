@@ -23,7 +23,7 @@ from e2esync.stores import relay_slots
 from e2esync.testing import Network, mutate
 from e2esync.transports.streams import WireStream
 from e2esync.transports.websocket import accept_websocket
-from tests.attacks.scene import attack, heals, refused, two
+from tests.attacks.scene import Weak, attack, defences, heals, refused, two
 from tests.transports.test_websocket import UPGRADE, masked, upgraded
 
 MUCH = 8 << 20
@@ -37,7 +37,7 @@ def packed() -> dict[str, bytes]:
             "xz": lzma.compress(huge, preset=0)}
 
 
-@attack()
+@attack(why="there is no codec that could be removed: what is measured is that nothing grows")
 async def test_a44_what_unpacks_to_much(net: Network) -> None:
     """16 MiB in every packing, to the relay and to a client: there is no codec, so it is noise of its own size."""
     phone, laptop = await two(net)
@@ -61,7 +61,7 @@ async def test_a44_what_unpacks_to_much(net: Network) -> None:
     await heals(net)
 
 
-@attack()
+@attack(why="the upgrade is written with no extension that could be taken away again")
 async def test_a44_nothing_is_negotiated() -> None:
     """An upgrade that offers compression gets none, a frame marked as packed ends it, and so does a length alone."""
     offered = b"Sec-WebSocket-Extensions: permessage-deflate\r\nAccept-Encoding: br\r\n\r\n"
@@ -82,7 +82,7 @@ async def test_a44_nothing_is_negotiated() -> None:
             nursery.cancel_scope.cancel()
 
 
-@attack()
+@attack(Weak("stores.relay_slots:_MAILBOXES_MAX", 10**9, alone=True))
 async def test_a46_strangers_who_flood(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds who say nothing and more mailboxes than there may be: members go on, and nothing of it stays."""
     monkeypatch.setattr(relay_slots, "_MAILBOXES_MAX", 100)
@@ -93,7 +93,8 @@ async def test_a46_strangers_who_flood(net: Network, monkeypatch: pytest.MonkeyP
         visit = await Connection.as_visitor(net.url, None, net.entropy)
         for number in range(150):
             try:
-                await visit.request(m.UseMailbox(number.to_bytes(8, "big"), 0, b"t" * 16), m.MailboxUsed)
+                with defences():
+                    await visit.request(m.UseMailbox(number.to_bytes(8, "big"), 0, b"t" * 16), m.MailboxUsed)
             except Refused as error:
                 refusals.add(error.reason)
                 # One is the laptop's, which has joined a moment ago.

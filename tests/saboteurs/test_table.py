@@ -39,7 +39,7 @@ def removed() -> set[str]:
     """What anybody in the table removes; a check is removed wherever it was imported to."""
     targets = {saboteur.target.removeprefix("e2esync.") for saboteur in (*vectors.SABOTEURS, *units.SABOTEURS)}
     for _module, _test, weak in attacks.controls():
-        targets |= {weak.target, *weak.also}
+        targets |= weak.targets
     return {target.rpartition(":")[2] for target in targets}
 
 
