@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import psycopg
 
@@ -51,7 +51,9 @@ def parse_place(url: str) -> Place:
     batch, notify = options.pop("batch", "all"), options.pop("notify", "listen")
     if batch not in ("all", "set") or notify not in ("listen", "poll"):
         raise Unreachable("the database's name has an unknown batch or notify", "batch=all|set, notify=listen|poll")
-    return Place(f"{name}?{urlencode(options)}" if options else name, batch == "set", notify == "poll")
+    # libpq takes a plus as a plus, not as a space.
+    rest = urlencode(options, quote_via=quote)
+    return Place(f"{name}?{rest}" if rest else name, batch == "set", notify == "poll")
 
 
 @contextmanager
