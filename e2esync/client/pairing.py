@@ -257,7 +257,7 @@ async def converse(joiner: Joiner, url: str, code: PairingCode, show_words: Call
                         return event
                 mail = await mailbox.receive()
                 if mail.message == ENDED:
-                    raise PairingAborted("the other device has ended the pairing; the words may have been wrong")
+                    raise PairingAborted("the other device has ended the pairing, and its screen says why")
                 events = await mailbox.send(joiner.receive(mail.n, mail.message))
     finally:
         await mailbox.aclose()

@@ -183,6 +183,8 @@ async def test_unshare_and_leave(tmp_path: Path) -> None:
                 await unshare(ada, 1, Book(ada, 1).replica.person)
             (_home, family) = await sync_all(bob)
             assert family.error is not None
+            assert "your other books are as they were" in family.error.hint
+            assert "ask one of its owners" in family.error.hint
             # Somebody else took him out: nothing of the book can be read here any more but with his kit.
             assert not Book(bob, 1).exists()
             assert [each.name for each in tmp_path.rglob("*") if "rescue" in each.name]
