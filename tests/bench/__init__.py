@@ -1,1 +1,1 @@
-"""Benchmarks: `python -m tests.bench`. Not collected by pytest: a machine's speed is nothing that can pass or fail."""
+"""Benchmarks: `python -m tests.bench`. pytest sees only that they measure: a machine's speed cannot fail."""

@@ -164,6 +164,11 @@ class Honest:
         self._pairs[place].close()
         self._pairs[place] = self._pair(self._books[place])
 
+    def close(self) -> None:
+        """Everybody hangs up."""
+        for pair in self._pairs:
+            pair.close()
+
     def _pair(self, book: Book) -> Pair:
         address = self._relays.addresses[0]
         return Pair(member_line(address, self._key, book, 1), member_line(address, self._key, book, 2), flight=0)

@@ -41,9 +41,7 @@ class Line:
         with suppress(BlockingIOError):
             self.socket.connect((host, int(port)))
         if waiting:
-            while not self.advance():
-                pass
-            self.socket.setblocking(False)
+            self._come()
 
     def fileno(self) -> int:
         """For selectors."""
@@ -93,6 +91,15 @@ class Line:
     def close(self) -> None:
         """Hangs up."""
         self.socket.close()
+
+    def _come(self) -> None:
+        try:
+            while not self.advance():
+                pass
+        except BaseException:
+            self.close()
+            raise
+        self.socket.setblocking(False)
 
     def _ask(self) -> None:
         key = base64.b64encode(os.urandom(16)).decode()

@@ -28,6 +28,8 @@ from tests.cluster.world import Relays
 from tests.helpers.postgres import Server
 from tests.session.world import NOW, Book
 
+_WARM_UP = 1.0
+
 
 @dataclass
 class Tally:
@@ -118,7 +120,7 @@ def load(relays: Relays, key: bytes, books: list[Book], flight: int, seconds: fl
         for pair in pairs:
             selector.register(pair.writer, selectors.EVENT_READ, pair.answers)
             selector.register(pair.listener, selectors.EVENT_READ, pair.pushes)
-        _turn(selector, Tally(), 1)
+        _turn(selector, Tally(), _WARM_UP)
         tally = Tally(relay_cpu=-relays.cpu(), client_cpu=-time.process_time())
         _turn(selector, tally, seconds)
         tally.relay_cpu += relays.cpu()
