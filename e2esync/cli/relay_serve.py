@@ -7,6 +7,7 @@ disk by then, and the exit code is 0. SIGHUP has it read its certificate again. 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
 import resource
@@ -65,6 +66,8 @@ def serve(args: argparse.Namespace) -> int:
         _serve_stdio(settings)
         return 0
     keep_journal(as_json=settings.log_format == "json")
+    # What a request leaves is gone without the collector, which would look through all connections ever so often.
+    gc.set_threshold(100_000, 50, 100)
     _raise_file_limit()
     tls = _tls_context(settings)
     with closing(open_engine(database(settings.db), policy=_policy(settings))) as store:
