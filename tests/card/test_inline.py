@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from base64 import b64encode
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from e2esync.card import ReadCard
 from e2esync.card.digests import media_digest
 from e2esync.card.lexer import STRETCH_MAX
+from e2esync.card.vcard import vcard_parts
 
 from .helpers import SALT, again, one, read, vcard
 
@@ -64,3 +66,23 @@ def test_what_is_too_long_for_a_card_is_left_in_the_file_and_the_rest_is_read() 
     (left,) = file.quarantine
     assert (left.raw, left.line) == (b"", 1)
     assert "64 MiB" in left.reason
+
+
+def test_a_file_full_of_photos_is_in_memory_once() -> None:
+    photos = [b"\xff\xd8\xff\xe0" + bytes([number]) * (256 << 10) for number in range(24)]
+    data = b"".join(vcard(f"FN:Ada {number}", f"PHOTO;ENCODING=b:{b64encode(photo).decode()}")
+                    for number, photo in enumerate(photos))
+    tracemalloc.start()
+    try:
+        file = read(data)
+        kept, peak = tracemalloc.get_traced_memory()
+        assert kept < len(data) // 8
+        assert peak < len(data) // 2
+        tracemalloc.reset_peak()
+        assert [photo for card in file.cards for photo in map(len, card.media.values())] == list(map(len, photos))
+        written = sum(map(len, vcard_parts([card.registers for card in file.cards], version=None, media={
+            digest: photos[0] for card in file.cards for digest in card.media}.get)))
+        assert written > len(data) // 2
+        assert tracemalloc.get_traced_memory()[1] - kept < len(data) // 2
+    finally:
+        tracemalloc.stop()
