@@ -49,6 +49,8 @@ HOSTILE = {
     "epochs::open_own_box": ("list", "box"),
     "epochs::check_boxes": ("list", "boxes"),
     "epochs::check_announcement": ("announcement", "held"),
+    "epochs::check_deleted": ("deletion", "records"),
+    "epochs::check_deletion": ("deletion", "held"),
     "session::decode": ("frame",),
     "session::client": ("steps",),
     "session::relay": ("frames",),

@@ -26,6 +26,7 @@ from e2esync.crypto import seal
 from e2esync.crypto.padding import pad
 from e2esync.epoch.announcement import parse_announcement
 from e2esync.epoch.boxes import parse_box_list
+from e2esync.epoch.deletion import parse_deletion
 from e2esync.epoch.record import parse_record
 from e2esync.errors import BadCard, E2esyncError
 from e2esync.log.entry import parse_entry
@@ -196,6 +197,8 @@ TARGETS: Final = {target.name: target for target in (
     Target("records", lambda data: void(parse_record(data)), lambda: strings(("epochs::parse_record", "record"))),
     Target("announcements", lambda data: void(parse_announcement(data)),
            lambda: strings(("epochs::check_announcement", "announcement"))),
+    Target("deletions", lambda data: void(parse_deletion(data)),
+           lambda: strings(("epochs::check_deletion", "deletion"))),
     Target("box-lists", lambda data: void(parse_box_list(data)), lambda: strings(("epochs::open_own_box", "list"))),
     Target("entries", lambda data: void(parse_entry(data)), lambda: strings(("envelopes::parse_entry", "entry"))),
     Target("entries-resealed", _in_envelope, lambda: strings(("envelopes::parse_entry", "entry"))),
