@@ -1,26 +1,18 @@
-"""What monitoring, a browser and a service manager hear of a relay; what the journal may hold."""
+"""What monitoring hears of a relay."""
 
 from __future__ import annotations
 
-import json
-import logging
-import socket
-import sys
 from pathlib import Path
 
 import pytest
 import trio
 import trio.testing
 
-from e2esync.errors import DiskFull, RemoteProtocolError
+from e2esync.errors import DiskFull
 from e2esync.relay.health import Health
-from e2esync.relay.journal import Journal
-from e2esync.relay.landing import landing_page
-from e2esync.relay.service import tell_manager, watchdog_interval
 from e2esync.session import messages as m
 from e2esync.transports.http import NO_PAGE, Page, answer_one
 from e2esync.transports.streams import WireStream
-from e2esync.transports.websocket import accept_websocket
 from tests.relay.driver import running
 
 
@@ -89,55 +81,3 @@ async def test_metrics_count_and_name_nobody(tmp_path: Path) -> None:
         described = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
         assert {name.partition("{")[0] for name in rows} <= described
         assert scene.book.set_id.hex() not in text
-
-
-async def test_a_browser_sees_what_this_is() -> None:
-    key = bytes(range(32))
-    page = landing_page(key, name="The <b>club's</b>", operator="a@b")
-    for path, words in ((b"/", b"e2esync relay"), (b"/x", b"there is nothing here")):
-        near, far = trio.testing.memory_stream_pair()
-        await near.send_all(b"GET " + path + b" HTTP/1.1\r\nHost: h\r\n\r\n")
-        with pytest.raises(RemoteProtocolError):
-            await accept_websocket(WireStream(far), page)
-        assert words in await near.receive_some(16_384)
-    assert "&lt;b&gt;" in page.body
-    assert "<b>" not in page.body
-    assert key.hex() in page.body.replace(" ", "")
-    assert len(page.body) < 3000
-
-
-def test_the_journal_holds_no_text_of_a_strangers() -> None:
-    try:
-        raise ValueError("Ada Lovelace, +44 20 7946 0000")
-    except ValueError:
-        record = logging.LogRecord("e2esync", logging.ERROR, "f", 1, "a bug: %s", ("batch",), sys.exc_info())
-    for as_json in (True, False):
-        line = Journal(as_json=as_json).format(record)
-        assert "Lovelace" not in line
-        assert "ValueError" in line
-        assert "a bug: batch" in line
-        assert "\n" not in line
-    assert json.loads(Journal(as_json=True).format(record))["level"] == "error"
-
-
-def test_a_service_manager_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    assert not tell_manager("READY=1")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(tmp_path / "notify"))
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        assert tell_manager("READY=1", "STATUS=well")
-        assert manager.recv(100) == b"READY=1\nSTATUS=well"
-    assert not tell_manager("READY=1")
-
-
-@pytest.mark.parametrize(("environ", "seconds"), [
-    ({}, None), ({"WATCHDOG_USEC": "60000000"}, 30.0), ({"WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "1"}, None),
-    ({"WATCHDOG_USEC": "soon"}, None),
-])
-def test_the_watchdog(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], seconds: float | None) -> None:
-    for name in ("WATCHDOG_USEC", "WATCHDOG_PID"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    assert watchdog_interval() == seconds
