@@ -43,6 +43,19 @@ def check_removal(context: Context, names: Sequence[str], *, ask: bool = True) -
             raise Declined("nothing was changed")
 
 
+def check_merging(context: Context, into: str, names: Sequence[str]) -> None:
+    """Stop where contacts of these names would go into another one and nobody agrees. Raises MassChange or Declined."""
+    total = len(context.cards())
+    mass = is_mass_change(len(names), total)
+    if context.args.yes:
+        return
+    if mass and not can_ask():
+        raise MassChange(f"this would merge {len(names)} of {total} contacts into {into}: {some_names(names)}")
+    warning = f"this would merge {len(names)} of {total} contacts into one. " if mass else ""
+    if can_ask() and not confirm(f"{warning}merge them?"):
+        raise Declined("nothing was changed")
+
+
 def some_names(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
     shown = [clean(name, 60) or "(no name)" for name in names[:_PREVIEW]]

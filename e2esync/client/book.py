@@ -381,14 +381,14 @@ class Book:
         """The devices of the book, by member index."""
         from e2esync.access.fingerprint import device_fingerprint
         from e2esync.replica.aging import key_ages
-        from e2esync.replica.announcing import acknowledged, in_step
+        from e2esync.replica.announcing import acknowledged, in_step, stale
         from e2esync.replica.own_object import people_names
 
         replica = self.replica
         names, people, ages = self._names(), people_names(replica), key_ages(replica)
         heard = {slot.member: slot.heard for slot in self.store.slots()}
         entered = {**acknowledged(self.store), replica.member: replica.position.epoch}
-        equal = in_step(replica)
+        equal = in_step(replica) - {int(silent.about) for silent in stale(replica, self.now())}
         return [
             Device(
                 index, member.person, member.role.name.lower(), _device_name(names, index), index == replica.member,

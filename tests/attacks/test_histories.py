@@ -14,6 +14,7 @@ from e2esync.client.connection import Connection
 from e2esync.epoch.chain import Chain, verify_chain
 from e2esync.epoch.record import parse_record
 from e2esync.errors import ChainInvalid, E2esyncError, ForkDetected, PairingAborted, Refused, RollbackDetected
+from e2esync.limits import HEARTBEAT_INTERVAL
 from e2esync.replica.core import Replica
 from e2esync.session import messages as m
 from e2esync.testing import Device, Network, mutate
@@ -325,3 +326,28 @@ async def test_a09_a_hidden_envelope_that_another_has_seen(net: Network) -> None
     codes = {notice.code for notice in done.notices}
     assert codes & {"WithheldDetected", "ForkDetected"}
     assert laptop.names() == ["Ada", "Bob"]
+
+
+@attack(Weak("replica.announcing:stale", lambda *_: []))
+async def test_a09_a_device_that_is_held_back_altogether(net: Network) -> None:
+    """The laptop said that it would stay, and nothing of it comes any more: the phone says so, and not "in step"."""
+    phone, laptop = await two(net)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(laptop.watch)
+        await trio.sleep(2 * HEARTBEAT_INTERVAL / 1000)
+        await phone.sync()
+        nursery.cancel_scope.cancel()
+    net.relay.withhold(lambda done: done.change.member == laptop.replica.member, "Phone")
+    laptop.add("Bob")
+    await laptop.sync()
+    net.clock.time += 10**8
+    before = phone.names()
+    with defences():
+        done = await phone.sync()
+    stale = [notice for notice in done.notices if notice.code == "StaleView"]
+    assert [notice.about for notice in stale] == [str(laptop.replica.member)]
+    assert phone.names() == before
+    assert not [device for device in phone.book.devices() if device.in_step and not device.this]
+    phone.add("Carl")
+    await heals(net)
+    assert phone.names() == ["Ada", "Bob", "Carl"]

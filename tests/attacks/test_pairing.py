@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
 
 from e2esync.access import code as codec
+from e2esync.access import messages
 from e2esync.access.code import PairingCode
 from e2esync.access.kit import RecoveryKit
-from e2esync.access.messages import open_message
+from e2esync.access.messages import open_message, transcript_words
 from e2esync.access.pairing import Joiner, Offer, Sponsor
 from e2esync.client.pairing import Mailbox, join
 from e2esync.crypto import SigningKey, sealing
@@ -157,6 +159,23 @@ async def test_a39_keys_chosen_after_the_sponsors_nonce(net: Network) -> None:
             except PairingAborted:
                 continue
         accepted += 1
+    assert accepted == 0
+
+
+def first_word(transcript: bytes) -> tuple[str, ...]:
+    """Eleven bits are compared, and not thirty-three."""
+    return transcript_words(transcript)[:1]
+
+
+@attack(Weak("access.messages:transcript_words", first_word))
+def test_a39_a_hundred_thousand_runs_in_between() -> None:
+    """Whoever sits in between has committed before the other nonce is known: a guess each, and none is right."""
+    def words(leg: bytes, run: int) -> tuple[str, ...]:
+        nonce = hashlib.blake2b(leg + run.to_bytes(4), digest_size=32).digest()
+        return messages.transcript_words(messages.transcript_of(leg, nonce, nonce))
+
+    with defences():
+        accepted = sum(words(b"towards the sponsor", run) == words(b"towards the guest", run) for run in range(100_000))
     assert accepted == 0
 
 

@@ -13,6 +13,7 @@ from e2esync.cli.watching import look, watch_folder
 from e2esync.errors import BadCard
 
 from .conftest import Cli
+from .driving import many
 
 TWIN = ("BEGIN:VCARD\r\nVERSION:3.0\r\nUID:twin\r\nFN:A. Lovelace\r\nTEL:020 7946 0001\r\nNOTE:from the old phone\r\n"
         "END:VCARD\r\n")
@@ -115,3 +116,18 @@ def test_a_folder_that_is_away_for_a_while(tmp_path: Path) -> None:
 
 def test_watch_needs_a_folder(people: Cli, twin: str) -> None:
     assert people("import", twin, "--watch").code == 1
+
+
+def test_very_many_are_not_merged_without_a_second_word(people: Cli, tmp_path: Path) -> None:
+    assert people("import", many(tmp_path / "many.vcf", 12)).code == 0
+    everybody = names(people)
+    others = [f"Person {number:05}" for number in range(12)]
+    ran = people("merge", "ada lovelace", *others)
+    assert ran.code == 15
+    assert "would merge 12 of 15 contacts into Ada Lovelace" in ran.err
+    assert names(people) == everybody
+    assert people("merge", "ada lovelace", *others[:10], "--dry-run").code == 0
+    assert people("merge", "ada lovelace", *others, "--yes").code == 0
+    assert len(names(people)) == len(everybody) - 12
+    assert people("undo").code == 0
+    assert names(people) == everybody

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 
 from ..context import Context
-from ..exits import Declined, UsageError
-from ..guard import some_names
-from ..prompts import can_ask, confirm
+from ..exits import UsageError
+from ..guard import check_merging, some_names
+from ..output import clean
 
 ABOUT = """\
 The first contact gets what the others say and it does not: numbers, addresses, notes, photos, labels, its place in
 groups. Where only one value can stand, the first one's does; another name becomes a nickname. The others go to the
-trash, and `e2esync undo` takes all of it back."""
+trash, and `e2esync undo` takes all of it back. More than 10 others that are more than 10 % of the book need a yes, or
+--yes (exit code 15)."""
 EXAMPLES = "  e2esync merge ada \"A. Lovelace\"\n  e2esync merge ada@example.org 089123456 --dry-run"
 
 
@@ -37,8 +38,7 @@ def run(context: Context) -> int:
     if plan.left:
         out.note(f"said differently, and kept with the trash only: {', '.join(sorted(set(plan.left)))}")
     if not args.dry_run:
-        if not args.yes and can_ask() and not confirm("merge them?"):
-            raise Declined("nothing was changed")
+        check_merging(context, clean(target.name, 60), [row.name for row in others])
         merge(book, [plan], f"merge {names} into {target.name}"[:200])
         out.note("done; `e2esync undo` takes it back")
     out.result(uid=target.uid, gained=sorted(plan.values), left=sorted(set(plan.left)), applied=not args.dry_run)
