@@ -278,7 +278,9 @@ class ClientSession:
 
 
 def _when(refusal: m.RefusalAnswer) -> str:
-    """What to do about a refusal that names a time."""
+    """What to do about a refusal that passes."""
+    if refusal.code is Refusal.BUSY:
+        return "your changes are kept; try again in a while"
     if refusal.code is not Refusal.TOO_OFTEN:
         return ""
     minutes = -(-refusal.data // _MINUTE)

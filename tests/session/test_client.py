@@ -165,6 +165,10 @@ def test_who_has_to_wait_is_told_how_long() -> None:
     (event,) = script.say(m.RefusalAnswer(Refusal.TOO_OFTEN, "too many openings", 60_001))
     assert isinstance(event, c.RefusedRequest)
     assert event.error.hint.startswith("try again in 2 minutes")
+    script.session.request(m.Ping())
+    (event,) = script.say(m.RefusalAnswer(Refusal.BUSY, "the relay cannot store anything now", 0))
+    assert isinstance(event, c.RefusedRequest)
+    assert "your changes are kept" in event.error.hint
 
 
 def test_answers_come_in_the_order_of_requests() -> None:
