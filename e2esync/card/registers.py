@@ -45,13 +45,13 @@ def flatten(card: dict[str, Value]) -> Registers:
 def _number_props(props: list[Value]) -> Registers:
     """An array has no ids to merge by: each property is named by its content, equal ones by ordinal."""
     registers: Registers = {}
+    # Counted, not searched for: a file may hold one line ten thousand times.
+    seen: dict[str, int] = {}
     for entry in props:
-        path = base = f"{PROPS}/{content_id(entry)}"
-        ordinal = 0
-        while path in registers:
-            ordinal += 1
-            path = f"{base}-{ordinal}"
-        registers[path] = entry
+        base = f"{PROPS}/{content_id(entry)}"
+        ordinal = seen.get(base, 0)
+        seen[base] = ordinal + 1
+        registers[f"{base}-{ordinal}" if ordinal else base] = entry
     return registers
 
 
