@@ -35,6 +35,23 @@ async def test_two_devices_see_each_other(tmp_path: Path) -> None:
             assert Book(phone).name == Book(laptop).name == "Contacts"
 
 
+async def test_a_device_that_was_not_heard_is_not_in_step(tmp_path: Path) -> None:
+    """SPEC 14.6 step 5: neither before its first heartbeat, nor beside an edit that it cannot have."""
+    def in_step(profile: Profile) -> list[bool]:
+        return [device.in_step for device in Book(profile).devices() if not device.this]
+
+    async with open_relay(tmp_path) as url:
+        with await founded(tmp_path / "a", url) as phone, await paired(phone, tmp_path / "b") as laptop:
+            assert in_step(phone) == [False]
+            await sync(phone)
+            await sync(laptop)
+            await sync(phone)
+            assert in_step(phone) == [True]
+            Book(phone).add(card("Ada"))
+            await sync(phone)
+            assert in_step(phone) == [False]
+
+
 async def test_a_reconnect_with_nothing_new_is_under_one_kibibyte(tmp_path: Path) -> None:
     async with open_relay(tmp_path) as url:
         with await founded(tmp_path / "a", url) as phone:

@@ -215,3 +215,18 @@ def test_a_device_that_was_never_heard_is_looked_for_at_every_sync(net: Network)
     phone.sync()
     heard = {slot.member: slot.heard for slot in phone.store.slots()}
     assert heard[laptop.replica.member] > 0
+
+
+def test_who_is_behind_a_heartbeat_reads_on_before_it_says_so(net: Network) -> None:
+    """SPEC 14.6 step 3: the relay has only moved on since this device has read, and withholds nothing."""
+    phone = net.begin()
+    laptop = net.add(phone, "laptop")
+    net.settle()
+    replica, line, link = laptop.online()
+    link.notices.clear()
+    phone.edit("ada", **{"notes/n": "new"})
+    net.clock.time += HEARTBEAT_INTERVAL
+    phone.sync()
+    line.run(syncing.listen(replica, link))
+    assert link.notices == []
+    assert laptop.registers("ada") == {"uid": "ada", "notes/n": "new"}
