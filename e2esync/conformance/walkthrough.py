@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from e2esync.conformance.hexdump import Each, Inside, cut, explain, named, parts
+from e2esync.conformance.messages import every_message
 from e2esync.conformance.vectors.entropy import encapsulate_with
 from e2esync.crypto import Label, Secret, SigningKey, blake2b, pad, seal
 from e2esync.crypto.sealing import SealingKey, seal_to
@@ -204,7 +205,7 @@ def text() -> str:
     sync = Sync()
     chapters: tuple[Callable[[Sync], list[str]], ...] = (_keys, _epoch, _entry, _session, _contacts, _others)
     blocks = [block for chapter in chapters for block in chapter(sync)]
-    return HEADING + "\n".join(blocks) + "\n\n"
+    return HEADING + "\n".join([*blocks, every_message()]) + "\n\n"
 
 
 def _keys(sync: Sync) -> list[str]:
