@@ -172,8 +172,8 @@ def _new_items(store: ReplicaStore, settled: Settled, merged: list[RunRow], *, a
     return sorted((contact, state) for contact, state in states.items() if state or absent)
 
 
-def _recipients(replica: Replica, roster: Roster, slots: Mapping[int, SlotRow], entropy: Entropy, *, fresh: bool,
-                ) -> list[tuple[int, int, bytes]]:
+def _recipients(replica: Replica, roster: Roster, slots: Mapping[int, SlotRow], entropy: Entropy, *,
+                fresh: bool = True) -> list[tuple[int, int, bytes]]:
     """(member, key number, public sealing key) of everybody to seal to, to oneself a `fresh` key (SPEC 14.3 step 4)."""
     recipients = []
     for index, member in sorted(roster.members.items()):
