@@ -7,7 +7,7 @@ its person has alone moves to another set, and of one that is shared a person is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from e2esync.client.book import Book
@@ -38,24 +38,26 @@ class Renewed:
     """Why the old kit is still in it; empty if it is not."""
 
 
-async def renew_books(profile: Profile, *, entropy: Entropy = SYSTEM_ENTROPY, now: Callable[[], int] = now_ms,
-                      ) -> list[Renewed]:
+async def renew_books(profile: Profile, *, invitations: Iterable[bytes] = (), entropy: Entropy = SYSTEM_ENTROPY,
+                      now: Callable[[], int] = now_ms) -> list[Renewed]:
     """Take the old kit out of every further book, as far as this device may; books with the new one are left out.
 
-    Can be run again for what could not be reached. Raises nothing that one book alone is about.
+    `invitations` are the relay operator's, one for each book that moves. Can be run again for what could not be
+    reached. Raises nothing that one book alone is about.
     """
-    done = []
+    done, waiting = [], iter(invitations)
     for info in profile.store.books():
         if info.number != HOME and profile.store.book(info.number).get("identity") is not None:
             try:
-                if await _renew(profile, info, entropy, now):
+                if await _renew(profile, info, waiting, entropy, now):
                     done.append(Renewed(info.number, info.name))
             except E2esyncError as error:
                 done.append(Renewed(info.number, info.name, error.message))
     return done
 
 
-async def _renew(profile: Profile, info: BookInfo, entropy: Entropy, now: Callable[[], int]) -> bool:
+async def _renew(profile: Profile, info: BookInfo, invitations: Iterator[bytes], entropy: Entropy,
+                 now: Callable[[], int]) -> bool:
     """Whether anything had to be done for one book. Raises ProfileError for what this device must not do."""
     home, replica = Replica(profile.store.book(HOME)), Replica(profile.store.book(info.number))
     listed = read_home(home)
@@ -68,7 +70,7 @@ async def _renew(profile: Profile, info: BookInfo, entropy: Entropy, now: Callab
         if any(member.person != replica.person for member in replica.chain.members.values()):
             raise ProfileError("it is shared, and the old kit is its root: make another book, and invite the others "
                                "there")
-        await _move(profile, info, entropy, now)
+        await _move(profile, info, invitations, entropy, now)
         return True
     if replica.chain.members[replica.member].role is not Role.OWNER:
         raise ProfileError("only its owners could replace your kit there: leave it, and have them invite you again")
@@ -100,7 +102,8 @@ async def _replace(profile: Profile, book: int, old: Member, half: KitHalf, entr
             await run(announce(online.replica, online.link))
 
 
-async def _move(profile: Profile, info: BookInfo, entropy: Entropy, now: Callable[[], int]) -> None:
+async def _move(profile: Profile, info: BookInfo, invitations: Iterator[bytes], entropy: Entropy,
+                now: Callable[[], int]) -> None:
     """Move a book that nobody else is in to another set, and give that its number.
 
     Where an attempt was broken off, the next one goes on with the set that it had made.
@@ -111,7 +114,8 @@ async def _move(profile: Profile, info: BookInfo, entropy: Entropy, now: Callabl
         raise ProfileError("some of its photos are not on this device yet: sync, then run this again")
     mark = f"moving-{info.set_id.hex()}"
     made = [each for each in store.books() if each.set_id == store.setting(mark)]
-    there = made[0] if made else await create_book(profile, info.name, info.relay, entropy=entropy, now=now)
+    there = made[0] if made else await create_book(
+        profile, info.name, info.relay, invitation=next(invitations, b""), entropy=entropy, now=now)
     store.put_setting(mark, there.set_id)
     new = Book(profile, there.number, entropy=entropy, now=now)
     take_along(old, new, now)

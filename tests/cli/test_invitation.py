@@ -40,7 +40,18 @@ def test_each_new_book_brings_an_invitation(cli: Cli, relay: Relay, folder: Path
 
     run("init", "--relay", relay.url, "--plain")
     run("new-book", "Family")
-    run("rehome", "--kit-file", str(tmp_path / "kit.txt"))
+    # Each book that moves is a new one to the relay: an invitation for each, or the rest of them later.
+    refused = cli("rehome", "--kit-file", str(tmp_path / "kit.txt"), "--json", "--yes")
+    assert refused.code == 1
+    assert "--invitation CODE" in refused.error["hint"]
+    partly = cli("rehome", "--kit-file", str(tmp_path / "kit.txt"), "--invitation", invitation(), "--json", "--yes")
+    assert partly.code == 3
+    assert "by invitation only" in partly.json["books"][0]["problem"]
+    finished = cli("rehome", "--finish", "--invitation", invitation(), "--json")
+    assert finished.code == 0, finished.err
+    both = cli("rehome", "--kit-file", str(tmp_path / "new.txt"), "--invitation", invitation(), "--invitation",
+               invitation(), "--json", "--yes")
+    assert both.code == 0, both.err
     assert [book["name"] for book in cli("books", "--json").json["books"]] == ["Contacts", "Family"]
     elsewhere = Relay(tmp_path)
     try:

@@ -10,7 +10,7 @@ from ..exits import PARTLY, UsageError
 from ..files import read_first_line
 from ..output import counted
 from ..prompts import can_ask, confirm
-from .init import add_invitation_option, check_address, read_invitation
+from .init import check_address, read_invitation
 from .join import show_words
 from .kit import add_hand_over_options, check_hand_over, hand_over
 from .pair import NO_VERIFY_WARNING
@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--finish", action="store_true",
                         help="go on with a move that was broken off, and with books that could not be reached")
     parser.add_argument("--relay", metavar="URL", help="move to another relay too; with --confirm: where the code is")
-    add_invitation_option(parser)
+    parser.add_argument("--invitation", metavar="CODE", action="append", default=[],
+                        help="from who runs the relay, where it asks for one; once for each book that moves, your own "
+                             "first")
     parser.add_argument("--no-verify", action="store_true",
                         help="go with a `pair --no-verify`: no words are compared. For tests only")
     add_hand_over_options(parser)
@@ -63,9 +65,10 @@ def _move(context: Context) -> int:
     from ..net import run as run_trio
 
     args, out = context.args, context.out
+    invitations = [read_invitation(text) for text in args.invitation]
     profile, book = context.profile(), context.book()
     if finish_move(profile) or args.finish:
-        books, code = _renew(context)
+        books, code = _renew(context, invitations)
         out.result(set_id=profile.store.books()[0].set_id, finished=True, books=books)
         out.note("The move is finished. Your other devices, if they have not followed: `e2esync pair` here, then",
                  "`e2esync rehome --confirm CODE` there.")
@@ -77,7 +80,7 @@ def _move(context: Context) -> int:
             out.note("Nothing was changed.")
             return 1
     check_hand_over(context)
-    invitation = read_invitation(args.invitation)
+    invitation, *further = invitations or [b""]
     kit = RecoveryKit.generate(SystemEntropy())
     relay = args.relay or book.relay_url
 
@@ -87,7 +90,7 @@ def _move(context: Context) -> int:
     done = run_trio(lambda: rehome(profile, kit, relay=args.relay, invitation=invitation, ready=ready))
     written = args.kit_file is not None or args.sheet is not None
     out.note(f"The book has moved, with {counted(done.contacts, 'contact')}.")
-    books, code = _renew(context)
+    books, code = _renew(context, further)
     out.result(set_id=done.set_id, relay=relay, contacts=done.contacts, others=list(done.others), books=books,
                **({} if written else {"kit": kit.words()}))
     out.note("The old kit opens nothing that is written from now on" + (" in what has moved." if code else "."))
@@ -96,14 +99,14 @@ def _move(context: Context) -> int:
     return code
 
 
-def _renew(context: Context) -> tuple[list[dict[str, Any]], int]:
+def _renew(context: Context, invitations: list[bytes]) -> tuple[list[dict[str, Any]], int]:
     """The person's further books under the new kit; what became of them, and the exit code for that."""
     from e2esync.client.renewing import renew_books
 
     from ..net import run as run_trio
 
     profile, out = context.profile(), context.out
-    done = run_trio(lambda: renew_books(profile))
+    done = run_trio(lambda: renew_books(profile, invitations=invitations))
     for each in done:
         if each.problem:
             out.warn(f"{each.name}: the old kit still opens it ({each.problem}).")
