@@ -7,17 +7,24 @@ import shutil
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import apsw
 import pytest
 import trio
 
+from e2esync.card import read_vcards
+from e2esync.client.books import create_book
+from e2esync.client.forgetting import forget
+from e2esync.client.labels import add_label, rename_label, set_photo
 from e2esync.demo.processes import relay_process
 from e2esync.demo.search import read_folder, search
 from e2esync.errors import E2esyncError
+from e2esync.limits import OPENINGS_INTERVAL
 from e2esync.session.messages import Side
 from e2esync.testing import Network
+from tests.attacks.sharing import begin, everything, family, invite
 from tests.canaries import grammar
 from tests.canaries.canary import PHOTO, TEXTS, forms, needles
 from tests.canaries.recording import Recording
@@ -123,35 +130,92 @@ async def test_every_row_is_allowed_and_nothing_else_is(tmp_path: Path) -> None:
             grammar.check(path)
 
 
-async def sizes(
-    seed: str, names: tuple[str, ...], note: str, number: str,
-) -> dict[tuple[str, Side], list[tuple[str, int]]]:
+@dataclass(frozen=True)
+class Contents:
+    """What one book has in the place of what another has there."""
+
+    names: tuple[str, ...]
+    number: str
+    note: str
+    label: str
+    further: str
+    photo: bytes
+    imported: int = 12
+
+
+JPEG = b"\xff\xd8\xff\xe0"
+ONE = Contents(("Ada", "Bob", "Cyd"), "+1 555 0100", "a" * 60, "Crew", "Family", JPEG + b"\x01" * 30_000)
+TWO = Contents(("Zoë Q.", "Yaël", "Xi"), "030 12", hashlib.sha256(b"x").hexdigest()[:50], "Bücher", "Choirs",
+               JPEG + hashlib.shake_256(b"y").digest(29_900))
+
+
+def cards(contents: Contents) -> bytes:
+    """A file to import: some contacts with a photo each."""
+    photo = b64encode(contents.photo).decode()
+    return "".join(
+        f"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:urn:{n}\r\nFN:{contents.names[n % 3]} {n}\r\nTEL:{contents.number}\r\n"
+        f"PHOTO;ENCODING=b;TYPE=JPEG:{photo}\r\nEND:VCARD\r\n" for n in range(contents.imported)).encode()
+
+
+async def life(net: Network, contents: Contents) -> None:
+    """Every feature that sends anything, from the second device on."""
+    phone = await begin(net, "Phone")
+    laptop = await net.pair(phone, "Laptop")
+    for name in contents.names:
+        phone.add(name, phones={"m": {"number": contents.number}})
+    await net.settle()
+    for name in contents.names:
+        laptop.note(name, contents.note)
+    await net.settle()
+    book = phone.book
+    book.apply(book.plan(read_vcards(cards(contents), salt=book.set_id)))
+    await net.settle()
+    chosen = book.find(contents.names[1]).contact
+    set_photo(book, chosen, contents.photo + b"!")
+    add_label(book, contents.label, [chosen])
+    await net.settle()
+    rename_label(book, contents.label, contents.label[::-1])
+    phone.remove(contents.names[0])
+    await phone.rotate()
+    await net.settle()
+    with phone.online():
+        await create_book(phone.profile, contents.further, entropy=phone.entropy, now=phone.now)
+    family(phone).add({"@type": "Card", "version": "1.0", "name": {"full": contents.names[2]}})
+    await everything(phone, laptop)
+    guest = await begin(net, "Guest")
+    net.clock.time += OPENINGS_INTERVAL
+    await invite(phone, guest)
+    await everything(phone, laptop, guest)
+    await phone.revoke(laptop)
+    net.clock.time += OPENINGS_INTERVAL
+    with phone.online():
+        await forget(phone.profile, entropy=phone.entropy, now=phone.now)
+    await everything(phone, guest)
+
+
+async def sizes(seed: str, contents: Contents) -> dict[tuple[str, Side], list[tuple[str, int]]]:
     """All that the relay sees of a life with these contents: who sends and is sent what of which size, in order."""
     async with Network(seed=seed) as net:
-        phone = await net.begin("Phone")
-        laptop = await net.pair(phone, "Laptop")
-        since = len(net.trace)
-        for name in names:
-            phone.add(name, phones={"m": {"number": number}})
-        await net.settle()
-        for name in names:
-            laptop.note(name, note)
-        await net.settle()
-        phone.remove(names[0])
-        await phone.rotate()
-        await net.settle()
+        await life(net, contents)
         seen: dict[tuple[str, Side], list[tuple[str, int]]] = {}
-        for each in net.trace[since:]:
+        for each in net.trace:
             seen.setdefault((each.device, each.side), []).append((each.kind, each.size))
         return seen
 
 
 @virtual_time
 async def test_two_books_of_equal_leakage_look_equal() -> None:
-    """Other names, numbers and lengths, as long as they lie on the same rungs of the ladder of SPEC 5.6."""
-    one = await sizes("one", ("Ada", "Bob", "Cyd"), "a" * 60, "+1 555 0100")
-    two = await sizes("two", ("Zoë Q.", "Yaël", "Xi"), hashlib.sha256(b"x").hexdigest()[:50], "030 12")
-    assert sum(map(len, one.values())) > 50
+    """Other names, numbers, photos and lengths, as long as they lie on the same rungs of the ladder of SPEC 5.6."""
+    one, two = await sizes("one", ONE), await sizes("two", TWO)
+    assert sum(map(len, one.values())) > 300
     assert one == two
-    other = await sizes("two", ("Zoë Q.", "Yaël", "Xi"), "b" * 2000, "030 12")
-    assert other != one
+    for other in (replace(TWO, note="b" * 2000), replace(TWO, photo=JPEG + b"z" * 60_000), replace(TWO, imported=20)):
+        assert await sizes("two", other) != one
+
+
+@virtual_time
+async def test_only_a_pairing_shows_how_long_a_name_is() -> None:
+    """The limitation of SPEC 18 item 12, and that it is no larger than that."""
+    one, two = await sizes("one", ONE), await sizes("two", replace(TWO, further="Choir"))
+    kinds = {here[0] for key, each in one.items() for here, there in zip(each, two[key], strict=True) if here != there}
+    assert kinds == {"Mail", "MailPush"}
