@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import pytest
 from e2esync.cli import main
 
 from .driving import local_profile
+from .world import Relay
 
 
 class Ran(NamedTuple):
@@ -80,3 +81,11 @@ def people(book: Cli) -> Cli:
     ):
         assert book("new", "--name", name, "--phone", phone, "--email", email).code == 0
     return book
+
+
+@pytest.fixture(scope="module")
+def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+    """A relay process; a module has one, and it ends as it should."""
+    running = Relay(tmp_path_factory.mktemp("relay"))
+    yield running
+    assert running.stop() == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Cli
-from .test_end_to_end import Relay
+from .world import Relay
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,7 @@ from e2esync.access.rescue import read_header
 
 from .driving import environment, program, run_here
 from .terminal import Terminal
-from .test_end_to_end import Device, Devices, Relay, pair
-
-
-@pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-    running = Relay(tmp_path_factory.mktemp("relay"))
-    yield running
-    assert running.stop() == 0
+from .world import Device, Devices, Relay, pair
 
 
 @pytest.fixture

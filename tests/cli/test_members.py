@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from .driving import run_here
 from .terminal import Terminal
-from .test_end_to_end import Device, Devices, Relay
-
-
-@pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-    running = Relay(tmp_path_factory.mktemp("relay"))
-    yield running
-    assert running.stop() == 0
+from .world import Device, Devices, Relay
 
 
 @pytest.fixture

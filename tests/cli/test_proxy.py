@@ -15,7 +15,7 @@ from e2esync.cli import context
 from e2esync.transports import address
 
 from .conftest import Cli
-from .test_end_to_end import Relay
+from .world import Relay
 
 
 class Proxy:
@@ -64,13 +64,6 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     running = Proxy()
     yield running
     running.close()
-
-
-@pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-    running = Relay(tmp_path_factory.mktemp("relay"))
-    yield running
-    running.stop()
 
 
 def test_a_relay_that_only_the_proxy_reaches(cli: Cli, proxy: Proxy, relay: Relay, monkeypatch: pytest.MonkeyPatch,

@@ -5,22 +5,12 @@ from __future__ import annotations
 import json
 import re
 import stat
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-import pytest
-
 from .driving import run_here
 from .terminal import Terminal
-from .test_end_to_end import Device, Relay
-
-
-@pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-    running = Relay(tmp_path_factory.mktemp("relay"))
-    yield running
-    assert running.stop() == 0
+from .world import Device, Relay
 
 
 def made(folder: Path, relay: Relay) -> tuple[Device, Path]:

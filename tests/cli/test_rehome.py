@@ -5,20 +5,12 @@ from __future__ import annotations
 import json
 import stat
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from .driving import environment, program
-from .test_end_to_end import Device, Devices, Relay
-
-
-@pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-    running = Relay(tmp_path_factory.mktemp("relay"))
-    yield running
-    assert running.stop() == 0
+from .world import Device, Devices, Relay
 
 
 def test_a_device_by_itself(relay: Relay, tmp_path: Path) -> None:

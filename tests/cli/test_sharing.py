@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from .driving import run_here
 from .terminal import Terminal
-from .test_end_to_end import Device, Relay, pair
-
-
-@pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-    running = Relay(tmp_path_factory.mktemp("relay"))
-    yield running
-    assert running.stop() == 0
+from .world import Device, Relay, pair
 
 
 def _person(folder: Path, url: str, name: str) -> Device:
@@ -154,7 +146,7 @@ def test_a_code_is_for_one_thing(people: tuple[Device, Device], tmp_path: Path) 
 
 
 def test_ones_own_book_is_shared_by_moving_its_contacts(relay: Relay, tmp_path: Path) -> None:
-    from .test_end_to_end import CARDS
+    from .world import CARDS
 
     eva, cards = _person(tmp_path, relay.url, "Eva"), tmp_path / "cards.vcf"
     cards.write_bytes(CARDS.encode())
