@@ -3,7 +3,8 @@
 The *negative control* of a test is the same test with one check of the library removed: it must fail then, or it would
 prove nothing. `attack(*controls)` makes one such run of each control, and a test says with `defences()` during what the
 check is missing; `refused` does so by itself. Where there is nothing to remove, `attack(why=…)` says why;
-`test_map.py` sees to it that each test has the one or the other.
+`test_map.py` sees to it that each test has the one or the other. An attack runs at the three `MOMENTS`, or says with
+`attack(moments=…)` why the moment changes nothing.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ from tests.helpers.forger import Forger
 from tests.helpers.virtual import virtual_time
 from tests.saboteurs.removing import Saboteur, at_work, first, nothing
 
-__all__ = ["FIRST", "FORGEABLE", "MOMENTS", "REASONS", "ROTATION", "STEADY", "Peer", "Weak", "attack", "defences",
-           "first", "heals", "ignored", "keeping_all_but", "nothing", "opens", "prepared", "refused", "requests",
-           "scene", "show_record", "two", "unauthenticated", "verdict"]
+__all__ = ["FIRST", "FORGEABLE", "MOMENTS", "REASONS", "ROTATION", "STEADY", "TIMELESS", "Peer", "Weak", "attack",
+           "defences", "first", "heals", "ignored", "keeping_all_but", "nothing", "opens", "prepared", "refused",
+           "requests", "scene", "show_record", "two", "unauthenticated", "verdict"]
 
 FIRST, STEADY, ROTATION = "first", "steady", "rotation"
 MOMENTS = (pytest.param(FIRST, marks=pytest.mark.slow), STEADY, pytest.param(ROTATION, marks=pytest.mark.slow))
@@ -73,6 +74,9 @@ CONTROLS: list[tuple[str, str, Weak]] = []
 REASONS: dict[tuple[str, str], str] = {}
 """Module and name of the tests without a control, and why they have none."""
 
+TIMELESS: dict[tuple[str, str], str] = {}
+"""Module and name of the tests for which a moment means nothing, and why."""
+
 _missing: list[Weak] = []
 
 
@@ -90,12 +94,17 @@ def defences() -> Iterator[None]:
         yield
 
 
-def attack(*controls: Weak, why: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A test that must pass, and must fail without each of these checks; `why` it has none, if it has none."""
+def attack(*controls: Weak, why: str = "", moments: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A test that must pass, and must fail without each of these checks; `why` it has none, if it has none.
+
+    `moments`: why it makes no difference when the attack happens, if it makes none.
+    """
     def decorate(test: Callable[..., Any]) -> Callable[..., Any]:
         CONTROLS.extend((test.__module__, test.__name__, weak) for weak in controls)
         if why:
             REASONS[test.__module__, test.__name__] = why
+        if moments:
+            TIMELESS[test.__module__, test.__name__] = moments
 
         @functools.wraps(test)
         async def run(control: Weak | None, **given: Any) -> None:

@@ -140,7 +140,8 @@ INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-@attack(Weak("card.display:sanitize", str))
+@attack(Weak("card.display:sanitize", str),
+        moments="text on one's own screen: no relay takes part, and the text says not when it came")
 def test_a50_terminal_escapes(text: str) -> None:
     """Names with escapes, control characters and directions, as `list` shows them."""
     with defences():
@@ -149,7 +150,7 @@ def test_a50_terminal_escapes(text: str) -> None:
         assert shown == display.sanitize(text)
 
 
-@attack(why="the search itself is shown to find a comparison that is none")
+@attack(why="the search itself is shown to find a comparison that is none", moments="what is searched is the source")
 def test_a57_secrets_are_compared_in_constant_time() -> None:
     """No `==` on tags, commitments, tokens, seeds; the check itself is shown to find one."""
     from tests.test_architecture import TREES, floor_name, loose_comparisons
@@ -224,7 +225,7 @@ def fetched(line: Any) -> None:
         open(urllib.parse.urlparse(line.value).path or "/dev/null").close()
 
 
-@attack(Weak("card.vcard:inline_bytes", fetched))
+@attack(Weak("card.vcard:inline_bytes", fetched), moments="a file on one's own disk: no relay takes part")
 def test_a53_nothing_is_fetched() -> None:
     """The card packages have no network and open no file; addresses in cards stay text."""
     for path, text in SOURCES.items():
@@ -241,7 +242,7 @@ def test_a53_nothing_is_fetched() -> None:
         assert seen == []
 
 
-@attack(Weak("stores.files:_create", careless))
+@attack(Weak("stores.files:_create", careless), moments="a file on one's own disk: no relay takes part")
 def test_a67_files_for_nobody_else(tmp_path: Path) -> None:
     """With umask 0, over a link that somebody has planted, and over an older file: private, whole, or not at all."""
     old = os.umask(0)
@@ -260,7 +261,8 @@ def test_a67_files_for_nobody_else(tmp_path: Path) -> None:
         os.umask(old)
 
 
-@attack(why="a non-claim: there is nothing that could be removed")
+@attack(why="a non-claim: there is nothing that could be removed",
+        moments="a non-claim: what is searched is documents and the source")
 def test_a68_what_is_not_claimed_is_said() -> None:
     """A malicious build is outside: README and SPEC say so, and the library fetches no update of itself."""
     assert "malicious build" in (ROOT / "SPEC.md").read_text("utf-8")
@@ -270,7 +272,8 @@ def test_a68_what_is_not_claimed_is_said() -> None:
 
 @pytest.mark.parametrize("version", ["2.1", "3.0", "4.0"])
 @attack(Weak("card.text:escape", str, also=("card.text:escape21", "card.text:plain",
-                                            Weak("card.text:quote_printable", first))))
+                                            Weak("card.text:quote_printable", first))),
+        moments="a file on one's own disk: no relay takes part")
 def test_a51_property_smuggling(version: str) -> None:
     """A name that looks like a further line: exported and imported again it is one card, without a telephone number."""
     for name in ("A\u2028TEL:1", "A\x85TEL:1", "A\rTEL:1", "A\\nTEL:1", "A;TEL:1", "A\nTEL:1", "A\n TEL:1"):

@@ -28,7 +28,7 @@ FORMULAS = [before + trigger + "cmd|' /C calc'!A0" for trigger in TRIGGERS for b
 
 
 @pytest.mark.parametrize("formula", [*FORMULAS, "'=1+1", "''=1+1", "+49 170 1234567*2"], ids=ascii)
-@attack(Weak("card.foreign.csvtext:guard", str))
+@attack(Weak("card.foreign.csvtext:guard", str), moments="a file on one's own disk: no relay takes part")
 def test_a52_formulas_in_exported_tables(formula: str) -> None:
     """What a spreadsheet would compute goes out behind an apostrophe, in every column, and comes back as it was."""
     text = unicodedata.normalize("NFC", formula)
@@ -113,7 +113,8 @@ def in_files(net: Network, device: Device, *canaries: str) -> bool:
     return any(canary.encode() in data for data in files for canary in canaries)
 
 
-@attack(Weak("stores.history:History.clear"))
+@attack(Weak("stores.history:History.clear"),
+        moments="a forget opens an epoch, so it is always a rotation; what it leaves lies on one's own disk")
 async def test_a58_what_is_left_in_a_devices_files(net: Network) -> None:
     """After a forget no live file holds the contact: no free page, index, history, journal. Flash may (N5)."""
     name, note = "Wilhelmina Forgettable", "met at the harbour"

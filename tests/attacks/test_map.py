@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from importlib import import_module
 from pathlib import Path
 
-from tests.attacks.scene import REASONS
+from tests.attacks.scene import FIRST, REASONS, ROTATION, STEADY, TIMELESS
 from tests.saboteurs import attacks
 
 HERE = Path(__file__).parent
@@ -24,6 +26,76 @@ def in_the_folder() -> set[str]:
     return set(re.findall(r"^(?:async )?def test_(a\d\d)_", text, re.MULTILINE))
 
 
+def in_the_modules() -> dict[tuple[str, str], object]:
+    """Module and name of each test → its function."""
+    modules = [import_module(f"tests.attacks.{path.stem}") for path in sorted(HERE.glob("test_*.py"))]
+    return {(module.__name__, name): test for module in modules for name, test in vars(module).items()
+            if re.match(r"test_a\d\d_", name)}
+
+
+def moments(test: object) -> set[str]:
+    """When a test runs, by its parameter `moment`."""
+    return {value if isinstance(value, str) else value.values[0] for mark in getattr(test, "pytestmark", ())
+            if mark.name == "parametrize" and mark.args[0] == "moment" for value in mark.args[1]}
+
+
+def row(name: str) -> str:
+    """The id that a test bears."""
+    return name.split("_")[1]
+
+
+AT_ONE_MOMENT = {
+    "a01",
+    "a04",
+    "a05",
+    "a06",
+    "a08",
+    "a10",
+    "a11",
+    "a12",
+    "a13",
+    "a15",
+    "a16",
+    "a18",
+    "a19",
+    "a20",
+    "a22",
+    "a23",
+    "a24",
+    "a25",
+    "a26",
+    "a27",
+    "a28",
+    "a29",
+    "a30",
+    "a31",
+    "a32",
+    "a34",
+    "a35",
+    "a37",
+    "a38",
+    "a39",
+    "a40",
+    "a41",
+    "a43",
+    "a44",
+    "a45",
+    "a46",
+    "a47",
+    "a48",
+    "a54",
+    "a56",
+    "a59",
+    "a60",
+    "a62",
+    "a63",
+    "a64",
+    "a65",
+    "a66",
+}
+"""Rows that happen in the midst of their lives alone."""
+
+
 def test_every_attack_that_a_claim_names_has_a_test() -> None:
     assert in_the_table() - in_the_folder() == set()
 
@@ -39,6 +111,19 @@ def test_every_test_has_a_negative_control_or_says_why_it_has_none() -> None:
     assert tests - controlled - REASONS.keys() == set()
     assert controlled & REASONS.keys() == set()
     assert len(controlled) > 4 * len(REASONS)
+
+
+def test_every_attack_runs_at_the_three_moments_or_says_why_it_makes_no_difference() -> None:
+    when: dict[str, set[str]] = defaultdict(set)
+    for (_module, name), test in in_the_modules().items():
+        when[row(name)] |= moments(test)
+    said = {row(name) for _module, name in TIMELESS}
+    lacking = {each for each, found in when.items() if found != {FIRST, STEADY, ROTATION}}
+    assert when.keys() == in_the_folder()
+    assert lacking - said == AT_ONE_MOMENT
+    # A sentence stands only where it is needed, and for few.
+    assert said <= lacking
+    assert 4 * len(said) < len(when)
 
 
 def test_claims_and_limits_are_numbered() -> None:

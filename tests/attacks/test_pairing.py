@@ -186,7 +186,7 @@ async def test_a39_words_that_are_not_the_ones_shown(net: Network) -> None:
     assert phone.standing() == before
 
 
-@attack(Weak("access.code:_check", lambda *_: bytes(2)))
+@attack(Weak("access.code:_check", lambda *_: bytes(2)), moments="a code is refused before any relay is asked anything")
 async def test_a55_text_codes_have_one_spelling(net: Network) -> None:
     """Edits of one character, digits of other scripts, and variants beyond the grammar: refused before the network."""
     phone = await net.begin("Phone")

@@ -42,7 +42,8 @@ def disguises(text: str) -> list[bytes]:
     return found + ([digits.encode()] if len(digits) > 6 else [])
 
 
-@attack(Weak("crypto.aead:_encrypt", lambda plaintext, *_rest: plaintext + bytes(16), late=True))
+@attack(Weak("crypto.aead:_encrypt", lambda plaintext, *_rest: plaintext + bytes(16), late=True),
+        moments="all that the relay ever held and saw is searched, from the first sync over a pairing to a rotation")
 async def test_a33_no_plaintext_at_the_relay(net: Network) -> None:
     """Canary contacts, then every byte of the relay's files and of all that crossed the wire."""
     with defences():
@@ -105,7 +106,8 @@ async def test_a35_nothing_is_compressed(net: Network) -> None:
     assert sent[0] == sent[1] == sent[2]
 
 
-@attack(Weak("log.envelope:pad", lambda plaintext, _overhead: plaintext, late=True))
+@attack(Weak("log.envelope:pad", lambda plaintext, _overhead: plaintext, late=True),
+        moments="all that the relay ever took is measured, from the first sync over a pairing to a rotation")
 async def test_a49_sizes_lie_on_the_ladder(net: Network) -> None:
     """Every envelope and blob has one of the allowed sizes, and an edit of another length looks the same."""
     with defences():

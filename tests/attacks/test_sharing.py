@@ -279,7 +279,8 @@ async def private_traffic(net: Network, pushed: int) -> list[tuple[str, int]]:
 
 
 @pytest.mark.slow
-@attack(why="two books have no code in common that knows of both: there is nothing between them to remove")
+@attack(why="two books have no code in common that knows of both: there is nothing between them to remove",
+        moments="the traffic that is compared begins with the first sync and ends with a rotation")
 async def test_a36_chosen_contacts_pushed_into_a_shared_book(net: Network) -> None:
     """Guesses of Bob's own contacts, by the hundred: his own book's requests and their sizes are the same."""
     quiet = await private_traffic(net, 0)
