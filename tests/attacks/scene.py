@@ -40,7 +40,7 @@ from tests.saboteurs.removing import Saboteur, at_work, first, nothing
 
 __all__ = ["FIRST", "FORGEABLE", "MOMENTS", "REASONS", "ROTATION", "STEADY", "TIMELESS", "Peer", "Weak", "attack",
            "defences", "first", "heals", "ignored", "keeping_all_but", "nothing", "opens", "prepared", "refused",
-           "requests", "scene", "show_record", "two", "unauthenticated", "verdict"]
+           "requests", "scene", "show_record", "three", "two", "unauthenticated", "verdict"]
 
 FIRST, STEADY, ROTATION = "first", "steady", "rotation"
 MOMENTS = (pytest.param(FIRST, marks=pytest.mark.slow), STEADY, pytest.param(ROTATION, marks=pytest.mark.slow))
@@ -166,13 +166,35 @@ def keeping_all_but(name: str) -> Weak:
     return Weak("stores.book:BookStore.put", forgetful)
 
 
-async def two(net: Network) -> tuple[Device, Device]:
-    """A phone and a laptop in step, with one contact."""
+async def two(net: Network, moment: str = STEADY) -> tuple[Device, Device]:
+    """A phone and a laptop with one contact.
+
+    first: the laptop has just been paired, and has not synced since. steady: they are in step. rotation: the phone has
+    just opened an epoch, which the laptop has not heard of.
+    """
     phone = await net.begin("Phone")
-    laptop = await net.pair(phone, "Laptop")
     phone.add("Ada")
-    await net.settle()
+    await phone.sync()
+    laptop = await net.pair(phone, "Laptop")
+    if moment != FIRST:
+        await net.settle()
+    if moment == ROTATION:
+        await phone.rotate()
     return phone, laptop
+
+
+async def three(net: Network, moment: str = STEADY, name: str = "Tablet") -> tuple[Device, Device, Device]:
+    """A phone, a laptop at a moment as in `two`, and a third device that knows all there is, and means no good."""
+    phone = await net.begin("Phone")
+    phone.add("Ada")
+    third = await net.pair(phone, name)
+    await net.settle()
+    laptop = await net.pair(phone, "Laptop")
+    await net.settle(*((phone, third) if moment == FIRST else ()))
+    if moment == ROTATION:
+        await phone.rotate()
+        await third.sync()
+    return phone, laptop, third
 
 
 async def scene(net: Network, moment: str = STEADY) -> tuple[Device, Device]:
@@ -222,13 +244,21 @@ async def heals(net: Network, *devices: Device) -> None:
         assert device.standing().unsent == []
 
 
-async def ignored(*victims: Device) -> None:
-    """A sync over what an attacker has put into the log: it takes its position, and changes nothing for anybody."""
+async def ignored(*victims: Device, behind: Device | None = None) -> None:
+    """A sync over what an attacker has put into the log: it takes its position, and changes nothing for anybody.
+
+    Who is `behind` has true news to read as well, and comes out where the victims stand.
+    """
     for victim in victims:
         before = victim.digest(), victim.store.vector(), victim.names()
         with defences():
             await victim.sync()
         assert (victim.digest(), victim.store.vector(), victim.names()) == before
+    if behind:
+        with defences():
+            await behind.sync()
+        assert behind.digest() == victims[0].digest()
+        assert behind.store.vector() == victims[0].store.vector()
 
 
 def verdict(victim: Device, envelope: bytes) -> str:

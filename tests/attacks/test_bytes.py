@@ -40,6 +40,7 @@ from tests.attacks.forging import ANY_GENESIS
 from tests.attacks.scene import (
     MOMENTS,
     ROTATION,
+    STEADY,
     Peer,
     Weak,
     attack,
@@ -50,6 +51,7 @@ from tests.attacks.scene import (
     refused,
     requests,
     scene,
+    three,
     two,
     verdict,
 )
@@ -101,9 +103,11 @@ def corpus(net: Network, device: Device) -> list[tuple[str, bytes, Opener]]:
     return found
 
 
-async def populated(net: Network) -> tuple[Device, Device]:
+async def populated(net: Network, moment: str = STEADY) -> tuple[Device, Device]:
     """Two devices whose relay holds something of every kind."""
-    phone, laptop = await two(net)
+    phone, laptop = await two(net, moment)
+    if moment != STEADY:
+        return phone, laptop
     await phone.rotate()
     await net.settle()
     for number in range(3):
@@ -366,24 +370,26 @@ def classical(_shared: Secret, ciphertext: bytes, context: bytes) -> tuple[bytes
     return _outer_key(Secret(bytes(32)), ciphertext, context)
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("crypto.sealing:_outer_key", classical))
-async def test_a24_harvest_now_decrypt_later(net: Network) -> None:
+async def test_a24_harvest_now_decrypt_later(net: Network, moment: str) -> None:
     """With only the X25519 halves of every key, or only the ML-KEM halves, no box that the relay has kept opens."""
     with defences():
-        await _harvest(net)
+        await _harvest(net, moment)
 
 
-async def _harvest(net: Network) -> None:
-    phone, laptop = await populated(net)
+async def _harvest(net: Network, moment: str) -> None:
+    phone, laptop = await populated(net, moment)
+    chain = net.relay.main.chain(phone.replica.set_id)
     opened = 0
     for device in (phone, laptop):
         replica = device.replica
-        answer = net.relay.main.read(replica.set_id, replica.member, m.ReadBox(replica.chain.epoch))
+        answer = net.relay.main.read(replica.set_id, replica.member, m.ReadBox(chain.epoch))
         assert isinstance(answer, m.BoxAnswer)
-        number = replica.chain.numbers[replica.member]
+        number = chain.numbers[replica.member]
         whole = device.store.secret("sealing", number)
         assert whole is not None
-        context = box_context(replica.set_id, replica.chain.epoch, replica.member, number)
+        context = box_context(replica.set_id, chain.epoch, replica.member, number)
         secret = whole.reveal()
         for half in (secret[:32] + b"q" * 64, b"c" * 32 + secret[32:]):
             with pytest.raises(E2esyncError) as raised:
@@ -401,52 +407,53 @@ def in_any_order(self: ContactSet, author: int, counter: int, entry_id: bytes, c
 
 
 @pytest.mark.parametrize("counter", [INT_MAX, 7, 1], ids=["huge", "gap", "again"])
-@pytest.mark.parametrize("moment", MOMENTS[1:])
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("contactset.replay:ContactSet.apply", in_any_order))
 async def test_a62_counter_jumps(net: Network, moment: str, counter: int) -> None:
     """A member jumps ahead, leaves gaps, counts again: no effect, and the others are not stopped."""
-    phone, laptop = await scene(net, moment)
-    await net.settle()
-    tablet = await net.pair(phone, "Tablet")
+    phone, laptop, tablet = await three(net, moment)
     tablet.add("Tina")
-    await net.settle()
+    await tablet.sync()
+    await phone.sync()
     peer = Peer(tablet)
     note = [SetOp(phone.book.find("Ada").contact, 1, 5, {"notes/e": {"note": "jump"}})]
     peer.append(peer.entry(note, counter=peer.counter + 7 if counter == 7 else counter,
                            prev=bytes(32) if counter == 1 else b"p" * 32))
-    await ignored(phone, laptop)
+    await ignored(phone, behind=laptop)
     await heals(net, phone, laptop)
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("epoch.shape:integer", first, also=("epoch.shape:index", Weak("wire:_check_number"))))
-async def test_a62_counters_that_are_none(net: Network) -> None:
+async def test_a62_counters_that_are_none(net: Network, moment: str) -> None:
     """True is 1 in Python, and no counter in the protocol: the entry's code, and no effect."""
-    phone, laptop = await two(net)
-    peer = Peer(laptop)
+    phone, laptop, tablet = await three(net, moment)
+    peer = Peer(tablet)
     good = peer.entry([SetOp(phone.book.find("Ada").contact, 1, 5, {"notes/e": {"note": "x"}})])
     header, salt, ops, _signature = decode(good.raw)
-    key = laptop.replica.key
+    key = tablet.replica.key
     assert key is not None
     raws = []
     for field, value in itertools.product((0, 1), (True, -1, 0, INT_MAX + 1, "1", 1.0)):
         fields = decode(header)
         fields[field] = value
         spoiled = msgpack.packb(fields)
-        signature = laptop.replica.signing_key.sign(Label.SIGN_ENTRY, laptop.replica.set_id, spoiled + good.ops_hash)
-        raws.append(seal_envelope(key, laptop.replica.set_id, laptop.replica.position.epoch,
+        signature = tablet.replica.signing_key.sign(Label.SIGN_ENTRY, tablet.replica.set_id, spoiled + good.ops_hash)
+        raws.append(seal_envelope(key, tablet.replica.set_id, tablet.replica.position.epoch,
                                   msgpack.packb([spoiled, salt, ops, signature]), net.entropy.draw("n", 24), ()))
     for raw in raws:
         with defences():
             assert verdict(phone, raw) in {"NonCanonical", "EntryInvalid"}
         peer.append_raw(raw)
-    await ignored(phone, laptop)
-    await heals(net)
+    await ignored(phone, behind=laptop)
+    await heals(net, phone, laptop)
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(ANY_GENESIS)
-async def test_a40_another_books_chain_under_this_id(net: Network) -> None:
+async def test_a40_another_books_chain_under_this_id(net: Network, moment: str) -> None:
     """The relay gives one id to two books: a set id follows from its root, so the other chain is not this book's."""
-    phone, laptop = await two(net)
+    phone, laptop = await two(net, moment)
     other = Network(seed=net.seed + "other", folder=net.folder / "other")
     (net.folder / "other").mkdir()
     laptop.add("Bob")
