@@ -1,8 +1,9 @@
 """The four messages of a pairing or an invitation (SPEC 12.2, 12.3): sealed, decoded strictly, bound by a hash.
 
-Invariants: a message opens under its own number, in its own mailbox and for its own purpose only; a body of another
-shape, type or range is refused before anything is done with it. The words are a hash of the commitment, of the offer
-and of the newcomer's nonce: nothing in them can be chosen by somebody who knows already what the others will be.
+Invariants: a message opens under its own number, in its own mailbox and for its own purpose only, and its size says
+nothing of the names in it; a body of another shape, type or range is refused before anything is done with it. The
+words are a hash of the commitment, of the offer and of the newcomer's nonce: nothing in them can be chosen by somebody
+who knows already what the others will be.
 """
 
 from __future__ import annotations
@@ -14,7 +15,19 @@ from typing import Any, Final
 from e2esync import wire
 from e2esync.access.code import PairingCode, Purpose
 from e2esync.access.words import words_of
-from e2esync.crypto import Label, Secret, SigningKey, blake2b, check_verify_key, equal, open_sealed, seal
+from e2esync.crypto import (
+    AEAD_OVERHEAD,
+    Label,
+    Secret,
+    SigningKey,
+    blake2b,
+    check_verify_key,
+    equal,
+    open_sealed,
+    pad,
+    seal,
+    unpad,
+)
 from e2esync.crypto.sealing import check_seal_public
 from e2esync.epoch.record import KitHalf, check_kit_proof, check_possession, sign_possession
 from e2esync.epoch.roles import DEVICES, Role
@@ -113,15 +126,15 @@ class Landing:
 
 
 def seal_message(code: PairingCode, n: int, nonce: bytes, body: bytes) -> bytes:
-    """Message `n` with the encoded `body`, under a fresh 24-byte nonce (SPEC 12.2)."""
-    return seal(message_key(code, n), nonce, _context(code, n), body)
+    """Message `n` with the encoded `body`, padded, under a fresh 24-byte nonce (SPEC 12.2)."""
+    return seal(message_key(code, n), nonce, message_context(code, n), pad(body, AEAD_OVERHEAD))
 
 
 def open_message(code: PairingCode, n: int, sealed: bytes) -> bytes:
-    """The encoded body of message `n`. Raises PairingAborted if it is too long, else what `open_sealed` raises."""
+    """The encoded body of message `n`. Raises PairingAborted if it is too long, or as `open_sealed` and `unpad` do."""
     if len(sealed) > MAILBOX_MESSAGE_MAX:
         raise PairingAborted(f"a message is longer than {MAILBOX_MESSAGE_MAX} bytes")
-    return open_sealed(message_key(code, n), _context(code, n), sealed)
+    return unpad(open_sealed(message_key(code, n), message_context(code, n), sealed), AEAD_OVERHEAD)
 
 
 def message_key(code: PairingCode, n: int) -> Secret:
@@ -129,7 +142,8 @@ def message_key(code: PairingCode, n: int) -> Secret:
     return Secret(blake2b(Label.PAIRING_KEY, bytes([n]), key=code.secret.reveal()))
 
 
-def _context(code: PairingCode, n: int) -> bytes:
+def message_context(code: PairingCode, n: int) -> bytes:
+    """What message `n` is bound to beside its key: the purpose, the mailbox and the number (SPEC 12.2, 12.3)."""
     purpose = b"e2e pairing" if code.purpose is Purpose.PAIRING else b"e2e invitation"
     return purpose + code.mailbox_id + bytes([n])
 

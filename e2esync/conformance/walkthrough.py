@@ -170,7 +170,7 @@ class Sync:
         self.pairing = encode([1, self.commitment])
         key = _h(Label.PAIRING_KEY, b"\0", key=self.code_secret)
         context = b"e2e pairing" + self.mailbox + b"\0"
-        self.pairing_message = seal(Secret(key), b"\x19" * 24, context, self.pairing)
+        self.pairing_message = self._sealed(key, b"\x19" * 24, context, self.pairing, 0)
         self.code_check = _h(Label.CODE_CHECK, self.mailbox + self.code_secret)[:2]
 
 

@@ -54,7 +54,7 @@ def test_who_accepts_brings_a_name_and_a_kit() -> None:
     meeting.offered()
     two, shown = meeting.guest.accept()
     assert isinstance(two, Outgoing)
-    assert len(two.data) <= 8 << 10
+    assert len(two.data) == 4096
     assert meeting.host.receive(two.n, two.data) == [AskWords("Phone", "Bob")]
     assert shown == ShowWords(meeting.host.words)
     added = meeting.host.confirm(" ".join(meeting.guest.words))

@@ -16,10 +16,10 @@ from e2esync.access.code import PairingCode, Purpose
 from e2esync.access.kit import RecoveryKit
 from e2esync.access.messages import Guest, Inviter, Keys, Landing, Offer
 from e2esync.access.words import word_list
-from e2esync.crypto import Label, Secret, SigningKey, open_sealed, verify
+from e2esync.crypto import Label, Secret, SigningKey, open_sealed, seal, verify
 from e2esync.crypto.sealing import SealingKey
 from e2esync.epoch.record import KitHalf
-from e2esync.errors import BadKey, ChainInvalid, CommitMismatch, E2esyncError, NonCanonical, PairingAborted
+from e2esync.errors import AuthFailed, BadKey, ChainInvalid, CommitMismatch, E2esyncError, NonCanonical, PairingAborted
 from tests.helpers.entropy import FastEntropy
 
 CODE = PairingCode(None, b"mailbox!", Secret(b"secret of pairin"))
@@ -47,7 +47,8 @@ class TestSealed:
     def test_is_what_spec_says(self) -> None:
         sealed = messages.seal_message(CODE, 2, b"N" * 24, b"body")
         key = hashlib.blake2b(b"\2", digest_size=32, key=b"secret of pairin", person=b"e2e pairing key\0").digest()
-        assert open_sealed(Secret(key), b"e2e pairingmailbox!\2", sealed) == b"body"
+        padded = b"body\x80" + bytes(512 - 72 - 5)
+        assert open_sealed(Secret(key), b"e2e pairingmailbox!\2", sealed) == padded
         assert messages.open_message(CODE, 2, sealed) == b"body"
 
     @pytest.mark.parametrize(("code", "n"), [
@@ -58,8 +59,17 @@ class TestSealed:
         with pytest.raises(CommitMismatch):
             messages.open_message(code, n, messages.seal_message(CODE, 2, b"N" * 24, b"body"))
 
+    @pytest.mark.parametrize("padded", [
+        b"body", b"body\x80", b"body\x80" + bytes(512 - 72 - 6), b"body\x80" + bytes(1024 - 72 - 5),
+        b"body\x80" + bytes(512 - 72 - 6) + b"\1", b"body\0" + bytes(512 - 72 - 5), bytes(512 - 72),
+    ], ids=["none", "marker", "short", "next size", "filling", "no marker", "zeros"])
+    def test_opens_with_the_only_padding(self, padded: bytes) -> None:
+        sealed = seal(messages.message_key(CODE, 2), b"N" * 24, messages.message_context(CODE, 2), padded)
+        with pytest.raises(AuthFailed):
+            messages.open_message(CODE, 2, sealed)
+
     def test_is_at_most_8_kib(self) -> None:
-        body = bytes((8 << 10) - 72)
+        body = bytes((8 << 10) - 72 - 1)
         assert messages.open_message(CODE, 0, messages.seal_message(CODE, 0, b"N" * 24, body)) == body
         with pytest.raises(PairingAborted, match="8192"):
             messages.open_message(CODE, 0, messages.seal_message(CODE, 0, b"N" * 24, body + b"\0"))

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import apsw
 
+from e2esync.client.pairing import ENDED
 from e2esync.crypto.padding import padded_size
 from e2esync.epoch.announcement import parse_announcement
 from e2esync.epoch.boxes import parse_box_list
@@ -70,6 +71,8 @@ def _part(value: Any, _row: Row) -> None:
 def _message(value: Any, _row: Row) -> None:
     if type(value) is not bytes or len(value) > MAILBOX_MESSAGE_MAX:
         raise NotAllowedError("a message is too long")
+    if value != ENDED and padded_size(len(value)) != len(value):
+        raise NotAllowedError("a message has a size of its own")
 
 
 def _holds(value: Any, _row: Row) -> None:

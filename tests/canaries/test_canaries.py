@@ -21,8 +21,9 @@ from e2esync.client.labels import add_label, rename_label, set_photo
 from e2esync.demo.processes import relay_process
 from e2esync.demo.search import read_folder, search
 from e2esync.errors import E2esyncError
-from e2esync.limits import OPENINGS_INTERVAL
-from e2esync.session.messages import Side
+from e2esync.limits import DEVICE_NAME_MAX, OPENINGS_INTERVAL
+from e2esync.session.codec import encode_message
+from e2esync.session.messages import Mail, Side
 from e2esync.testing import Network
 from tests.attacks.sharing import begin, everything, family, invite
 from tests.canaries import grammar
@@ -140,13 +141,15 @@ class Contents:
     label: str
     further: str
     photo: bytes
+    devices: tuple[str, ...]
     imported: int = 12
 
 
 JPEG = b"\xff\xd8\xff\xe0"
-ONE = Contents(("Ada", "Bob", "Cyd"), "+1 555 0100", "a" * 60, "Crew", "Family", JPEG + b"\x01" * 30_000)
-TWO = Contents(("Zoë Q.", "Yaël", "Xi"), "030 12", hashlib.sha256(b"x").hexdigest()[:50], "Bücher", "Choirs",
-               JPEG + hashlib.shake_256(b"y").digest(29_900))
+ONE = Contents(("Ada", "Bob", "Cyd"), "+1 555 0100", "a" * 60, "Crew", "Family", JPEG + b"\x01" * 30_000,
+               ("Phone", "Laptop", "Guest"))
+TWO = Contents(("Zoë Q.", "Yaël", "Xi"), "030 12", hashlib.sha256(b"x").hexdigest()[:50], "Bücher", "Choir",
+               JPEG + hashlib.shake_256(b"y").digest(29_900), ("Zoës Händy", "L", "Gast von nebenan"))
 
 
 def cards(contents: Contents) -> bytes:
@@ -159,8 +162,8 @@ def cards(contents: Contents) -> bytes:
 
 async def life(net: Network, contents: Contents) -> None:
     """Every feature that sends anything, from the second device on."""
-    phone = await begin(net, "Phone")
-    laptop = await net.pair(phone, "Laptop")
+    phone = await begin(net, contents.devices[0])
+    laptop = await net.pair(phone, contents.devices[1])
     for name in contents.names:
         phone.add(name, phones={"m": {"number": contents.number}})
     await net.settle()
@@ -182,7 +185,7 @@ async def life(net: Network, contents: Contents) -> None:
         await create_book(phone.profile, contents.further, entropy=phone.entropy, now=phone.now)
     family(phone).add({"@type": "Card", "version": "1.0", "name": {"full": contents.names[2]}})
     await everything(phone, laptop)
-    guest = await begin(net, "Guest")
+    guest = await begin(net, contents.devices[2])
     net.clock.time += OPENINGS_INTERVAL
     await invite(phone, guest)
     await everything(phone, laptop, guest)
@@ -193,13 +196,14 @@ async def life(net: Network, contents: Contents) -> None:
     await everything(phone, guest)
 
 
-async def sizes(seed: str, contents: Contents) -> dict[tuple[str, Side], list[tuple[str, int]]]:
+async def sizes(seed: str, contents: Contents) -> dict[tuple[int, Side], list[tuple[str, int]]]:
     """All that the relay sees of a life with these contents: who sends and is sent what of which size, in order."""
     async with Network(seed=seed) as net:
         await life(net, contents)
-        seen: dict[tuple[str, Side], list[tuple[str, int]]] = {}
+        seen: dict[tuple[int, Side], list[tuple[str, int]]] = {}
         for each in net.trace:
-            seen.setdefault((each.device, each.side), []).append((each.kind, each.size))
+            who = contents.devices.index(each.device)
+            seen.setdefault((who, each.side), []).append((each.kind, each.size))
         return seen
 
 
@@ -214,8 +218,13 @@ async def test_two_books_of_equal_leakage_look_equal() -> None:
 
 
 @virtual_time
-async def test_only_a_pairing_shows_how_long_a_name_is() -> None:
-    """The limitation of SPEC 18 item 12, and that it is no larger than that."""
-    one, two = await sizes("one", ONE), await sizes("two", replace(TWO, further="Choir"))
-    kinds = {here[0] for key, each in one.items() for here, there in zip(each, two[key], strict=True) if here != there}
-    assert kinds == {"Mail", "MailPush"}
+async def test_a_pairing_and_an_invitation_show_no_length_of_a_name() -> None:
+    """The shortest and the longest names of a device, a person and a book (SPEC 12.2, 12.3) make equal messages."""
+    short = replace(ONE, further="B", devices=("P", "L", "G"))
+    long = replace(ONE, further="B" * DEVICE_NAME_MAX, devices=tuple(name * DEVICE_NAME_MAX for name in "PLG"))
+    one, two = await sizes("one", short), await sizes("two", long)
+    assert one != two
+    mail = {who: [each for each in one[who] if each[0] in ("Mail", "MailPush")] for who in one}
+    assert mail == {who: [each for each in two[who] if each[0] in ("Mail", "MailPush")] for who in two}
+    around = len(encode_message(Mail(0, bytes(512)))) - 512
+    assert {size - around for each in mail.values() for _kind, size in each} == {512, 2048, 4096}

@@ -79,5 +79,6 @@ def test_slot_and_evidence(sync: Sync, chain: records.Chain) -> None:
 
 def test_pairing(sync: Sync) -> None:
     key = suite.H("PAIRING_KEY", b"\0", key=sync.code_secret)
-    assert suite.unseal(key, b"e2e pairing" + sync.mailbox + b"\0", sync.pairing_message) == sync.pairing
+    padded = suite.unseal(key, b"e2e pairing" + sync.mailbox + b"\0", sync.pairing_message)
+    assert suite.unpad(padded, 72) == sync.pairing
     assert suite.H("CODE_CHECK", sync.mailbox + sync.code_secret)[:2] == sync.code_check

@@ -240,6 +240,8 @@ ACCESS = [
     Saboteur("e2esync.access.rescue:_size", "14.13", (RESCUE,), lambda read, _limit: int.from_bytes(read(4), "big")),
     Saboteur("e2esync.access.rescue:_exactly", "14.13", (RESCUE,), lambda read, length: read(length)),
     Saboteur("e2esync.access.rescue:_context", "14.13", (RESCUE,), lambda set_id, _header: set_id + b"\7", shows=True),
+    Saboteur("e2esync.access.messages:unpad", "12.2", (SPONSOR, "access::joiner"),
+             lambda padded, _overhead: padded.rstrip(b"\0").removesuffix(b"\x80"), alone=True),
     Saboteur("e2esync.access.messages:equal", "12.2 step 1", (SPONSOR, HOST), lambda *_: True, alone=True),
     Saboteur("e2esync.access.messages:check_possession", "12.2", (SPONSOR,), alone=True),
     Saboteur("e2esync.access.messages:check_kit_proof", "12.3", (HOST,), alone=True),

@@ -19,6 +19,7 @@ _FLAGS: Final = {
     "out-of-turn": "an authentic message at the wrong time",
     "moved": "an authentic message in another place",
     "altered": "one bit changed",
+    "padding": "an authentic message whose body is padded in another way",
     "shape": "an authentic message whose body is not the one that its number calls for",
     "declined": "the person who was invited said no",
     "bait": "keys other than the ones committed to, or not proved: what somebody in the middle would try",

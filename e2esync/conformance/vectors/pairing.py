@@ -11,6 +11,7 @@ from e2esync.access.code import PairingCode
 from e2esync.access.messages import (
     claims_of,
     commitment_of,
+    message_context,
     message_key,
     open_message,
     possession_for,
@@ -21,7 +22,7 @@ from e2esync.access.messages import (
 from e2esync.access.pairing import Joiner, Offer, Outgoing, Sponsor
 from e2esync.conformance.vectors.case import Inputs, Layer, Outcome, flipped, text
 from e2esync.conformance.vectors.entropy import NamedEntropy
-from e2esync.crypto import Secret, SigningKey
+from e2esync.crypto import AEAD_OVERHEAD, Secret, SigningKey, pad, seal
 from e2esync.crypto.sealing import SealingKey
 from e2esync.errors import PairingAborted
 from e2esync.limits import DEVICE_NAME_MAX, MAILBOX_MESSAGE_MAX
@@ -150,6 +151,25 @@ def _message(parties: _Parties, n: int, body: list[wire.Value] | bytes, key: int
     return {"n": n, "message": seal_message(parties.code, sealing, drawn, encoded).hex()}
 
 
+def _padded(parties: _Parties, n: int, plaintext: bytes) -> Inputs:
+    """Message `n` with a plaintext that is padded already, well or badly."""
+    sealed = seal(message_key(parties.code, n), bytes([n]) * 24, message_context(parties.code, n), plaintext)
+    return {"n": n, "message": sealed.hex()}
+
+
+def _paddings(body: bytes) -> list[tuple[str, str, bytes]]:
+    """What a message must not be padded to: case, comment, plaintext."""
+    good = pad(body, AEAD_OVERHEAD)
+    return [
+        ("unpadded", "the body alone", body),
+        ("marker-alone", "a marker and no filling", body + b"\x80"),
+        ("padded-too-short", "a byte less than an allowed size", good[:-1]),
+        ("padded-too-far", "the next allowed size", good + bytes(len(good) + AEAD_OVERHEAD)),
+        ("filled-with-ones", "a filling that is not zero", body + b"\x80" + b"\1" * (len(good) - len(body) - 1)),
+        ("without-marker", "zeros alone", body + bytes(len(good) - len(body))),
+    ]
+
+
 def _sponsors(cases: Layer, parties: _Parties, words: str) -> None:
     zero, two = _message(parties, 0, parties.bodies[0]), _message(parties, 2, parties.bodies[2])
     good = parties.fields() | {
@@ -182,6 +202,8 @@ def _sponsors(cases: Layer, parties: _Parties, words: str) -> None:
            {"n": 0, "message": flipped(bytes.fromhex(zero["message"]), -1).hex()})
     refuse("too-long", "", "a message of more than 8 KiB", "shape",
            _message(parties, 0, bytes(MAILBOX_MESSAGE_MAX)))
+    for name, comment, plaintext in _paddings(wire.encode(parties.bodies[0])):
+        refuse(name, "", comment, "padding", _padded(parties, 0, plaintext), two)
     refuse("other-version", "", "version 2", "shape", _message(parties, 0, [2, commitment]))
     refuse("not-a-list", "", "a map", "shape", _message(parties, 0, wire.encode({"version": 1})))
     refuse("commitment-of-31", "", "a commitment of 31 bytes", "shape", _message(parties, 0, [1, commitment[:-1]]))
@@ -269,6 +291,8 @@ def _joiners(cases: Layer, parties: _Parties) -> None:
     refuse("message-1-later", "message 1 again, and not in a row", "out-of-turn", one, three, one, step=" step 4")
     refuse("message-1-as-3", "message 1 sent again as number 3", "moved", one, one | {"n": 3}, step=" step 4")
     body = parties.bodies[1]
+    for name, comment, plaintext in _paddings(wire.encode(body)):
+        refuse(name, comment, "padding", _padded(parties, 1, plaintext), three)
     for name, comment, at, value in (
         ("root-role", "role 5", 3, 5), ("recovery-role", "role 4", 3, 4), ("role-0", "role 0", 3, 0),
         ("short-set-id", "a set id of 31 bytes", 1, bytes(31)), ("long-person", "a person of 17 bytes", 2, bytes(17)),

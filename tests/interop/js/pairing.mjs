@@ -3,7 +3,9 @@
 
 import { concat, sameBytes, utf8 } from './bytes.mjs';
 import { checkKitProof, isName } from './access.mjs';
-import { checkSealPublic, checkVerifyKey, equal, hash, open, seal, verifyKeyOf } from './crypto.mjs';
+import {
+  AE_OVERHEAD, checkSealPublic, checkVerifyKey, equal, hash, open, pad, seal, unpad, verifyKeyOf,
+} from './crypto.mjs';
 import { decode, encode } from './encoding.mjs';
 import { must } from './errors.mjs';
 import { tuple } from './fields.mjs';
@@ -33,13 +35,13 @@ function messageKey({ mailboxId, secret, purpose }, n) {
 
 export function sealMessage(code, n, body, entropy) {
   const [key, context] = messageKey(code, n);
-  return seal(key, context, body, entropy, 'pairing seal nonce');
+  return seal(key, context, pad(body, AE_OVERHEAD), entropy, 'pairing seal nonce');
 }
 
 function openMessage(code, n, message) {
   must(message.length <= MESSAGE_MAX, 'LimitExceeded', 'a message of more than 8 KiB');
   const [key, context] = messageKey(code, n);
-  return open(key, context, message);
+  return unpad(open(key, context, message), AE_OVERHEAD);
 }
 
 export function commitmentOf(nonce, claims) {
