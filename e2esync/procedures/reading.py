@@ -249,13 +249,18 @@ def _finish_log(replica: Replica, link: Link, record: Record) -> Procedure[int]:
         part = yield from _read_log(replica, record.closes_seq)
         if len(part.envelopes) < missing:
             return 0
-        if reduce(next_log_hash, part.envelopes, position.log_hash) != record.closes_hash:
-            raise ForkDetected(f"epoch {record.epoch} closes another log than the one that the relay serves")
+        check_closed(record, reduce(next_log_hash, part.envelopes, position.log_hash))
         yield from take(replica, link, part)
     except (Refused, WithheldDetected):
         # Past the retention, say: the snapshot has it all.
         return 0
     return len(part.envelopes)
+
+
+def check_closed(record: Record, log_hash: bytes) -> None:
+    """Raises ForkDetected for the hash of another log than the one that `record` closes (SPEC 14.2 step 2)."""
+    if log_hash != record.closes_hash:
+        raise ForkDetected(f"epoch {record.epoch} closes another log than the one that the relay serves")
 
 
 def _batch_blobs(replica: Replica, link: Link, run: RunRef, named: frozenset[bytes]) -> Procedure[dict[bytes, bytes]]:

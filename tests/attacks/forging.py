@@ -12,7 +12,7 @@ from e2esync.epoch.roles import Role
 from e2esync.log.envelope import open_envelope
 from e2esync.session import messages as m
 from e2esync.testing import Device, Network
-from tests.attacks.scene import Weak
+from tests.attacks.scene import Weak, defences
 
 ANY_GENESIS = Weak("epoch.chain:check_genesis", lambda record, _set_id: record.changes[0], late=True, also=(
     Weak("epoch.record:check_possession"), Weak("epoch.record:check_record_signature")))
@@ -45,6 +45,14 @@ def envelopes(net: Network) -> list[bytes]:
 def note(device: Device, text: str = "framed") -> list[SetOp]:
     """A note in Ada's card."""
     return [SetOp(device.book.find("Ada").contact, 1, device.now(), {"notes/e": {"note": text}})]
+
+
+async def unframed(*readers: Device) -> None:
+    """A sync over an attacker's `note`, with true news around it or without: the news count, and the note does not."""
+    for reader in readers:
+        with defences():
+            await reader.sync()
+        assert "notes/e" not in reader.book.registers(reader.book.find("Ada").contact)
 
 
 def key_opens(device: Device, envelope: bytes, at: Device) -> bool:

@@ -40,7 +40,7 @@ from tests.saboteurs.removing import Saboteur, at_work, first, nothing
 
 __all__ = ["FIRST", "FORGEABLE", "MOMENTS", "REASONS", "ROTATION", "STEADY", "TIMELESS", "Peer", "Weak", "attack",
            "defences", "first", "heals", "ignored", "keeping_all_but", "nothing", "opens", "prepared", "refused",
-           "requests", "scene", "show_record", "three", "two", "unauthenticated", "verdict"]
+           "requests", "scene", "show_record", "sponsor", "three", "two", "unauthenticated", "verdict"]
 
 FIRST, STEADY, ROTATION = "first", "steady", "rotation"
 MOMENTS = (pytest.param(FIRST, marks=pytest.mark.slow), STEADY, pytest.param(ROTATION, marks=pytest.mark.slow))
@@ -197,15 +197,16 @@ async def three(net: Network, moment: str = STEADY, name: str = "Tablet") -> tup
     return phone, laptop, third
 
 
-async def scene(net: Network, moment: str = STEADY) -> tuple[Device, Device]:
+async def scene(net: Network, moment: str = STEADY, *others: str) -> tuple[Device, ...]:
     """A phone with news that the relay has, and the laptop, with an edit of its own, about to read them.
 
     first: the laptop has just been paired. steady: in the middle of its life. rotation: the phone has just opened an
-    epoch, and the news are in that.
+    epoch, and the news are in that. `others` were paired before the laptop, and have read the news.
     """
     phone = await net.begin("Phone")
     phone.add("Ada")
     await phone.sync()
+    more = [await net.pair(phone, name) for name in others]
     laptop = await net.pair(phone, "Laptop")
     if moment != FIRST:
         await net.settle()
@@ -215,7 +216,26 @@ async def scene(net: Network, moment: str = STEADY) -> tuple[Device, Device]:
         phone.note("Ada", text)
         await phone.sync()
     laptop.add("Bob")
-    return phone, laptop
+    for other in more:
+        await other.sync()
+    return phone, laptop, *more
+
+
+async def sponsor(net: Network, moment: str = STEADY) -> Device:
+    """A phone that is about to let somebody in.
+
+    first: nobody else has ever been in. steady: it is in step with a laptop. rotation: it has just opened an epoch,
+    which the laptop has not entered.
+    """
+    if moment == FIRST:
+        phone = await net.begin("Phone")
+        phone.add("Ada")
+        await phone.sync()
+        return phone
+    phone, _laptop = await two(net)
+    if moment == ROTATION:
+        await phone.rotate()
+    return phone
 
 
 async def refused(victim: Device, error: type[E2esyncError], *hooks: Hook, entered: bool = False) -> E2esyncError:
