@@ -14,24 +14,30 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from e2esync.errors import RemoteProtocolError, Unreachable
+from e2esync.errors import Refused, RemoteProtocolError, Unreachable
 from e2esync.limits import HANDSHAKE_TIMEOUT, MAILBOX_TTL
 from e2esync.session.codec import encode_message
 from e2esync.session.commands import Change, Command, Consult, Disconnect, StoreCommand, Transmit
 from e2esync.session.kinds import Refusal
-from e2esync.session.messages import MailPush, Message, RefusalAnswer
+from e2esync.session.messages import MailPush, Message
 from e2esync.session.relay import RelaySession, State
-from e2esync.transports.base import Transport, batch_sender, immediate_sender
+from e2esync.transports.base import Transport, batch_sender, bound_reading, immediate_sender
 
 if TYPE_CHECKING:
     from e2esync.relay.server import Relay
 
 OUTBOX_MAX: Final = 1 << 20
 """Queued bytes beyond which no request is read and no push is queued."""
+_VISITOR_OUTBOX_MAX: Final = 64 << 10
+"""The same for whoever is no member: a visitor's answers are small."""
+_FRAME_COST: Final = 64
+"""What a queued frame weighs beside its bytes: half a million answers of two bytes are no megabyte."""
 
 _HOPELESS: Final = 4 << 20
 _PENDING_MAX: Final = 4 << 20
 _SEND_TIMEOUT: Final = 60
+_LAST_WORD: Final = 1
+"""Seconds that whoever is hung up on has to read why: what it made the relay hold goes only then."""
 KEEPALIVE: Final = 50.0
 """Seconds of silence after which a connection is kept alive: proxies forget those that are silent for a minute."""
 
@@ -61,6 +67,8 @@ class Connection:
         self._outbox: list[bytes] = []
         self._outbox_bytes = 0
         self._pending_bytes = 0
+        self._unfinished = 0
+        self._proved = False
         self._reads: deque[tuple[Consult, int, int]] = deque()
         self._reading_store = False
         self._writes_begun = 0
@@ -85,24 +93,26 @@ class Connection:
     @property
     def full(self) -> bool:
         """Whether the client does not keep up with what it is sent."""
-        return self._outbox_bytes > OUTBOX_MAX
+        return self._outbox_bytes > (OUTBOX_MAX if self.is_member else _VISITOR_OUTBOX_MAX)
 
     async def run(self) -> None:
         """Until either side ends it. Raises nothing that a client can cause."""
         with self._scope:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
+                bound_reading(self._transport, self._hold)
                 try:
                     await self._read()
                 except RemoteProtocolError as error:
                     # Not even a frame: say so, if the other side still listens, and hang up.
-                    self.queue(encode_message(RefusalAnswer(Refusal.BAD_FRAME, error.message[:1000])))
-                    self.end()
-                    await self._wait_for_end()
+                    await self._refuse(Refusal.BAD_FRAME, error.message[:1000])
+                except Refused as error:
+                    await self._refuse(Refusal(error.reason), error.message)
                 except Unreachable:
                     self._scope.cancel()
                 finally:
                     self._nursery = None
+                    self._hold(0)
 
     def end(self) -> None:
         """Sends what is queued, then hangs up."""
@@ -116,12 +126,12 @@ class Connection:
     def queue(self, frame: bytes) -> None:
         """Queues a frame for the post. Heartbeats that waited for a reason to send go along."""
         self._outbox.append(frame)
-        self._outbox_bytes += len(frame)
+        self._outbox_bytes += len(frame) + _FRAME_COST
         if self.beats and self.is_member:
             beats, self.beats = self.beats, {}
             for beat in beats.values():
                 self._outbox.append(beat)
-                self._outbox_bytes += len(beat)
+                self._outbox_bytes += len(beat) + _FRAME_COST
         if self._outbox_bytes > _HOPELESS:
             self.drop()
         self._relay.post.add(self)
@@ -157,6 +167,7 @@ class Connection:
     def complete(self, command: StoreCommand, result: Message, size: int) -> None:
         """The store's result of one of this connection's commands, which came in a frame of `size` bytes."""
         self._pending_bytes -= size
+        self._hold(self._unfinished)
         if isinstance(command, Change):
             self._writes_done += 1
         elif isinstance(command, Consult):
@@ -181,11 +192,36 @@ class Connection:
         with trio.move_on_after(_VISIT_MAX) as visit:
             if self.is_member:
                 visit.deadline = float("inf")
+                bound_reading(self._transport, None)
             while True:
                 if not self._may_read():
                     await self._readable()
                 frame = await self._transport.receive()
+                self._hold(len(frame))
                 self._do(self.session.receive(frame), len(frame))
+                self._hold(0)
+        self._scope.cancel()
+
+    def _hold(self, unfinished: int) -> None:
+        """SPEC 13.2 steps 5 and 6: so much of a frame is here that is not taken yet. Raises for what is too much."""
+        self._proved = self._proved or self.is_member
+        if self._proved:
+            return
+        self._unfinished = unfinished
+        if self.session.is_too_long(unfinished):
+            raise RemoteProtocolError("a frame of the handshake is too long")
+        self._relay.visits.hold(self.number, self._pending_bytes, unfinished, self._turn_out)
+
+    def _turn_out(self) -> None:
+        self._unfinished = 0
+        self.drop()
+
+    async def _refuse(self, code: Refusal, message: str) -> None:
+        self._unfinished = 0
+        if self.session.state is not State.CLOSED:
+            self._do(self.session.refuse(code, message), 0)
+        with trio.move_on_after(_LAST_WORD):
+            await trio.sleep_forever()
         self._scope.cancel()
 
     async def _readable(self) -> None:
@@ -235,7 +271,7 @@ class Connection:
 
     def _sent(self) -> None:
         """Nothing is on its way any more, but for what was queued meanwhile."""
-        self._outbox_bytes = sum(map(len, self._outbox))
+        self._outbox_bytes = sum(map(len, self._outbox)) + _FRAME_COST * len(self._outbox)
         self.last_sent = trio.current_time()
         self._room.set()
         self._next_read()

@@ -28,6 +28,7 @@ from e2esync.relay.hub import Hub
 from e2esync.relay.post import Post
 from e2esync.relay.threads import StoreThread
 from e2esync.relay.throttle import HOUR, PerAddress, Throttle
+from e2esync.relay.visits import Visits
 from e2esync.relay.waiting import WaitingRoom
 from e2esync.session.codec import encode_message
 from e2esync.session.commands import Admit, Attend, Attention, Change, Consult
@@ -116,6 +117,7 @@ class Relay:
         self._trust_proxy = trust_proxy
         self._keepalive = keepalive
         self.post = Post()
+        self.visits = Visits()
         self._new_sets = Throttle(per_address.sets_per_hour, HOUR / max(per_address.sets_per_hour, 1))
         self._connects = Throttle(per_address.connects_burst, 60 / per_address.connects_per_minute)
         self._connections: dict[int, Connection] = {}

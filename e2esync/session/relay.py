@@ -22,7 +22,7 @@ from typing import Final
 
 from e2esync.crypto import SigningKey
 from e2esync.errors import CryptoError, LocalProtocolError, WireError
-from e2esync.limits import PIPELINE_MAX, SPEC_VERSION
+from e2esync.limits import FRAME_MAX, HANDSHAKE_FRAME_MAX, PIPELINE_MAX, SPEC_VERSION
 from e2esync.session import messages as m
 from e2esync.session.codec import decode_message, encode_message, other_version
 from e2esync.session.commands import (
@@ -43,9 +43,6 @@ from e2esync.session.commands import (
 from e2esync.session.handshake import DELETED, FAREWELL, binding_of, check_find, sign_visit
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Message, Side
-
-# Before somebody has proved anything, a frame may not cost more than this to read. Far above a HELLO or PROOF.
-_HANDSHAKE_FRAME_MAX: Final = 4096
 
 
 class State(Enum):
@@ -116,15 +113,24 @@ class RelaySession:
         """What to do about a frame from the client. LocalProtocolError only if `reading` is false."""
         if not self.reading:
             raise LocalProtocolError("the relay session takes no frame now")
-        if len(frame) > _HANDSHAKE_FRAME_MAX and self.state in _RECEIVES:
-            return self._end(Refusal.BAD_FRAME, "a frame of the handshake is too long")
+        if self.is_too_long(len(frame)):
+            return self.refuse(Refusal.BAD_FRAME, "a frame of the handshake is too long")
         try:
             message = decode_message(frame, Side.CLIENT)
         except WireError as error:
             if self.state is State.START and other_version(frame) is not None:
                 return self._bad_version()
-            return self._end(Refusal.BAD_FRAME, error.message)
+            return self.refuse(Refusal.BAD_FRAME, error.message)
         return self._take(message)
+
+    def is_too_long(self, size: int) -> bool:
+        """Whether a frame of `size` bytes is more than this state takes (SPEC 13.2 step 5); the driver asks midway."""
+        return size > (HANDSHAKE_FRAME_MAX if self.state in _RECEIVES else FRAME_MAX)
+
+    def refuse(self, code: Refusal, message: str) -> list[Command]:
+        """The end: a refusal, which takes its turn behind the answers that may tell of durable work."""
+        self.state = State.CLOSED
+        return self._answer_now(m.RefusalAnswer(code, message))
 
     def complete(self, command: StoreCommand, result: Message) -> list[Command]:
         """The store's result of a command. Answers whose turn has come go out."""
@@ -145,17 +151,17 @@ class RelaySession:
         expected = _RECEIVES.get(self.state)
         if expected is not None:
             if not isinstance(message, expected):
-                return self._end(Refusal.BAD_FRAME, f"a {type(message).__name__} came during the handshake")
+                return self.refuse(Refusal.BAD_FRAME, f"a {type(message).__name__} came during the handshake")
             return self._greeted(message) if isinstance(message, m.Hello) else self._proved(message)
         if isinstance(message, _HANDSHAKE):
-            return self._end(Refusal.BAD_FRAME, "the handshake is over")
+            return self.refuse(Refusal.BAD_FRAME, "the handshake is over")
         return self._requested(message)
 
     def _greeted(self, hello: m.Hello) -> list[Command]:
         if hello.version != SPEC_VERSION:
             return self._bad_version()
         if not hello.set_id and hello.member:
-            return self._end(Refusal.BAD_FRAME, "a visitor is nobody's member")
+            return self.refuse(Refusal.BAD_FRAME, "a visitor is nobody's member")
         self._hello = hello
         self.state = State.GREETED
         # The same challenge for every set and member, known or not: it tells a stranger nothing.
@@ -164,7 +170,7 @@ class RelaySession:
     def _proved(self, proof: Message) -> list[Command]:
         assert isinstance(proof, m.Proof)
         if bool(proof.signature) != bool(self._hello.set_id):
-            return self._end(Refusal.BAD_FRAME, "a member proves its key and a visitor proves nothing")
+            return self.refuse(Refusal.BAD_FRAME, "a member proves its key and a visitor proves nothing")
         binding = binding_of(self._hello, self._nonce, self._key.verify_key)
         if not self._hello.set_id:
             self.state, self._binding = State.VISITING, binding
@@ -246,9 +252,4 @@ class RelaySession:
         return commands
 
     def _bad_version(self) -> list[Command]:
-        return self._end(Refusal.BAD_VERSION, f"this relay speaks version {SPEC_VERSION}")
-
-    def _end(self, code: Refusal, message: str) -> list[Command]:
-        # The refusal takes its turn behind what was asked before: those answers may tell of durable work.
-        self.state = State.CLOSED
-        return self._answer_now(m.RefusalAnswer(code, message))
+        return self.refuse(Refusal.BAD_VERSION, f"this relay speaks version {SPEC_VERSION}")

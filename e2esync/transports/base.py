@@ -41,6 +41,16 @@ class CountingTransport(Transport, Protocol):
         ...
 
 
+def bound_reading(transport: Transport, check: Callable[[int], None] | None) -> None:
+    """Has a transport ask, before it reads on, whether it may hold so many bytes of an unfinished frame.
+
+    `check` raises what `receive` is to raise then. None: whatever a frame may have. A transport that gets its frames
+    whole has nothing to ask.
+    """
+    if hasattr(transport, "check_unfinished"):
+        transport.check_unfinished = check
+
+
 def gone() -> Unreachable:
     """The error of a connection that has ended."""
     return Unreachable("the connection to the other side has ended")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from e2esync.errors import RemoteProtocolError
@@ -20,6 +20,7 @@ class TcpTransport:
         self._stream = stream
         self._buffer = bytearray()
         self._unsent = b""
+        self.check_unfinished: Callable[[int], None] | None = None
 
     @property
     def sent(self) -> int:
@@ -63,6 +64,8 @@ class TcpTransport:
 
     async def _fill(self, size: int) -> None:
         while len(self._buffer) < size:
+            if self.check_unfinished is not None:
+                self.check_unfinished(len(self._buffer))
             data = await self._stream.receive_some()
             if not data:
                 raise gone()

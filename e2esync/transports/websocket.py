@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -31,6 +31,8 @@ from e2esync.transports.streams import CONNECT_TIMEOUT, WireStream
 # Empty fragments cost memory that no size limit sees.
 _FRAGMENTS_MAX: Final = 1024
 _GOODBYE_TIMEOUT: Final = 0.5
+_REQUEST_MAX: Final = 16 << 10
+"""An upgrade's request is larger than this only if somebody means harm: the library alone would hold a megabyte."""
 
 # The library logs every connection, and tracebacks of what strangers send. What matters comes as an exception here.
 _SILENT: Final = logging.getLogger("e2esync.websocket")
@@ -45,6 +47,7 @@ class WebSocketTransport:
         self._protocol = protocol
         self._frames: deque[bytes] = deque()
         self._fragments: list[bytes] = []
+        self.check_unfinished: Callable[[int], None] | None = None
         # Whom a proxy in front says that it speaks for; a stranger can write anything there.
         self.forwarded = ""
         # Pongs leave from the task that receives, frames from the one that sends.
@@ -94,6 +97,8 @@ class WebSocketTransport:
     async def receive(self) -> bytes:
         """The next frame. RemoteProtocolError for text, or for what is no WebSocket; pings are answered meanwhile."""
         while not self._frames:
+            if self.check_unfinished is not None:
+                self.check_unfinished(len(self._protocol.reader.buffer) + sum(map(len, self._fragments)))
             data = await self._stream.receive_some()
             if data:
                 self._protocol.receive_data(data)
@@ -209,10 +214,14 @@ async def _upgraded(stream: WireStream, protocol: ClientProtocol) -> None:
 
 
 async def _requested(stream: WireStream, protocol: ServerProtocol) -> tuple[Request, Sequence[Event]]:
+    size = 0
     while True:
         data = await stream.receive_some()
         if not data:
             raise gone()
+        if size > _REQUEST_MAX:
+            raise RemoteProtocolError("the other side's request does not end")
+        size += len(data)
         protocol.receive_data(data)
         if protocol.handshake_exc is not None:
             raise RemoteProtocolError("the other side does not speak HTTP") from protocol.handshake_exc

@@ -226,6 +226,7 @@ SESSION = [
     Saboteur("e2esync.session.handshake:check_find", "13.10 step 1", (RELAY,), shows=True),
     Saboteur("e2esync.session.client:ClientSession._receiving", "13.2", (CLIENT,), _lenient("_RECEIVES")),
     Saboteur("e2esync.session.client:ClientSession._sending", "13.2", (CLIENT,), _lenient("_SENDS")),
+    Saboteur("e2esync.session.relay:RelaySession.is_too_long", "13.2 step 5", (RELAY,), lambda *_: False, shows=True),
     Saboteur("e2esync.session.relay:RelaySession._bad_version", "13.8", (RELAY,), lambda _self: [], shows=True),
     Saboteur("e2esync.session.kinds:_read_short_head", "13.3", (FRAME,),
              lambda value: import_module("e2esync.log.head").ShortHead(*value)),

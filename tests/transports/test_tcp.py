@@ -8,6 +8,7 @@ import trio.testing
 
 from e2esync.errors import RemoteProtocolError, Unreachable
 from e2esync.limits import FRAME_MAX
+from e2esync.transports.base import bound_reading
 from e2esync.transports.streams import WireStream
 from e2esync.transports.tcp import TcpTransport
 
@@ -48,3 +49,24 @@ async def test_a_length_above_a_frame_is_refused_before_its_bytes_come() -> None
 async def test_a_cut_stream_is_unreachable(data: bytes) -> None:
     with pytest.raises(Unreachable):
         await (await fed(data)).receive()
+
+
+async def test_who_reads_decides_midway_how_much_of_a_frame_it_takes() -> None:
+    near, far = trio.testing.memory_stream_pair()
+    transport = TcpTransport(WireStream(far))
+
+    def check(size: int) -> None:
+        if size > 1000:
+            raise Unreachable("too much")
+
+    bound_reading(transport, check)
+    await near.send_all(b"\0\0\0\2ab" + (5000).to_bytes(4, "big") + bytes(996))
+    assert await transport.receive() == b"ab"
+    async with trio.open_nursery() as nursery:
+        async def one_more() -> None:
+            await trio.testing.wait_all_tasks_blocked()
+            await near.send_all(b"x")
+
+        nursery.start_soon(one_more)
+        with trio.fail_after(5), pytest.raises(Unreachable):
+            await transport.receive()

@@ -11,7 +11,8 @@ import trio.testing
 
 from e2esync.errors import RemoteProtocolError, SessionError, Unreachable
 from e2esync.limits import FRAME_MAX
-from e2esync.transports.streams import WireStream
+from e2esync.transports.base import bound_reading
+from e2esync.transports.streams import READ_SIZE, WireStream
 from e2esync.transports.websocket import WebSocketTransport, accept_websocket, connect_websocket
 
 UPGRADE = (
@@ -125,3 +126,35 @@ async def test_frames_behind_the_upgrade_are_not_lost() -> None:
     await near.send_all(UPGRADE + masked(0x82, b"eager"))
     transport = await accept_websocket(WireStream(far))
     assert await transport.receive() == b"eager"
+
+
+async def test_who_reads_decides_midway_how_much_of_a_frame_it_takes() -> None:
+    async with upgraded() as (raw, transport):
+        asked: list[int] = []
+
+        def check(size: int) -> None:
+            asked.append(size)
+            if size > 1000:
+                raise Unreachable("too much")
+
+        bound_reading(transport, check)
+        half = masked(0x82, bytes(2000))[:900]
+        await raw.send_all(masked(0x82, b"whole") + half)
+        assert await transport.receive() == b"whole"
+        await raw.send_all(masked(0x82, bytes(2000))[900:1800])
+        with pytest.raises(Unreachable):
+            await transport.receive()
+        # What a library has taken off the buffer is its header alone.
+        assert 0 <= 900 - asked[1] < 16
+        assert asked[2] == asked[1] + 900
+
+
+async def test_a_request_that_does_not_end_is_not_kept() -> None:
+    near, far = trio.testing.memory_stream_pair()
+    lines = b"".join(b"A%d: %s\r\n" % (number, b"b" * 4000) for number in range(100))
+    async with trio.open_nursery() as nursery:
+        stream = WireStream(far)
+        nursery.start_soon(near.send_all, b"GET / HTTP/1.1\r\n" + lines)
+        with trio.fail_after(10), pytest.raises(RemoteProtocolError):
+            await accept_websocket(stream)
+        assert stream.received <= (16 << 10) + 2 * READ_SIZE

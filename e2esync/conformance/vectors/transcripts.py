@@ -22,7 +22,7 @@ from e2esync.errors import (
     Refused,
     RemoteProtocolError,
 )
-from e2esync.limits import PIPELINE_MAX
+from e2esync.limits import HANDSHAKE_FRAME_MAX, PIPELINE_MAX
 from e2esync.log.head import Head, sign_head, to_short
 from e2esync.session import messages as m
 from e2esync.session.client import (
@@ -427,6 +427,10 @@ def _relay_cases(cases: Layer) -> None:
     _deleted_cases(show)
     _stranger_cases(show)
     show("version-2", "another version, whatever else it says", [encode([1, 2, "later"])], "13.8", "refused")
+    framing = len(encode([1, 2, bytes(4000)])) - 4000
+    for size, comment in ((HANDSHAKE_FRAME_MAX, "as long as a frame of the handshake may be"),
+                          (HANDSHAKE_FRAME_MAX + 1, "one byte more")):
+        show(f"hello-{size}", comment, [encode([1, 2, bytes(size - framing)])], "13.2 step 5", "refused")
     for name, comment, frames in (
         ("request-first", "a request before HELLO", [encode([24])]),
         ("hello-twice", "HELLO for PROOF", [hello, hello]),
