@@ -98,12 +98,16 @@ def command_parser(command: Command, prog: str = "") -> Parser:
 
 
 def subcommands(parser: argparse.ArgumentParser, dest: str = "action") -> Any:
-    """An adder of nested subcommands that take the global options too: `adder(name, help)`; none is required."""
+    """An adder of nested subcommands that take the global options too: `adder(name, help)`; none is required.
+
+    It takes further sentences and example lines, for an action whose help has to stand by itself.
+    """
     actions = parser.add_subparsers(dest=dest, metavar="ACTION", parser_class=Parser)
 
-    def add(name: str, help: str) -> argparse.ArgumentParser:
+    def add(name: str, help: str, about: str = "", examples: str = "") -> argparse.ArgumentParser:
         added: argparse.ArgumentParser = actions.add_parser(
-            name, help=help, description=_sentence(help), parents=[global_options(inherit=True)])
+            name, help=help, description=_sentence(help) + (f"\n\n{about}" if about else ""),
+            epilog=f"examples:\n{examples}" if examples else None, parents=[global_options(inherit=True)])
         return added
 
     return add

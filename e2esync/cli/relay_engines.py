@@ -20,9 +20,7 @@ def check(args: argparse.Namespace) -> int:
     """Runs the conformance suite of storage engines; 0 if every check holds, 1 if one does not."""
     from e2esync.conformance.engine.run import check_engine
 
-    if len(args.places) != 1:
-        raise FileProblem("check-engine takes one URL", "give it an empty database, or a file that does not exist yet")
-    url = database(args.places[0])
+    url = database(args.url)
     if Path(url).exists():
         raise FileProblem(f"{url} exists", "the checks fill a store of their own: name a file that does not exist yet")
     as_json = bool(getattr(args, "json", False))
@@ -45,11 +43,7 @@ def move(args: argparse.Namespace) -> int:
     """Copies everything to the new store, waits until the relay is stopped, and copies what has changed since."""
     from e2esync.stores.relay_migrate import migrate, open_depot
 
-    if len(args.places) != 2:
-        raise FileProblem("migrate takes two URLs", "first where the relay's data is, then where it shall be")
-    old, new = (database(place) for place in args.places)
-    if "://" not in old and not Path(old).is_file():
-        raise FileProblem(f"there is no {old}", "name the relay's database, as serve --db does")
+    old, new = database(args.source, there=True), database(args.target)
     told: list[int] = []
 
     def wait(copied: int) -> None:

@@ -6,9 +6,6 @@ import argparse
 from importlib.resources import files
 from typing import Final
 
-from .exits import UsageError
-from .relay import the_place
-
 NAMES: Final = {
     "systemd": "e2esync-relay.service", "container": "Containerfile", "nginx": "nginx.conf", "caddy": "Caddyfile",
 }
@@ -16,10 +13,7 @@ NAMES: Final = {
 
 def example(args: argparse.Namespace) -> int:
     """Prints it."""
-    name = the_place(args, f"one of {', '.join(NAMES)}")
-    if name not in NAMES:
-        raise UsageError(f"there is no example {name}", f"there are {', '.join(NAMES)}")
-    print(example_text(name), end="")
+    print(example_text(args.name), end="")
     return 0
 
 

@@ -19,8 +19,8 @@ def invite(args: argparse.Namespace) -> int:
     from e2esync.stores import relay_invitations
     from e2esync.stores.relay_migrate import open_depot
 
-    if args.places or not 1 <= args.days <= 3650:
-        raise UsageError("invite takes --days N, 1 to 3650", "e2esync relay invite --days 7")
+    if not 1 <= args.days <= 3650:
+        raise UsageError("an invitation is good for 1 to 3650 days", "e2esync relay invite --days 7")
     with closing(open_depot(database(settings_of(args).db, there=True))) as depot:
         expires = time.time_ns() // 1_000_000 + args.days * _DAY
         text = relay_invitations.invite(depot, expires).hex()

@@ -8,14 +8,15 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from .relay import books, database, settings_of, the_place
+from .exits import FileProblem, MassChange
+from .relay import books, database, settings_of
 
 
 def backup(args: argparse.Namespace) -> int:
     """Copies the store to a new file, as of one moment."""
     from e2esync.stores import relay_backup
 
-    target = Path(the_place(args, "the name of a new file"))
+    target = Path(args.file)
     count = relay_backup.backup(database(settings_of(args).db, there=True), target)
     _tell(args, f"{books(count)} in {target}; it holds the relay's signing key too", file=str(target), sets=count)
     return 0
@@ -25,11 +26,11 @@ def restore(args: argparse.Namespace) -> int:
     """Puts a backup in the store's place, under a new incarnation."""
     from e2esync.stores import relay_backup
 
-    source = Path(the_place(args, "a file that `relay backup` made"))
+    source = Path(args.file)
+    if not source.is_file():
+        raise FileProblem(f"there is no file {source}", "name one that `relay backup` made")
     place = database(settings_of(args).db)
     if not getattr(args, "yes", False) and Path(place).is_file():
-        from .exits import MassChange
-
         raise MassChange(f"{place} exists; what came after the backup will have to come back from devices")
     count = relay_backup.restore(source, place)
     _tell(args, f"{books(count)} back; devices bring what came later, by themselves", sets=count)

@@ -21,22 +21,21 @@ from e2esync.stores.relay_migrate import open_depot
 from .exits import FileProblem, UsageError
 from .relay import database, settings_of
 
-_HINT: Final = "e2esync relay key export FILE, import FILE, or rotate"
 _SIZE: Final = 32
 
 
 def key(args: argparse.Namespace) -> int:
     """Does one of the three; import and rotate need the relay to be stopped."""
-    what, *rest = args.places or [""]
-    if what not in ("export", "import", "rotate") or len(rest) != (what != "rotate"):
-        raise UsageError("key takes export FILE, import FILE, or rotate", _HINT)
+    what = args.what
+    if what is None:
+        raise UsageError("what about the key?", "export FILE, import FILE, or rotate; see `e2esync relay key --help`")
     url = database(settings_of(args).db, there=what != "import")
     if what == "export":
         with closing(open_depot(url)) as depot:
             seed, _ = depot.identity()
-        _write(Path(rest[0]), seed)
-        return _tell(args, seed, f"the relay's key is in {rest[0]}: keep it as you keep a password")
-    seed = os.urandom(_SIZE) if what == "rotate" else _read(Path(rest[0]))
+        _write(Path(args.file), seed)
+        return _tell(args, seed, f"the relay's key is in {args.file}: keep it as you keep a password")
+    seed = os.urandom(_SIZE) if what == "rotate" else _read(Path(args.file))
     open_engine(url).close()
     with closing(open_depot(url)) as depot:
         waiting = replace_key(depot, seed)

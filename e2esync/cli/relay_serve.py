@@ -10,6 +10,7 @@ import argparse
 import gc
 import json
 import logging
+import os
 import resource
 import signal
 import ssl
@@ -37,7 +38,7 @@ from e2esync.transports.stdio import standard_streams
 
 from .exits import UsageError
 from .relay import database, settings_of
-from .relay_settings import Settings
+from .relay_settings import Settings, strangers
 
 logger: Final = logging.getLogger("e2esync.relay")
 _FILES_WANTED: Final = 65_536
@@ -57,19 +58,17 @@ class _Running:
 
 def serve(args: argparse.Namespace) -> int:
     """Serves until a signal comes; 0. Raises what keeps it from starting: Unreachable, ProfileDamaged, ProfileBusy."""
-    if args.places:
-        raise UsageError("serve takes no URL", "name the database with --db")
     settings = settings_of(args)
-    if not 45 <= settings.keepalive <= 55:
-        raise UsageError("keepalive is 45 to 55 seconds", "proxies forget a connection that is silent for a minute")
     if args.stdio:
         _serve_stdio(settings)
         return 0
     keep_journal(as_json=settings.log_format == "json")
+    for words in strangers(os.environ):
+        logger.warning("%s", words)
     # What a request leaves is gone without the collector, which would look through all connections ever so often.
     gc.set_threshold(100_000, 50, 100)
     _raise_file_limit()
-    tls = _tls_context(settings)
+    tls, _ = _tls_context(settings), _health_address(settings.health)
     with closing(open_engine(database(settings.db), policy=_policy(settings))) as store:
         trio.run(_serve, store, settings, tls, bool(getattr(args, "json", False)))
     return 0
@@ -110,6 +109,8 @@ async def _serve(store: Engine, settings: Settings, tls: ssl.SSLContext | None, 
     page = landing_page(store.key.verify_key, name=settings.name, operator=settings.operator,
                         registration=settings.registration)
     listeners = [await listen(address, tls, page) for address in settings.listen]
+    # The upgrade of the other one is not used: nothing but pages is served there.
+    health = await listen(place) if (place := _health_address(settings.health)) else None
     relay = Relay(
         store, connections_max=settings.connections, log_addresses=settings.log_addresses,
         trust_proxy=settings.trust_proxy, keepalive=settings.keepalive,
@@ -119,7 +120,6 @@ async def _serve(store: Engine, settings: Settings, tls: ssl.SSLContext | None, 
     async with trio.open_nursery() as nursery:
         # Signals are caught before anybody is told that the relay runs.
         await nursery.start(_heed_signals, running)
-        health = await _listen_for_health(settings.health) if settings.health else None
         if health is not None:
             nursery.start_soon(Health(relay, __version__).serve, list(health.sockets))
         nursery.start_soon(_keep_watchdog, relay)
@@ -151,11 +151,15 @@ def _reload(running: _Running) -> None:
     tell_manager("READY=1")
 
 
-async def _listen_for_health(place: str) -> Listener:
-    if "://" in place:
-        raise UsageError("health takes HOST:PORT", "it is plain HTTP, for the machine itself")
-    # Its upgrade is not used: nothing but pages is served here.
-    return await listen(str(parse_address(place)))
+def _health_address(place: str) -> str | None:
+    if not place:
+        return None
+    try:
+        if "://" not in place:
+            return str(parse_address(place))
+    except Unreachable:
+        pass
+    raise UsageError(f"health takes HOST:PORT, and not {place}", "it is plain HTTP, for the machine itself")
 
 
 async def _keep_watchdog(relay: Relay) -> None:
@@ -179,7 +183,12 @@ def _announce(listeners: Sequence[Listener], health: Listener | None, key: bytes
 
 
 def _tls_context(settings: Settings) -> ssl.SSLContext | None:
-    if not settings.tls_cert:
+    secure = any(parse_address(address).secure for address in settings.listen)
+    if secure != bool(settings.tls_cert) or (settings.tls_key and not secure):
+        # A certificate that nobody is shown would go unnoticed.
+        what = "wss:// and tls:// need a certificate" if secure else "no address to listen on uses the certificate"
+        raise UsageError(what, "give --tls-cert (and --tls-key) with --listen wss://HOST:PORT, or neither")
+    if not secure:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -10,6 +10,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,8 +23,10 @@ _TRUE: Final = ("1", "true", "yes", "on")
 _FALSE: Final = ("0", "false", "no", "off")
 
 
-def _setting(default: Any, about: str, metavar: str = "", choices: tuple[str, ...] = (), least: int = 0) -> Any:
-    return field(default=default, metadata={"about": about, "metavar": metavar, "choices": choices, "least": least})
+def _setting(default: Any, about: str, metavar: str = "", choices: tuple[str, ...] = (), least: int = 0,
+             most: int = 1 << 53) -> Any:
+    return field(default=default, metadata={"about": about, "metavar": metavar, "choices": choices, "least": least,
+                                            "most": most})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Settings:
     trust_proxy: bool = _setting(False, "believe X-Forwarded-For: only behind a proxy of your own that sets it")
     connections: int = _setting(20_000, "devices connected at a time; more are told to come back", "N", least=1)
     keepalive: int = _setting(50, "seconds of silence after which a connection is kept alive; 45 to 55", "SECONDS",
-                              least=1)
+                              least=45, most=55)
     registration: str = _setting(
         "open", "which new books are taken; `relay invite` makes invitations", choices=("open", "invitation", "closed"))
     sets_per_hour: int = _setting(20, "new books from one address in an hour; 0 is any number", "N")
@@ -52,7 +55,8 @@ class Settings:
     connects_per_minute: int = _setting(60, "further connections from one address in a minute", "N", least=1)
     set_bytes: int = _setting(SET_BYTES_MAX, "bytes that one book may hold", "N", least=1)
     set_entries: int = _setting(0, "changes that one book's open log may hold; 0 is any number", "N")
-    set_members: int = _setting(MEMBERS_MAX, "devices and recovery kits that one book may have", "N", least=2)
+    set_members: int = _setting(MEMBERS_MAX, "devices and recovery kits that one book may have", "N", least=2,
+                                most=MEMBERS_MAX)
     retention_days: int = _setting(30, "days that superseded snapshots and closed logs are kept", "N", least=1)
 
 
@@ -72,7 +76,7 @@ def read_settings(
     known = {each.name: each for each in table()}
     for name, value in (_read_file(Path(file)) if file else {}).items():
         if name not in known:
-            raise UsageError(f"{file} has the setting {name}, which there is not", "see `e2esync relay config`")
+            raise UsageError(f"{file} has the setting {name}, which there is not", _instead(name))
         values[name] = _checked(known[name], value, f"{file}")
     for name, each in known.items():
         text = environ.get(PREFIX + name.upper())
@@ -81,6 +85,16 @@ def read_settings(
     for name, value in flags.items():
         values[name] = _checked(known[name], value, "the command line")
     return Settings(**values)
+
+
+def strangers(environ: Mapping[str, str]) -> list[str]:
+    """What is wrong with each variable that looks like a setting and is none: said, not refused.
+
+    Whoever starts containers puts names of its own beside ours: a service that is called so gets its port that way.
+    """
+    known = {PREFIX + each.name.upper() for each in table()} | {PREFIX + "CONFIG"}
+    return [f"the environment has {name}, which is no setting: {_instead(name.removeprefix(PREFIX).lower())}"
+            for name in sorted(environ) if name.startswith(PREFIX) and name not in known]
 
 
 def as_toml(settings: Settings) -> str:
@@ -121,16 +135,28 @@ def _checked(each: Field[Any], value: object, where: str) -> object:
         if isinstance(items, list | tuple) and items and all(isinstance(item, str) for item in items):
             return tuple(items)
     elif type(value) is type(default) and (not choices or value in choices) and (
-        not isinstance(value, int) or value >= each.metadata["least"]
+        not isinstance(value, int) or each.metadata["least"] <= value <= each.metadata["most"]
     ):
         return value
-    wanted = f"one of {', '.join(choices)}" if choices else _KINDS[type(default)]
-    raise UsageError(f"{where} gives {each.name} a value that is not {wanted}", "see `e2esync relay config`")
+    raise UsageError(f"{where} gives {each.name} a value that is not {_wanted(each)}", _SEE)
 
 
-_KINDS: Final[dict[type, str]] = {
-    str: "a text", int: "a number in its range", bool: "true or false", tuple: "a list of texts",
-}
+_SEE: Final = "see `e2esync relay config`"
+_KINDS: Final[dict[type, str]] = {str: "a text", bool: "true or false", tuple: "a list of texts"}
+
+
+def _wanted(each: Field[Any]) -> str:
+    choices, least, most = (each.metadata[name] for name in ("choices", "least", "most"))
+    if choices:
+        return f"one of {', '.join(choices)}"
+    if type(each.default) is int:
+        return f"a number from {least:,}" + (f" to {most:,}" if most < 1 << 53 else " up")
+    return _KINDS[type(each.default)]
+
+
+def _instead(name: str) -> str:
+    close = get_close_matches(name, [each.name for each in table()], n=1)
+    return f"did you mean {close[0]}?" if close else _SEE
 
 
 def _toml(value: object) -> str:

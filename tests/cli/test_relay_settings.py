@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from e2esync.cli.exits import UsageError
-from e2esync.cli.relay import add_arguments
-from e2esync.cli.relay_settings import PREFIX, Settings, as_toml, read_settings, table
+from e2esync.cli.parser import command_parser
+from e2esync.cli.relay_settings import PREFIX, Settings, as_toml, read_settings, strangers, table
+from e2esync.cli.table import BY_NAME
 
 
 def write(folder: Path, text: str) -> str:
@@ -62,10 +62,44 @@ def test_what_is_printed_can_be_read(tmp_path: Path) -> None:
     assert set(tomllib.loads(as_toml(Settings()))) == {each.name for each in table()}
 
 
-def test_every_setting_is_in_the_help() -> None:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    printed = " ".join(parser.format_help().split())
-    for each in table():
-        assert "--" + each.name.replace("_", "-") in printed
-        assert " ".join(each.metadata["about"].split())[:30] in printed
+@pytest.mark.parametrize(("text", "words"), [
+    ("regisration = 'closed'", "did you mean registration?"), ("colour = 'red'", "see `e2esync relay config`"),
+])
+def test_a_misspelt_setting_is_refused_with_the_one_that_was_meant(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_settings({}, {}, write(tmp_path, text))
+    assert caught.value.hint == words
+
+
+def test_a_misspelt_variable_is_named_and_others_peoples_are_left_alone() -> None:
+    environ = {PREFIX + "REGISRATION": "closed", PREFIX + "PORT_8765_TCP": "x", PREFIX + "CONFIG": "f",
+               "REGISRATION": "x", PREFIX + "NAME": "x"}
+    said = strangers(environ)
+    assert [line.split()[3].rstrip(",") for line in said] == [PREFIX + "PORT_8765_TCP", PREFIX + "REGISRATION"]
+    assert said[1].endswith("did you mean registration?")
+    assert "closed" not in "".join(said)
+
+
+@pytest.mark.parametrize(("flag", "value", "words"), [
+    ("keepalive", 60, "a number from 45 to 55"), ("connections", 0, "a number from 1 up"),
+    ("set_members", 65, "a number from 2 to 64"), ("registration", "maybe", "one of open, invitation, closed"),
+])
+def test_the_range_is_said(flag: str, value: object, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        read_settings({flag: value}, {})
+
+
+def test_every_setting_is_in_the_help_of_serve_and_only_the_store_in_that_of_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    parser = command_parser(BY_NAME["relay"])
+    for action in ("serve", "config", "stats"):
+        with pytest.raises(SystemExit):
+            parser.parse_args([action, "--help"])
+        printed = " ".join(capsys.readouterr().out.split())
+        assert "--config" in printed
+        assert "examples:" in printed
+        for each in table():
+            wanted = action != "stats" or each.name == "db"
+            assert ("--" + each.name.replace("_", "-") + " " in printed) == wanted
+            assert (" ".join(each.metadata["about"].split())[:30] in printed) == wanted

@@ -101,7 +101,7 @@ async def test_devices_live_through_migrations_there_and_back(tmp_path: Path, se
 
 
 def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "e2esync.cli.relay", *arguments]
+    return [sys.executable, "-m", "e2esync", "relay", *arguments]
 
 
 def _serve(store: str, listen: str) -> tuple[subprocess.Popen[str], str]:

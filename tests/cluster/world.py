@@ -75,7 +75,7 @@ class Relays:
 
     def _run(self, listen: str) -> tuple[subprocess.Popen[str], str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "e2esync.cli.relay", "serve", "--db", self._url, "--listen", listen, "--json"],
+            [sys.executable, "-m", "e2esync", "relay", "serve", "--db", self._url, "--listen", listen, "--json"],
             stdout=subprocess.PIPE, stderr=self._log, text=True,
         )
         assert process.stdout is not None

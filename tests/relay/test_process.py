@@ -38,7 +38,7 @@ STOP_WITHIN = 5.0
 def relay(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """A relay process in a folder, and what it printed when it listened."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "e2esync.cli.relay", "serve", "--listen", "127.0.0.1:0", "--json", *arguments],
+        [sys.executable, "-m", "e2esync", "relay", "serve", "--listen", "127.0.0.1:0", "--json", *arguments],
         cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )
@@ -102,7 +102,7 @@ async def ping_forever(one: Device) -> None:
 def test_two_on_one_file_and_a_file_that_is_none(tmp_path: Path) -> None:
     with relay(tmp_path):
         second = subprocess.run(
-            [sys.executable, "-m", "e2esync.cli.relay", "serve", "--listen", "127.0.0.1:0"], cwd=tmp_path,
+            [sys.executable, "-m", "e2esync", "relay", "serve", "--listen", "127.0.0.1:0"], cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=30, check=False,
         )
         assert second.returncode == 1
@@ -167,7 +167,7 @@ def told(process: subprocess.Popen[str], *arguments: str, folder: Path) -> subpr
     """Another command of `relay`, beside a process that runs."""
     assert process.poll() is None
     return subprocess.run(
-        [sys.executable, "-m", "e2esync.cli.relay", *arguments], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        [sys.executable, "-m", "e2esync", "relay", *arguments], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True, text=True, timeout=60, check=False,
     )
 

@@ -128,7 +128,7 @@ def test_the_command(tmp_path: Path) -> None:
     place.append()
     place.store.close()
     done = subprocess.run(
-        [sys.executable, "-m", "e2esync.cli.relay", "migrate", str(tmp_path / "old"), str(tmp_path / "new"), "--json"],
+        [sys.executable, "-m", "e2esync", "relay", "migrate", str(tmp_path / "old"), str(tmp_path / "new"), "--json"],
         capture_output=True, text=True, check=True,
     )
     assert json.loads(done.stdout) == {"schema": 1, "moved": 1}

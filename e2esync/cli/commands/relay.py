@@ -16,8 +16,8 @@ EXAMPLES = """\
   e2esync relay backup /backup/relay-today        while it runs; restore FILE brings it back
   e2esync relay check                             is everything whole?
   e2esync relay example systemd                   or container, nginx, caddy
-  e2esync relay check-engine postgresql://relay@db.example/empty
-  e2esync relay move wss://other.example      on any device of yours; the others follow"""
+  e2esync relay move wss://other.example          on any device of yours; the others follow
+  e2esync relay serve --help                      every setting; each action has its own help"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,9 +49,7 @@ def _move(context: Context) -> int:
     from ..net import run as run_trio
     from .init import read_invitation
 
-    if len(context.args.places) != 1:
-        raise UsageError("move takes the address of one relay", "e2esync relay move wss://other.example")
-    (url,) = context.args.places
+    url = context.args.url
     invitation = read_invitation(context.args.invitation)
     profile, number = context.profile(), context.book_number()
     brought = run_trio(lambda: move(profile, url, book=number, invitation=invitation))

@@ -1,0 +1,63 @@
+"""`e2esync relay`: each action has its own arguments and help, and says what is wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from e2esync.cli import main
+from e2esync.cli.relay import ACTIONS
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("name", [each.name for each in ACTIONS])
+def test_every_action_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["relay", name, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"usage: e2esync relay {name} ")
+    assert f"examples:\n  e2esync relay {name}" in printed
+
+
+@pytest.mark.parametrize(("line", "words"), [
+    ("", "what about a relay?"), ("sreve", "invalid choice: 'sreve'"), ("serve elsewhere", "unrecognized arguments"),
+    ("config elsewhere", "unrecognized arguments"), ("example", "NAME"), ("example apache", "'systemd', 'container'"),
+    ("backup", "FILE"), ("key", "export FILE, import FILE, or rotate"), ("key export", "FILE"),
+    ("invite --days 0", "1 to 3650 days"), ("migrate relay.sqlite3", "TO"), ("check-engine", "URL"), ("move", "URL"),
+    ("serve --db mysql://host/relay", "mysql is no kind of database"),
+    ("serve --listen wss://127.0.0.1:0", "need a certificate"),
+    ("serve --tls-cert cert.pem", "no address to listen on uses the certificate"),
+    ("serve --tls-key key.pem", "no address to listen on uses the certificate"),
+    ("serve --listen 127.0.0.1:99999", "no relay address"), ("serve --keepalive 60", "from 45 to 55"),
+])
+def test_what_is_wrong_is_said_and_no_store_is_made(
+    line: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["relay", *line.split()]) == 2
+    assert words in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", ["ws://127.0.0.1:0", "127.0.0.1:99999", "here:there"])
+def test_a_place_for_monitoring_that_is_none(
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["relay", "serve", "--listen", "127.0.0.1:0", "--health", place]) == 2
+    assert "health takes HOST:PORT" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("line", [
+    "backup --db relay.sqlite3 copy", "backup copy", "restore --yes copy", "restore copy --yes", "check", "stats",
+    "key export key", "invite", "migrate relay.sqlite3 new.sqlite3",
+])
+def test_without_a_store_or_file_it_is_that_which_is_said(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["relay", *line.split()]) == 1
+    assert "there is no" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
