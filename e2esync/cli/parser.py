@@ -100,14 +100,18 @@ def command_parser(command: Command, prog: str = "") -> Parser:
 def subcommands(parser: argparse.ArgumentParser, dest: str = "action") -> Any:
     """An adder of nested subcommands that take the global options too: `adder(name, help)`; none is required.
 
-    It takes further sentences and example lines, for an action whose help has to stand by itself.
+    Its help shows those of the command's examples that begin with it. An action whose help has to stand by itself has
+    further sentences, and example lines of its own.
     """
     actions = parser.add_subparsers(dest=dest, metavar="ACTION", parser_class=Parser)
 
     def add(name: str, help: str, about: str = "", examples: str = "") -> argparse.ArgumentParser:
         added: argparse.ArgumentParser = actions.add_parser(
             name, help=help, description=_sentence(help) + (f"\n\n{about}" if about else ""),
-            epilog=f"examples:\n{examples}" if examples else None, parents=[global_options(inherit=True)])
+            parents=[global_options(inherit=True)])
+        lines = examples or "\n".join(line for line in (parser.epilog or "").splitlines()
+                                      if f"{line} ".startswith(f"  {added.prog} "))
+        added.epilog = f"examples:\n{lines}" if lines else None
         return added
 
     return add

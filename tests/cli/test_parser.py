@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
 
 from e2esync.cli import main
@@ -69,6 +71,24 @@ def test_every_command_explains_itself(command: Command, capsys: pytest.CaptureF
     assert f"  e2esync {command.name}" in shown.out
     # The usage line names the command's own options, not those of every command.
     assert "--passphrase-file" not in shown.out.partition("\n\n")[0]
+
+
+def nested(command: Command) -> list[str]:
+    """The names of a command's subcommands."""
+    found = [each for each in command_parser(command)._actions if isinstance(each, argparse._SubParsersAction)]
+    return [name for each in found for name in each.choices]
+
+
+NESTED = [(command, action) for command in COMMANDS for action in nested(command)]
+
+
+@pytest.mark.parametrize(("command", "action"), NESTED, ids=[f"{each.name} {action}" for each, action in NESTED])
+def test_every_subcommand_explains_itself(command: Command, action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command.name, action, "--help"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    first = shown.out.rpartition("\nexamples:\n")[2].partition("\n")[0]
+    assert f"{first} ".startswith(f"  e2esync {command.name} {action} ")
 
 
 def test_names_and_aliases_are_unique() -> None:

@@ -156,8 +156,10 @@ EVIDENCE = [
     Saboteur("e2esync.log.evidence:_check_lower", "10.8", (PROOF,)),
     Saboteur("e2esync.log.evidence:_check_are_two", "10.8", (PROOF,)),
     Saboteur("e2esync.log.evidence:_check_no_seed", "10.8", (PROOF,)),
+    Saboteur("e2esync.log.evidence:_keys_of", "10.8",
+             (PROOF,), lambda chains, author: [next(iter(chains)).all_members[author].verify_key], shows=True),
     Saboteur("e2esync.log.evidence:verify_head", "10.8", (PROOF,), alone=True),
-    Saboteur("e2esync.log.evidence:verify", "10.8", (PROOF,), alone=True),
+    Saboteur("e2esync.log.evidence:verify", "10.8", (PROOF,), alone=True, shows=True),
 ]
 
 SNAPSHOTS = [

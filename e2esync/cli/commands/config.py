@@ -11,6 +11,8 @@ from ..parser import subcommands
 ABOUT = "Settings of this profile. They stay on this device, and what is not set has its default."
 EXAMPLES = """\
   e2esync config                        all of them, with what they mean
+  e2esync config list
+  e2esync config get sort
   e2esync config set sort name
   e2esync config set keep-history 90    days for which undo and trash reach back
   e2esync config unset sort"""

@@ -23,6 +23,7 @@ When two devices change the same field while apart, both values are kept: one is
 `resolve` keeps one of them, 0 being the one that is shown; or edit the field: what you write replaces them all."""
 EXAMPLES = """\
   e2esync conflicts
+  e2esync conflicts list
   e2esync conflicts show ada
   e2esync conflicts resolve ada phones/p1 --keep 1
   e2esync conflicts resolve ada                     asks about each"""

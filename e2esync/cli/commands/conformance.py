@@ -9,6 +9,7 @@ from e2esync.errors import E2esyncError
 
 from ..context import Context
 from ..exits import FAILURE, OK, FileProblem, Unsupported, UsageError
+from ..parser import subcommands
 
 if TYPE_CHECKING:
     from e2esync.conformance.protocol import Judged
@@ -21,7 +22,8 @@ EXAMPLES = """\
   e2esync conformance run -- node my-client.js
   e2esync conformance run --level L1 --validate -- ./my-client
   e2esync conformance run -- e2esync conformance testee
-  e2esync conformance relay ws://127.0.0.1:8765"""
+  e2esync conformance relay ws://127.0.0.1:8765
+  e2esync conformance testee"""
 
 
 class TesteeProblem(E2esyncError):
@@ -30,21 +32,23 @@ class TesteeProblem(E2esyncError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Three actions."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    run = actions.add_parser("run", help="test a command")
+    add = subcommands(parser)
+    run = add("run", "test a command")
     run.add_argument("--level", action="append", metavar="L1", help="only this level, L1 to L5; repeatable")
     run.add_argument("--only", default="", metavar="PREFIX", help="only cases whose id begins so")
     run.add_argument("--expect", metavar="FILE", help="ids that are known to fail, one a line; they must fail")
     run.add_argument("--validate", action="store_true", help="each answer must fit the JSON schema")
     run.add_argument("--patience", type=float, default=30.0, metavar="SECONDS", help="for one answer (30)")
     run.add_argument("testee", nargs="+", metavar="COMMAND", help="what to start, after --")
-    relay = actions.add_parser("relay", help="test a relay; makes some small sets there")
+    relay = add("relay", "test a relay; makes some small sets there")
     relay.add_argument("url", help="ws://, wss://, tcp:// or tls://")
-    actions.add_parser("testee", help="be tested: JSON on standard input and output")
+    add("testee", "be tested: JSON on standard input and output")
 
 
 def run(context: Context) -> int:
     """Run, and say what was found."""
+    if context.args.action is None:
+        raise UsageError("what is to be tested?", "run, relay or testee; see `e2esync conformance --help`")
     try:
         import jsonschema  # noqa: F401
         import kyber_py  # noqa: F401

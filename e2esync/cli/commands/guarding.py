@@ -22,6 +22,7 @@ device goes on showing them as they were, until you have looked: `confirm` lets 
 even then), `refuse` writes them back for everybody. An edit of such a contact keeps it, too, and `rm` lets it go."""
 EXAMPLES = """\
   e2esync guard
+  e2esync guard show
   e2esync guard refuse            write all of it back on all devices
   e2esync guard confirm ada bob   only these were meant to go"""
 

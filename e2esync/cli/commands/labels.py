@@ -14,6 +14,8 @@ EXAMPLES = """\
   e2esync labels                            every label, and how many contacts have it
   e2esync labels list ada                   the labels of Ada
   e2esync labels add Family ada adam
+  e2esync labels remove Family adam
+  e2esync labels delete Family              no contact loses more than the label
   e2esync labels rename Family "The family" """
 
 

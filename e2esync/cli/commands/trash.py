@@ -22,6 +22,7 @@ A contact that was deleted, here or on another device, is kept on this device fo
 keep-history`). Emptying the trash forgets what this device knows of it; other devices keep theirs."""
 EXAMPLES = """\
   e2esync trash
+  e2esync trash list
   e2esync trash restore ada
   e2esync trash restore --all
   e2esync trash empty --yes"""

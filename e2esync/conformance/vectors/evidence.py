@@ -13,6 +13,7 @@ from e2esync.conformance.vectors.heads import make_head
 from e2esync.conformance.vectors.world import NOW, party, world
 from e2esync.crypto import Label, blake2b
 from e2esync.epoch.record import Flag
+from e2esync.epoch.roles import Role
 from e2esync.errors import AuthFailed, ChainInvalid, EvidenceInvalid, NonCanonical
 from e2esync.log.entry import Entry
 from e2esync.log.evidence import rolled_back, two_entries, two_logs, two_records, verify_evidence, with_chain
@@ -41,6 +42,7 @@ def add_cases(cases: Layer) -> None:
     _rollbacks(cases)
     _records(cases)
     _entries(cases)
+    _keys_in_turn(cases)
     _files(cases)
 
 
@@ -143,6 +145,29 @@ def _entries(cases: Layer) -> None:
     ):
         cases.invalid("verify_evidence", name, "10.8", comment, _given(two_entries(at.set_id, *pair)),
                       EvidenceInvalid)
+
+
+def _keys_in_turn(cases: Layer) -> None:
+    """The author has changed its verify key since: the proof names the one that signed both entries."""
+    at, new = world(), party("tablet, new key")
+    records = [*_given(b"")["records"], at.record(opener=3, changes=(rekey(3, new, role=Role.WRITER),)).raw.hex()]
+    old = [make_entry(), make_entry(vector={1: 4})]
+    after = [make_entry(signer=new.signing, vector=vector, seen_head=(2, 0, b"\x2e" * 32)) for vector in ({}, {1: 4})]
+    for name, comment, pair in (
+        ("two-entries-under-the-old-key", "both are older than the author's new key", old),
+        ("two-entries-under-the-new-key", "both are newer than it", after),
+    ):
+        cases.valid("verify_evidence", name, "10.8", comment,
+                    {"evidence": two_entries(at.set_id, *pair).hex(), "records": records})
+    for name, comment, pair in (
+        ("entries-under-two-keys", "one under each of the author's keys", [old[0], after[1]]),
+        ("entries-under-two-keys-newer-first", "the same the other way round", [after[0], old[1]]),
+    ):
+        cases.invalid("verify_evidence", name, "10.8", comment,
+                      {"evidence": two_entries(at.set_id, *pair).hex(), "records": records}, EvidenceInvalid)
+    cases.invalid("verify_evidence", "key-that-the-chain-does-not-give-yet", "10.8",
+                  "a chain that ends before the author's new key", _given(two_entries(at.set_id, *after)),
+                  EvidenceInvalid)
 
 
 def _forged() -> Entry:
