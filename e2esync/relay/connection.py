@@ -245,7 +245,11 @@ class Connection:
 
     def _do(self, commands: list[Command], size: int) -> None:
         for command in commands:
-            if isinstance(command, Transmit):
+            if isinstance(command, Change):
+                self._pending_bytes += size
+                self._writes_begun += 1
+                self._relay.submit(self, command, size)
+            elif isinstance(command, Transmit):
                 for frame in command.frames:
                     self.queue(frame)
             elif isinstance(command, Disconnect):
@@ -257,8 +261,6 @@ class Connection:
                 self._next_read()
             else:
                 self._pending_bytes += size
-                if isinstance(command, Change):
-                    self._writes_begun += 1
                 self._relay.submit(self, command, size)
 
     def _next_read(self) -> None:

@@ -35,11 +35,15 @@ class Post:
         while True:
             await self._wake.wait()
             self._wake = trio.Event()
-            waiting, self._waiting = self._waiting, {}
-            for connection in waiting:
-                try:
-                    connection.flush()
-                except Exception:
-                    # Everybody's answers go through here: one connection's bug may not end it.
-                    logger.exception("a bug: a connection's answers could not be sent")
-                    connection.drop()
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends what there is now, for whoever knows that nothing more will be queued in this turn."""
+        waiting, self._waiting = self._waiting, {}
+        for connection in waiting:
+            try:
+                connection.flush()
+            except Exception:
+                # Everybody's answers go through here: one connection's bug may not end it.
+                logger.exception("a bug: a connection's answers could not be sent")
+                connection.drop()

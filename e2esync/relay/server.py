@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import trio
 
@@ -50,8 +50,7 @@ _NOTIFIER_WAIT: Final = 0.5
 _CONNECTIONS_MAX: Final = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(NamedTuple):
     """A command on its way through the store, and where its result goes."""
 
     connection: Connection
@@ -92,7 +91,14 @@ def system_now() -> int:
 
 
 _UNLIMITED: Final = PerAddress()
-_Item = _Job | Attend | _Sweep | _Heard | _Probe
+_Note = Attend | _Sweep | _Heard | _Probe
+_Item = _Job | _Note
+
+
+def _sorted(items: Sequence[_Item]) -> tuple[list[_Job], list[_Note]]:
+    """What somebody waits for an answer to, and the relay's own."""
+    jobs = [item for item in items if isinstance(item, _Job)]
+    return jobs, [] if len(jobs) == len(items) else [item for item in items if not isinstance(item, _Job)]
 
 
 class Relay:
@@ -223,20 +229,20 @@ class Relay:
     # In the store's threads.
 
     def _execute(self, items: Sequence[_Item]) -> BatchResult:
-        jobs = [item for item in items if isinstance(item, _Job)]
-        heard = {key for item in items if isinstance(item, _Heard) for key in item.keys}
+        jobs, others = _sorted(items)
+        heard = {key for item in others if isinstance(item, _Heard) for key in item.keys}
         result = BatchResult([], {})
         try:
-            for item in items:
+            for item in others:
                 if isinstance(item, _Probe):
                     self._try_to_write(item)
-            if any(isinstance(item, _Sweep) for item in items):
+            if any(isinstance(item, _Sweep) for item in others):
                 self._store.sweep(self._now())
                 result = self._store.hear((), self._now())
-            if any(isinstance(item, _Heard) for item in items):
+            if any(isinstance(item, _Heard) for item in others):
                 result = result.then(self._store.hear(heard, self._now()))
                 heard = set()
-            notes = [item for item in items if isinstance(item, Attend)]
+            notes = [item for item in others if isinstance(item, Attend)]
             if jobs or notes:
                 done = self._store.execute([*(job.command for job in jobs), *notes], self._now())
                 result = result.then(BatchResult(done.outcomes[:len(jobs)], done.heads, done.news))
@@ -278,10 +284,10 @@ class Relay:
             self._incarnation = self._store.incarnation
             for connection in list(self._connections.values()):
                 connection.drop()
-        for item in items:
+        jobs, others = _sorted(items)
+        for item in others:
             if isinstance(item, _Probe):
                 item.done.set()
-        jobs = [item for item in items if isinstance(item, _Job)]
         outcomes = result.outcomes
 
         def answer(number: int) -> None:
@@ -295,7 +301,7 @@ class Relay:
                 self._complete(jobs[number], outcomes[number].result)
 
         self.hub.apply(answer, [job.connection for job in jobs], result)
-        for item in items:
+        for item in others:
             if isinstance(item, Attend):
                 self._release(item.set_id)
             elif isinstance(item, _Heard):
@@ -304,6 +310,7 @@ class Relay:
         for job, outcome in zip(jobs, outcomes, strict=True):
             if not isinstance(outcome.effect, Logged):
                 self._look_to_holds(job, outcome)
+        self.post.flush()
 
     def _consulted(self, jobs: Sequence[_ReadJob], results: list[Message]) -> None:
         for job, result in zip(jobs, results, strict=True):

@@ -1,13 +1,15 @@
 """What the relay's side of a connection asks its driver to do (SPEC 13): values, no behaviour.
 
 `Transmit` and `Disconnect` are for the connection. `Admit`, `Change` and `Consult` are for the store; the driver
-hands their result back through `RelaySession.complete`. Results are messages: an answer, or a RefusalAnswer.
+hands their result back through `RelaySession.complete`. Results are messages: an answer, or a RefusalAnswer. What is
+made anew for every append is a named tuple, which costs a third of a frozen dataclass.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from e2esync.session import messages as m
 
@@ -35,8 +37,7 @@ WRITING = (
 READING = (m.Read, m.ReadChain, m.ReadBox, m.GetBlob, m.ReadSlots, m.Inspect, m.Have, m.Find)
 
 
-@dataclass(frozen=True, slots=True)
-class Transmit:
+class Transmit(NamedTuple):
     """Send these frames, in order."""
 
     frames: tuple[bytes, ...]
@@ -57,8 +58,7 @@ class Admit:
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """Decide a request that changes the store.
 
     `session` tells the sessions of one member apart. `mailbox` is the side that a visitor asked for; whether it got

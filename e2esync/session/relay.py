@@ -205,29 +205,38 @@ class RelaySession:
         return self.state is State.DELETED and not isinstance(request, OF_DELETED_SETS)
 
     def _requested(self, request: Message) -> list[Command]:
-        if self._is_beyond(request):
-            return self._answer_now(m.RefusalAnswer(Refusal.NOT_ALLOWED, "a removed member reads the chain, no more"))
-        if self._is_gone(request):
-            return self._answer_now(m.RefusalAnswer(Refusal.NOT_ALLOWED, "this set was deleted; its chain can be read"))
-        visiting = self.state is State.VISITING
-        if visiting and not isinstance(request, VISITORS):
-            return self._answer_now(m.RefusalAnswer(Refusal.NOT_ALLOWED, "this needs a member's session"))
-        if not visiting and isinstance(request, VISITORS_ONLY):
-            return self._answer_now(m.RefusalAnswer(Refusal.NOT_ALLOWED, "this needs a visitor's session"))
-        if isinstance(request, m.Ping):
-            return self._answer_now(m.Pong())
-        if isinstance(request, m.Find) and not self._holds_key(request):
-            return self._answer_now(m.RefusalAnswer(Refusal.NOT_MEMBER, "the key was not proved in this session"))
+        answer = self._answer_without_store(request)
+        if answer is not None:
+            return self._answer_now(answer)
         command: StoreCommand
-        if isinstance(request, READING):
-            command = Consult(self.set_id, self.member, request)
-        else:
+        if isinstance(request, WRITING):
             if isinstance(request, m.UseMailbox):
                 self._mailbox = request
-            assert isinstance(request, WRITING)
-            command = Change(self.set_id, self.member, self._number, request, self._mailbox)
+            command = Change(self._hello.set_id, self._hello.member, self._number, request, self._mailbox)
+        else:
+            assert isinstance(request, READING)
+            command = Consult(self._hello.set_id, self._hello.member, request)
         self._pending.append(_Pending(command))
         return [command]
+
+    def _answer_without_store(self, request: Message) -> Message | None:
+        """The answer to what this session may not ask, or need not ask the store."""
+        if self.state is State.MEMBER and isinstance(request, m.Append):
+            return None
+        if self._is_beyond(request):
+            return m.RefusalAnswer(Refusal.NOT_ALLOWED, "a removed member reads the chain, no more")
+        if self._is_gone(request):
+            return m.RefusalAnswer(Refusal.NOT_ALLOWED, "this set was deleted; its chain can be read")
+        visiting = self.state is State.VISITING
+        if visiting and not isinstance(request, VISITORS):
+            return m.RefusalAnswer(Refusal.NOT_ALLOWED, "this needs a member's session")
+        if not visiting and isinstance(request, VISITORS_ONLY):
+            return m.RefusalAnswer(Refusal.NOT_ALLOWED, "this needs a visitor's session")
+        if isinstance(request, m.Ping):
+            return m.Pong()
+        if isinstance(request, m.Find) and not self._holds_key(request):
+            return m.RefusalAnswer(Refusal.NOT_MEMBER, "the key was not proved in this session")
+        return None
 
     def _holds_key(self, find: m.Find) -> bool:
         """SPEC 13.10 step 1: a signature that was seen elsewhere asks nothing here."""

@@ -150,8 +150,8 @@ def check_seed_complete(chain_hash: bytes | None, waits_for: tuple[int, bytes]) 
 
 # Append (SPEC 13.4).
 
-def check_append(view: SetView, member: int, epoch: int, envelope: bytes) -> None:
-    """SPEC 13.4 steps 1 to 3."""
+def check_append(view: SetView, member: int, epoch: int) -> None:
+    """SPEC 13.4 steps 1 and 2."""
     check_not_waiting(view)
     if epoch != view.epoch:
         raise Declined(Refusal.EPOCH_CLOSED, f"epoch {epoch} is not open, {view.epoch} is", view.epoch)
@@ -159,6 +159,10 @@ def check_append(view: SetView, member: int, epoch: int, envelope: bytes) -> Non
         raise Declined(Refusal.NOT_ALLOWED, f"the role of member {member} does not write")
     if member in view.leaving:
         raise Declined(Refusal.NOT_ALLOWED, f"the person of member {member} asks for its removal")
+
+
+def check_envelope(epoch: int, envelope: bytes) -> None:
+    """SPEC 13.4 step 3."""
     try:
         check_envelope_shape(envelope, epoch)
     except EntryInvalid as error:

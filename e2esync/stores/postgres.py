@@ -26,7 +26,7 @@ from e2esync.stores.postgres_append import append_all
 from e2esync.stores.postgres_hear import hear_mailbox, hear_sets
 from e2esync.stores.postgres_notifier import CHANNEL, ListenNotifier, PollingNotifier, item, payloads
 from e2esync.stores.postgres_rows import PostgresRows, parse_place, snapshot, translated
-from e2esync.stores.postgres_schema import IN_USE, identity, set_up
+from e2esync.stores.postgres_schema import IN_USE, hang_up, identity, set_up
 from e2esync.stores.relay_batch import Batch, BatchResult, Mailed, News, Outcome
 from e2esync.stores.relay_decide import Decided, decide, outcome
 from e2esync.stores.relay_deletion import sweep_deletion
@@ -159,7 +159,7 @@ class PostgresStore:
         """Hangs up; idempotent."""
         for connection in (self._reading, self._writing):
             if connection is not None:
-                connection.close()
+                hang_up(connection)
         self._reading = self._writing = None
 
     def __enter__(self) -> PostgresStore:

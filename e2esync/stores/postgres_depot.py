@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from e2esync.stores.postgres_rows import PostgresRows, parse_place, snapshot, translated
-from e2esync.stores.postgres_schema import IN_USE, set_up
+from e2esync.stores.postgres_schema import IN_USE, hang_up, set_up
 from e2esync.stores.relay_rows import Key, Rows
 
 
@@ -58,4 +58,4 @@ class PostgresDepot:
 
     def close(self) -> None:
         """Lets go of it."""
-        self._connection.close()
+        hang_up(self._connection)

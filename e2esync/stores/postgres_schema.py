@@ -8,6 +8,7 @@ ever change, is everybody's: key, incarnation, and the moment of the last probe.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
@@ -81,6 +82,13 @@ ALTER TABLE envelopes ALTER COLUMN envelope SET STORAGE EXTERNAL;
 ALTER TABLE parts ALTER COLUMN bytes SET STORAGE EXTERNAL;
 ALTER TABLE boxes ALTER COLUMN box SET STORAGE EXTERNAL;
 """
+
+
+def hang_up(connection: psycopg.Connection[Any]) -> None:
+    """Lets go of the locks, then of the connection: a server notices by itself only a moment after the other side."""
+    with suppress(psycopg.Error):
+        connection.execute("SELECT pg_advisory_unlock_all()")
+    connection.close()
 
 
 def set_up(connection: psycopg.Connection[Any], draw: Callable[[int], bytes]) -> Identity:

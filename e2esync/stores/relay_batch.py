@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from e2esync.crypto import Label, SigningKey
 from e2esync.epoch.announcement import parse_announcement, removals_asked
@@ -39,8 +39,7 @@ class Admitted:
     deletion: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Logged:
+class Logged(NamedTuple):
     """Effect: an envelope took a position."""
 
     set_id: bytes
@@ -136,8 +135,7 @@ class News:
     head: ShortHead | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one command: the answer to its session, and what others are to hear."""
 
     result: Message

@@ -67,17 +67,18 @@ def append(batch: Batch, change: Change, request: Append) -> Logged | tuple[byte
 
 def next_position(view: SetView, member: int, request: Append, relay_key: bytes) -> tuple[bytes, SetView]:
     """SPEC 13.4 steps 1 to 3, 13.12 steps 3 and 6: the envelope's hash, and the set once it has the next position."""
-    check_may_append(view, member, request, relay_key)
+    check_may_append(view, member, request.epoch, relay_key)
+    rules.check_envelope(request.epoch, request.envelope)
     digest = envelope_hash(request.envelope)
     return digest, replace(
         view, seq=view.seq + 1, log_hash=log_hash_after(view.log_hash, digest), held=view.held + len(request.envelope)
     )
 
 
-def check_may_append(view: SetView, member: int, request: Append, relay_key: bytes) -> None:
-    """SPEC 13.4 steps 1 to 3, 13.12 steps 3 and 6: whether the envelope may have the next position."""
+def check_may_append(view: SetView, member: int, epoch: int, relay_key: bytes) -> None:
+    """SPEC 13.4 steps 1 and 2, 13.12 steps 3 and 6: whether the member may append to this epoch."""
     rules.check_not_gone(view)
-    rules.check_append(view, member, request.epoch, request.envelope)
+    rules.check_append(view, member, epoch)
     rules.check_here(view.chain, relay_key)
 
 

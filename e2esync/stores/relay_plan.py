@@ -14,7 +14,7 @@ from e2esync.log.envelope import envelope_hash, log_hash_after
 from e2esync.session.commands import Change, Written
 from e2esync.session.messages import Append
 from e2esync.session.policy import is_full
-from e2esync.session.rules import Declined, check_not_held
+from e2esync.session.rules import Declined, check_envelope, check_not_held
 from e2esync.stores.relay_batch import Batch, Known, Logged
 from e2esync.stores.relay_decide import Decided, refused
 from e2esync.stores.relay_log import check_may_append
@@ -40,13 +40,18 @@ def plan_appends(batch: Batch, known: Known, changes: Sequence[Any]) -> Plan | N
     plan = Plan(known)
     view, key = known.view, batch.identity.key.verify_key
     seq, log_hash, held = view.seq, view.log_hash, view.held
+    writers: set[tuple[int, int]] = set()
     for change in changes:
         member, request = change.member, change.request
         if member not in view.chain.members:
             return None
         try:
-            check_not_held(view, member, batch.now)
-            check_may_append(view, member, request, key)
+            # Of one member's appends to one epoch the first one tells whether it may; the envelope is each one's own.
+            if (member, request.epoch) not in writers:
+                check_not_held(view, member, batch.now)
+                check_may_append(view, member, request.epoch, key)
+                writers.add((member, request.epoch))
+            check_envelope(request.epoch, request.envelope)
         except Declined as declined:
             plan.declined = True
             plan.decided.append(refused(view.set_id, declined))

@@ -136,10 +136,12 @@ class WebSocketTransport:
 
     def _take(self, events: Sequence[Event]) -> None:
         for event in events:
-            if not isinstance(event, Frame) or event.opcode in (Opcode.PING, Opcode.PONG, Opcode.CLOSE):
+            if not isinstance(event, Frame):
                 continue
             if event.opcode is Opcode.TEXT:
                 raise self._broken(CloseCode.UNSUPPORTED_DATA, "frames are binary messages, and text came")
+            if event.opcode is not Opcode.BINARY and event.opcode is not Opcode.CONT:
+                continue
             self._fragments.append(bytes(event.data))
             if event.fin:
                 self._frames.append(self._fragments[0] if len(self._fragments) == 1 else b"".join(self._fragments))

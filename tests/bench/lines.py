@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from e2esync.log.envelope import envelope_header
@@ -26,10 +26,23 @@ _READ: Final = 256 << 10
 _PATIENCE: Final = 60
 
 
+class Session(Protocol):
+    """The client's side of a handshake: what a `ClientSession` does until both sides are proved."""
+
+    def hello(self) -> bytes:
+        """The first frame."""
+
+    def proof(self) -> bytes:
+        """The frame for a challenge."""
+
+    def receive(self, frame: bytes) -> list[Any]:
+        """What a frame means."""
+
+
 class Line:
     """One device's connection. `advance` takes the handshake on; with `waiting`, as far as it goes."""
 
-    def __init__(self, address: str, session: ClientSession, *, waiting: bool = True) -> None:
+    def __init__(self, address: str, session: Session, *, waiting: bool = True) -> None:
         self._netloc = urlsplit(address).netloc
         self._session = session
         self._left = b""

@@ -1,8 +1,9 @@
 """`python -m tests.bench.load [--clients N] [--flight N] [--seconds N] [--relays N] [--db URL] [--postgres]`: appends.
 
 Each client appends to a set of its own, so many at a time, and another device of the set hears of it. Relays are
-processes of their own; so is the floor, which does what cannot be left out: the same rows, compared and appended in
-group commits of the same engine, without a network. Rates are printed as ratios to the floor of the same run.
+processes of their own. Rates are printed as ratios, in one run, to three others: the floor, which is the same rows,
+compared and appended in group commits by the database without a relay; the engine, which is the relay's own store with
+the same batches and without a network; and the prototype, a relay that keeps no rule (SQLite alone).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ from e2esync.session import messages as m
 from e2esync.session.commands import Change
 from e2esync.stores.relay_engine import open_engine
 from tests.bench.lines import APPENDED, ENVELOPE, PUSHED, Appends, Line, member_line
+from tests.bench.prototype import Running
 from tests.cluster.world import Relays
 from tests.helpers.postgres import Server
 from tests.session.world import NOW, Book
@@ -107,23 +110,27 @@ def found(url: str, count: int) -> tuple[bytes, list[Book]]:
     return books[0].relay_key, books
 
 
-def load(relays: Relays, key: bytes, books: list[Book], flight: int, seconds: float) -> Tally:
-    """Everybody appends for so long, after a second to warm up."""
+def relay_lines(relays: Relays, key: bytes, books: list[Book]) -> list[tuple[Line, Line]]:
+    """The two devices of each set; at two relays where there are two."""
     addresses = relays.addresses
-    pairs = [
-        # The two devices of a set are at two relays where there are two.
-        Pair(member_line(addresses[number % len(addresses)], key, book, 1),
-             member_line(addresses[(number + 1) % len(addresses)], key, book, 2), flight)
+    return [
+        (member_line(addresses[number % len(addresses)], key, book, 1),
+         member_line(addresses[(number + 1) % len(addresses)], key, book, 2))
         for number, book in enumerate(books)
     ]
+
+
+def load(lines: list[tuple[Line, Line]], cpu: Callable[[], float], flight: int, seconds: float) -> Tally:
+    """Everybody appends for so long, after a second to warm up. `cpu` tells what the relays have used so far."""
+    pairs = [Pair(writer, listener, flight) for writer, listener in lines]
     with selectors.DefaultSelector() as selector:
         for pair in pairs:
             selector.register(pair.writer, selectors.EVENT_READ, pair.answers)
             selector.register(pair.listener, selectors.EVENT_READ, pair.pushes)
         _turn(selector, Tally(), _WARM_UP)
-        tally = Tally(relay_cpu=-relays.cpu(), client_cpu=-time.process_time())
+        tally = Tally(relay_cpu=-cpu(), client_cpu=-time.process_time())
         _turn(selector, tally, seconds)
-        tally.relay_cpu += relays.cpu()
+        tally.relay_cpu += cpu()
         tally.client_cpu += time.process_time()
     for pair in pairs:
         pair.close()
@@ -150,38 +157,67 @@ def fdatasync_time(folder: Path) -> float:
     return statistics.median(times)
 
 
-def floor(url: str, books: list[Book], flight: int, seconds: float) -> tuple[float, float]:
-    """Rows per second, and seconds of processor for each, in group commits of `flight` for each set and nothing else.
-    """
-    from tests.bench.load_floor import postgres_floor, sqlite_floor
+def prototype(folder: Path, sets: int, flight: int, seconds: float) -> dict[str, float]:
+    """The same load on a relay that keeps no rule."""
+    running = Running(folder / "prototype.sqlite3")
+    try:
+        tally = load([running.lines(number) for number in range(sets)], running.cpu, flight, seconds)
+    finally:
+        running.close()
+    return {"prototype": tally.appended / seconds, "prototype_cpu_us": tally.relay_cpu / tally.appended * 1e6}
 
-    batch = len(books) * flight
+
+def floors(url: str, folder: Path, books: list[Book], flight: int, seconds: float) -> dict[str, float]:
+    """What the relays are compared with."""
+    from tests.bench.load_floor import engine_floor, postgres_floor, sqlite_floor
+
     if url.startswith("postgresql"):
-        return postgres_floor(url, [book.set_id for book in books], flight, seconds)
-    return sqlite_floor(Path(url + "-floor"), len(books), batch // len(books), seconds)
+        rate, cpu = postgres_floor(url, [book.set_id for book in books], flight, seconds)
+        others = {}
+    else:
+        rate, cpu = sqlite_floor(Path(url + "-floor"), len(books), flight, seconds)
+        others = prototype(folder, len(books), flight, seconds)
+    return {"floor": rate, "floor_cpu_us": cpu * 1e6, "engine": engine_floor(url, books, flight, seconds)} | others
 
 
 def measure(url: str, folder: Path, args: argparse.Namespace) -> dict[str, float]:
-    """One run: floor, load at full flight, and one client with one append at a time."""
+    """One run: floors, load at full flight, and one client with one append at a time."""
     key, books = found(url, args.clients)
-    rate, cpu = floor(url, books, args.flight, args.seconds)
-    measured = {"fdatasync_ms": fdatasync_time(folder) * 1000, "floor": rate, "floor_cpu_us": cpu * 1e6}
+    measured = floors(url, folder, books, args.flight, args.seconds)
+    measured["fdatasync_ms"] = fdatasync_time(folder) * 1000
     relays = Relays(url, folder, args.relays, "ws")
     try:
-        full = load(relays, key, books, args.flight, args.seconds)
+        full = load(relay_lines(relays, key, books), relays.cpu, args.flight, args.seconds)
         _, lone = found(url, 1) if url.startswith("postgresql") else (key, books[:1])
-        one = load(relays, key, lone, 1, args.seconds)
+        one = load(relay_lines(relays, key, lone), relays.cpu, 1, args.seconds)
     finally:
         relays.close()
     measured |= {
         "appends": full.appended / args.seconds, "pushes": full.pushed / args.seconds,
         "cpu_us": full.relay_cpu / full.appended * 1e6, "client_cpu_us": full.client_cpu / full.appended * 1e6,
-        "ratio": full.appended / args.seconds / measured["floor"],
         "p50_ms": statistics.median(full.delays) * 1000, "one_p50_ms": statistics.median(one.delays) * 1000,
         "push_p50_ms": statistics.median(full.behind) * 1000, "one_push_p50_ms": statistics.median(one.behind) * 1000,
         "one_appends": one.appended / args.seconds,
     }
     return measured
+
+
+def report(measured: dict[str, float], args: argparse.Namespace) -> None:
+    """Prints for people."""
+    print(f"{args.clients} clients × {args.flight}, {args.relays} relay(s): {measured['appends']:,.0f} appends/s, "
+          f"p50 {measured['p50_ms']:.1f} ms, push {measured['push_p50_ms']:.2f} ms behind it, "
+          f"{measured['pushes']:,.0f} pushes/s")
+    for name, what in (
+        ("prototype", "a relay that keeps no rule"), ("engine", "the engine's own group commits"),
+        ("floor", "the database alone"),
+    ):
+        if name in measured:
+            print(f"  {measured['appends'] / measured[name]:.2f} of {what} ({measured[name]:,.0f}/s)")
+    print(f"processor time of each: {measured['cpu_us']:.0f} µs in the relays, {measured['client_cpu_us']:.0f} µs in "
+          f"the clients, {measured['floor_cpu_us']:.0f} µs for the floor"
+          + (f", {measured['prototype_cpu_us']:.0f} µs in the prototype" if "prototype" in measured else ""))
+    print(f"one client: p50 {measured['one_p50_ms']:.2f} ms, push {measured['one_push_p50_ms']:.2f} ms behind it, "
+          f"{measured['one_appends']:,.0f}/s; fdatasync {measured['fdatasync_ms']:.2f} ms")
 
 
 def main() -> int:
@@ -206,13 +242,7 @@ def main() -> int:
     if args.json:
         print(json.dumps(measured))
         return 0
-    print(f"{args.clients} clients × {args.flight}, {args.relays} relay(s): {measured['appends']:,.0f} appends/s, "
-          f"{measured['ratio']:.2f} of the floor ({measured['floor']:,.0f}/s), p50 {measured['p50_ms']:.1f} ms, "
-          f"push {measured['push_p50_ms']:.2f} ms behind it, {measured['pushes']:,.0f} pushes/s")
-    print(f"processor time of each: {measured['cpu_us']:.0f} µs in the relays, {measured['client_cpu_us']:.0f} µs in "
-          f"the clients, {measured['floor_cpu_us']:.0f} µs for the floor")
-    print(f"one client: p50 {measured['one_p50_ms']:.2f} ms, push {measured['one_push_p50_ms']:.2f} ms behind it, "
-          f"{measured['one_appends']:,.0f}/s; fdatasync {measured['fdatasync_ms']:.2f} ms")
+    report(measured, args)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The floor of `tests.bench.load`: rows compared and appended in group commits, by the engine alone."""
+"""The floors of `tests.bench.load`: rows compared and appended in group commits, by the database or the store alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ import time
 from pathlib import Path
 
 import apsw
+
+from e2esync.log.envelope import envelope_header
+from e2esync.session.commands import Change
+from e2esync.session.messages import Append, Appended
+from e2esync.stores.relay_engine import open_engine
+from tests.session.world import NOW, Book
 
 _SIZE = 512
 
@@ -46,6 +52,24 @@ def sqlite_floor(path: Path, sets: int, flight: int, seconds: float) -> tuple[fl
     rate, cpu = done / (time.perf_counter() - begun), cpu + time.process_time()
     connection.close()
     return rate, cpu / done
+
+
+def engine_floor(url: str, books: list[Book], flight: int, seconds: float) -> float:
+    """Appends per second by the relay's own store: every rule and every head, in batches of what is in flight."""
+    engine = open_engine(url)
+    header = envelope_header(0)
+    done, begun = 0, time.perf_counter()
+    while time.perf_counter() - begun < seconds:
+        batch = [
+            Change(book.set_id, 1, 1, Append(0, header + os.urandom(_SIZE - len(header))))
+            for book in books for _ in range(flight)
+        ]
+        outcomes = engine.execute(batch, NOW).outcomes
+        assert isinstance(outcomes[-1].result, Appended)
+        done += len(outcomes)
+    rate = done / (time.perf_counter() - begun)
+    engine.close()
+    return rate
 
 
 def postgres_floor(url: str, sets: list[bytes], flight: int, seconds: float) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from e2esync.session import messages as m
 from e2esync.session.codec import decode_message
 from tests.bench.crowd import Honest, arrive, devices, resident
 from tests.bench.lines import ENVELOPE, Appends, framed, member_line, unframed
-from tests.bench.load import found, load
+from tests.bench.load import found, load, relay_lines
 from tests.cluster.world import Relays
 
 SIZES = (0, 1, 125, 126, 65_535, 65_536)
@@ -62,7 +62,7 @@ def test_a_small_load_is_counted_as_it_is_stored(tmp_path: Path, monkeypatch: py
     key, books = found(url, 2)
     relays = Relays(url, tmp_path, 1, "ws")
     try:
-        tally = load(relays, key, books, 4, 0.3)
+        tally = load(relay_lines(relays, key, books), relays.cpu, 4, 0.3)
         assert tally.appended == len(tally.delays) > 0
         assert abs(tally.pushed - tally.appended) <= 2 * 2 * 4
         assert min(tally.delays) > 0

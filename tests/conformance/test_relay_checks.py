@@ -53,6 +53,7 @@ async def test_our_relay_conforms(tmp_path: Path) -> None:
     ("session.rules:check_side", "mailboxes"),
     ("session.rules:check_mail", "mailboxes"),
     ("session.rules:check_append", "bad-appends"),
+    ("session.rules:check_envelope", "bad-appends"),
 ])
 async def test_a_relay_without_a_rule_fails(tmp_path: Path, rule: str, check: str) -> None:
     found = await verdicts(tmp_path, check, sabotaged=rule)

@@ -53,7 +53,8 @@ def _rules(*checks: tuple[str, str], **options: Any) -> list[Saboteur]:
 SABOTEURS: list[Saboteur] = [
     *_rules(("check_not_waiting", "13.12"), ("check_here", "13.12"), ("check_seed_complete", "13.12"),
             ("check_seedable", "13.12 step 4"), ("check_not_held", "13.6"),
-            ("check_append", "13.4 step 1"), ("check_blobs_complete", "13.4 step 4"), ("check_quota", "13.4 step 6"),
+            ("check_append", "13.4 step 1"), ("check_envelope", "13.4 step 3"),
+            ("check_blobs_complete", "13.4 step 4"), ("check_quota", "13.4 step 6"),
             ("check_close", "13.5 step 5"), ("check_slot_size", "10.6"), ("check_heartbeat", "10.7"),
             ("check_announced", "10.6"), ("check_opening_announcement", "13.5 step 8"),
             ("check_may_upload", "11.5"), ("check_part", "11.1"), ("check_blob", "11.1"),

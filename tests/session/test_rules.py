@@ -59,11 +59,13 @@ def test_strangers_and_the_removed_are_told_the_same() -> None:
 
 def test_append_rules_in_the_order_of_the_spec() -> None:
     good = BOOK.envelope()
-    rules.check_append(VIEW, 1, 0, good)
-    assert declined(Refusal.EPOCH_CLOSED, rules.check_append, replace(VIEW, epoch=5), 0, 4, b"").data == 5
-    declined(Refusal.NOT_ALLOWED, rules.check_append, VIEW, 0, 0, b"")
-    declined(Refusal.NOT_ALLOWED, rules.check_append, replace(VIEW, leaving=frozenset({1})), 1, 0, b"")
-    declined(Refusal.BAD_ENVELOPE, rules.check_append, VIEW, 1, 0, good + b"x")
+    rules.check_append(VIEW, 1, 0)
+    assert declined(Refusal.EPOCH_CLOSED, rules.check_append, replace(VIEW, epoch=5), 0, 4).data == 5
+    declined(Refusal.NOT_ALLOWED, rules.check_append, VIEW, 0, 0)
+    declined(Refusal.NOT_ALLOWED, rules.check_append, replace(VIEW, leaving=frozenset({1})), 1, 0)
+    rules.check_envelope(0, good)
+    declined(Refusal.BAD_ENVELOPE, rules.check_envelope, 0, good + b"x")
+    declined(Refusal.BAD_ENVELOPE, rules.check_envelope, 1, good)
     declined(Refusal.BLOB_MISSING, rules.check_blobs_complete, [b"i" * 32])
     rules.check_blobs_complete([])
 
