@@ -37,7 +37,7 @@ SEEN = {
     "invitations": {"invitation": "invitations", "expires": "until they are used or expire"},
     "mailboxes": {"mailbox": "mailboxes", "born": "time of messages", "token0": "tokens of both sides",
                   "token1": "tokens of both sides"},
-    "mail": {"mailbox": "mailboxes", "n": "number, size and time of messages", "message": "size"},
+    "mail": {"mailbox": "mailboxes", "n": "number, padded size and time of messages", "message": "padded size"},
 }
 
 
