@@ -21,8 +21,7 @@ def check(args: argparse.Namespace) -> int:
     from e2esync.conformance.engine.run import check_engine
 
     url = database(args.url)
-    if Path(url).exists():
-        raise FileProblem(f"{url} exists", "the checks fill a store of their own: name a file that does not exist yet")
+    _check_empty(url)
     as_json = bool(getattr(args, "json", False))
     verdicts = []
     for verdict in check_engine(url):
@@ -37,6 +36,21 @@ def check(args: argparse.Namespace) -> int:
     else:
         print(f"{len(verdicts) - failed} of {len(verdicts)} checks hold")
     return 1 if failed else 0
+
+
+def _check_empty(url: str) -> None:
+    """The checks turn the clock forward and sweep: what a relay keeps for its devices would be gone."""
+    from e2esync.stores.relay_engine import POSTGRES_SCHEMES
+    from e2esync.stores.relay_migrate import open_depot
+
+    if not url.startswith(POSTGRES_SCHEMES):
+        if Path(url).exists():
+            raise FileProblem(f"{url} exists", "the checks fill a store of their own: name a new file")
+        return
+    with closing(open_depot(url)) as depot:
+        held = len(depot.sets())
+    if held:
+        raise FileProblem(f"that database holds {books(held)}", "the checks would ruin them: name one that is empty")
 
 
 def move(args: argparse.Namespace) -> int:

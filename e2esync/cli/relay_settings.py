@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from e2esync.limits import MEMBERS_MAX, SET_BYTES_MAX
+from e2esync.limits import COMPACT_ENTRIES, MEMBERS_MAX, SET_BYTES_MAX
 
 from .exits import UsageError
 
@@ -54,7 +54,8 @@ class Settings:
     connects_burst: int = _setting(200, "connections at once from one address; 0 is any number", "N")
     connects_per_minute: int = _setting(60, "further connections from one address in a minute", "N", least=1)
     set_bytes: int = _setting(SET_BYTES_MAX, "bytes that one book may hold", "N", least=1)
-    set_entries: int = _setting(0, "changes that one book's open log may hold; 0 is any number", "N")
+    set_entries: int = _setting(0, "changes that one book's open log may hold; 0 is any number", "N",
+                                least=2 * COMPACT_ENTRIES)
     set_members: int = _setting(MEMBERS_MAX, "devices and recovery kits that one book may have", "N", least=2,
                                 most=MEMBERS_MAX)
     retention_days: int = _setting(30, "days that superseded snapshots and closed logs are kept", "N", least=1)
@@ -135,7 +136,7 @@ def _checked(each: Field[Any], value: object, where: str) -> object:
         if isinstance(items, list | tuple) and items and all(isinstance(item, str) for item in items):
             return tuple(items)
     elif type(value) is type(default) and (not choices or value in choices) and (
-        not isinstance(value, int) or each.metadata["least"] <= value <= each.metadata["most"]
+        not isinstance(value, int) or _in_range(each, value)
     ):
         return value
     raise UsageError(f"{where} gives {each.name} a value that is not {_wanted(each)}", _SEE)
@@ -145,12 +146,18 @@ _SEE: Final = "see `e2esync relay config`"
 _KINDS: Final[dict[type, str]] = {str: "a text", bool: "true or false", tuple: "a list of texts"}
 
 
+def _in_range(each: Field[Any], value: int) -> bool:
+    """A default of 0 stands for no limit, and is a value whatever the least is that limits."""
+    return value == each.default or each.metadata["least"] <= value <= each.metadata["most"]
+
+
 def _wanted(each: Field[Any]) -> str:
     choices, least, most = (each.metadata[name] for name in ("choices", "least", "most"))
     if choices:
         return f"one of {', '.join(choices)}"
     if type(each.default) is int:
-        return f"a number from {least:,}" + (f" to {most:,}" if most < 1 << 53 else " up")
+        return ("0, or " if not each.default and least else "") + f"a number from {least:,}" + (
+            f" to {most:,}" if most < 1 << 53 else " up")
     return _KINDS[type(each.default)]
 
 

@@ -34,8 +34,7 @@ from e2esync.errors import DeviceRemoved, E2esyncError, Refused, RelayRestored, 
 from e2esync.limits import HEARTBEAT_INTERVAL
 from e2esync.procedures.opening import announce
 from e2esync.procedures.reading import read_on, take
-from e2esync.procedures.sending import send
-from e2esync.procedures.syncing import be_heard, fetch_media, keep_house, listen
+from e2esync.procedures.syncing import be_heard, fetch_media, keep_house, listen, send_all
 from e2esync.procedures.syncing import sync as sync_procedure
 from e2esync.replica.announcing import hear
 from e2esync.replica.findings import note
@@ -162,7 +161,10 @@ class _Watch:
                     return
             write_back(replica, link.now())
             if replica.store.pending() or last_own(replica) != sent:
-                if await run(send(replica, link)):
+                sent_some, made_room = await run(send_all(replica, link))
+                if made_room:
+                    self.on_event("epoch")
+                if sent_some:
                     self.on_event("sent")
                 await run(keep_house(replica, link, compact=True))
                 sent = last_own(replica)
@@ -208,7 +210,7 @@ async def take_push(online: Online, push: object, on_event: Callable[[str], None
             return
         await run(announce(replica, link))
         await run(keep_house(replica, link, compact=False))
-        await run(send(replica, link))
+        await run(send_all(replica, link))
         on_event("epoch")
     elif isinstance(push, SlotPush):
         known = {row.member: row for row in replica.store.slots()}

@@ -75,7 +75,8 @@ def ask_to_be_taken(request: Create | Seed, answer_type: type[Asked]) -> Procedu
         if error.reason != "NotAllowed":
             raise
         hint = "the invitation may be used up or have expired; ask who runs the relay for another one" if (
-            request.invitation) else "ask who runs the relay for an invitation, and give it with --invitation CODE"
+            request.invitation) else (
+                "ask who runs the relay if it takes new books, and for an invitation to give with --invitation CODE")
         raise Refused(error.reason, error.message, hint) from error
 
 

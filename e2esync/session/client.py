@@ -278,9 +278,11 @@ class ClientSession:
 
 
 def _when(refusal: m.RefusalAnswer) -> str:
-    """What to do about a refusal that passes."""
+    """What to do about a refusal that passes, or that a person can do something about."""
     if refusal.code is Refusal.BUSY:
         return "your changes are kept; try again in a while"
+    if refusal.code is Refusal.QUOTA_EXCEEDED:
+        return "your changes are kept; ask who runs the relay for more room, or take the book to another one"
     if refusal.code is not Refusal.TOO_OFTEN:
         return ""
     minutes = -(-refusal.data // _MINUTE)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from e2esync.cli import main
 from e2esync.cli.relay import ACTIONS
+from e2esync.stores.relay_migrate import migrate, open_depot
+from tests.helpers.postgres import Server
+from tests.stores.relays import Place
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +65,18 @@ def test_without_a_store_or_file_it_is_that_which_is_said(
     assert main(["relay", *line.split()]) == 1
     assert "there is no" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_no_engine_is_checked_over_somebodys_books(
+    tmp_path: Path, postgres: Server, capsys: pytest.CaptureFixture[str],
+) -> None:
+    url = postgres.database()
+    place = Place(tmp_path / "old")
+    place.store.close()
+    with closing(open_depot(str(place.path))) as source, closing(open_depot(url)) as target:
+        migrate(source, target, lambda _copied: None)
+    assert main(["relay", "check-engine", url]) == 1
+    assert "holds 1 book" in capsys.readouterr().err
+    (tmp_path / "relay.sqlite3").write_bytes(b"")
+    assert main(["relay", "check-engine", "relay.sqlite3"]) == 1
+    assert "exists" in capsys.readouterr().err

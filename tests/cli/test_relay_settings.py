@@ -82,11 +82,18 @@ def test_a_misspelt_variable_is_named_and_others_peoples_are_left_alone() -> Non
 
 @pytest.mark.parametrize(("flag", "value", "words"), [
     ("keepalive", 60, "a number from 45 to 55"), ("connections", 0, "a number from 1 up"),
-    ("set_members", 65, "a number from 2 to 64"), ("registration", "maybe", "one of open, invitation, closed"),
+    ("set_members", 65, "a number from 2 to 64"), ("set_entries", 512, "0, or a number from 1,024 up"),
+    ("registration", "maybe", "one of open, invitation, closed"),
 ])
 def test_the_range_is_said(flag: str, value: object, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         read_settings({flag: value}, {})
+
+
+def test_no_limit_is_a_limit_that_can_be_said() -> None:
+    flags = {"set_entries": 0, "connects_burst": 0, "sets_per_hour": 0}
+    assert read_settings(flags, {}).set_entries == 0
+    assert read_settings({"set_entries": 1024}, {}).set_entries == 1024
 
 
 def test_every_setting_is_in_the_help_of_serve_and_only_the_store_in_that_of_others(

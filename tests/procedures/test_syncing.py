@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from e2esync.card.digests import media_digest
 from e2esync.epoch.announcement import AskLeave, AskSeal
 from e2esync.epoch.roles import Role
+from e2esync.errors import Refused
 from e2esync.limits import COMPACT_ENTRIES, COMPACT_INTERVAL, HEARTBEAT_INTERVAL, OPENINGS_INTERVAL
 from e2esync.procedures import syncing
 from e2esync.procedures.steps import ask
+from e2esync.procedures.syncing import send_all
 from e2esync.replica.announcing import announcement, next_number
 from e2esync.replica.contacts import contact_id, media_blobs
 from e2esync.replica.writing import write_batch
 from e2esync.session import messages as m
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Message, PutSlot, SlotStored
+from e2esync.session.policy import Policy
+from e2esync.stores.relay import RelayStore
 from tests.helpers.liar import lying_sync
 from tests.helpers.network import Device, Line, Network
 
@@ -55,6 +61,53 @@ def test_a_long_log_is_compacted_once_an_hour_by_who_wrote_last(net: Network, mo
     assert phone.replica.position.epoch == epoch + 1
     net.settle()
     assert laptop.digest() == phone.digest()
+
+
+@pytest.mark.parametrize("whole_sync", [True, False])
+def test_who_is_refused_by_a_log_at_its_limit_makes_room_once_an_hour(
+    net: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_sync: bool,
+) -> None:
+    monkeypatch.setattr(syncing, "COMPACT_ENTRIES", 3)
+    phone = net.begin()
+    laptop = net.add(phone, "laptop")
+    net.settle()
+    net.relay.close()
+    net.relay = RelayStore(tmp_path / "relay.sqlite3", policy=Policy(set_entries=4))
+    for n in range(4):
+        phone.edit("ada", **{"notes/n": str(n)})
+        phone.sync()
+    laptop.edit("bob", **{"notes/n": "waits"})
+    before = laptop.replica.position.seq
+    with pytest.raises(Refused, match="the open log may hold 4") as caught:
+        laptop.sync()
+    assert caught.value.reason == "QuotaExceeded"
+    assert "ask who runs the relay" in caught.value.hint
+    # What others wrote was read all the same, and what is to be sent is kept.
+    assert laptop.replica.position.seq > before
+    assert len(laptop.store.outbox()) == 1
+    net.clock.time += COMPACT_INTERVAL
+    if not whole_sync:
+        line = Line(net, replica := laptop.replica)
+        assert line.run(send_all(replica, line.link())) == (1, True)
+    else:
+        done = laptop.sync()
+        assert (done.sent, done.opened) == (1, True)
+    net.settle()
+    assert (phone.registers("bob") or {})["notes/n"] == "waits"
+    assert laptop.digest() == phone.digest()
+
+
+def test_a_set_without_room_that_compacting_does_not_make_is_said(net: Network, tmp_path: Path) -> None:
+    phone = net.begin()
+    phone.sync()
+    epoch = phone.replica.position.epoch
+    net.relay.close()
+    net.relay = RelayStore(tmp_path / "relay.sqlite3", policy=Policy(set_bytes=1))
+    net.clock.time += COMPACT_INTERVAL
+    phone.edit("ada", **{"notes/n": "x"})
+    with pytest.raises(Refused, match="QuotaExceeded"):
+        phone.sync()
+    assert phone.replica.position.epoch == epoch
 
 
 def test_it_beats_every_quarter_of_an_hour(net: Network) -> None:
