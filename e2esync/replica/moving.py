@@ -56,7 +56,11 @@ def write_notice(replica: Replica, notice: Notice, now: int) -> None:
 
 def read_notice(replica: Replica) -> Notice | None:
     """What the own object says of a move; None where it says nothing, or nothing that has the form."""
-    value = own_registers(replica).get(PATH)
+    return parse_notice(own_registers(replica).get(PATH))
+
+
+def parse_notice(value: Value) -> Notice | None:
+    """The word of a move; None for a value that has not the form of SPEC 8.8, which is ignored."""
     if type(value) is not dict:
         return None
     fields: list[Any] = [value.get(name) for name in ("set", "relay", "key", "record", "member", "epoch", "vector")]
@@ -64,13 +68,15 @@ def read_notice(replica: Replica) -> Notice | None:
     ids = ((set_id, HASH), (key, VERIFY_KEY), (record, HASH))
     if any(type(raw) is not bytes or len(raw) != size for raw, size in ids) or type(relay) is not str:
         return None
-    if type(member) is not int or type(epoch) is not int or type(vector) is not list or not all(map(_is_count, vector)):
+    if not _are_counts([member, epoch]) or type(vector) is not list:
+        return None
+    if any(type(pair) is not list or len(pair) != 2 or not _are_counts(pair) for pair in vector):
         return None
     return Notice(set_id, relay, key, record, member, epoch, dict(map(tuple, vector)))
 
 
-def _is_count(pair: object) -> bool:
-    return type(pair) is list and len(pair) == 2 and all(type(number) is int and number >= 0 for number in pair)
+def _are_counts(numbers: list[Any]) -> bool:
+    return all(type(number) is int and number >= 0 for number in numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +140,23 @@ def late_writes(store: ReplicaStore, notice: Notice) -> Iterator[Late]:
     """What the move did not take along. Writes of this device that were never sent are among it."""
     for contact in sorted({*store.contact_ids(), *store.overlaid()} - RESERVED):
         state = shown_state(store, contact)
-        lives = unpack(state).lives if state else []
-        groups = [group for life in lives for group in life.groups]
-        paths = frozenset(path for group in groups if group.counter > notice.vector.get(group.member, 0)
-                          for path in group.values)
-        shown = view(state) if state else None
-        if shown is not None and paths:
-            yield Late(contact, dict(shown.registers), paths, False)
-        elif shown is None and groups and max(life.died for life in lives) >= notice.epoch:
-            yield Late(contact, {path: value for group in groups for path, value in group.values.items()}, paths, True)
+        late = late_of(contact, state, notice) if state else None
+        if late is not None:
+            yield late
+
+
+def late_of(contact: bytes, state: bytes, notice: Notice) -> Late | None:
+    """What of one contact's packed state did not go along; None where all of it did (SPEC 12.9 step 2)."""
+    lives = unpack(state).lives
+    groups = [group for life in lives for group in life.groups]
+    paths = frozenset(path for group in groups if group.counter > notice.vector.get(group.member, 0)
+                      for path in group.values)
+    shown = view(state)
+    if shown is not None:
+        return Late(contact, dict(shown.registers), paths, False) if paths else None
+    if groups and max(life.died for life in lives) >= notice.epoch:
+        return Late(contact, {path: value for group in groups for path, value in group.values.items()}, paths, True)
+    return None
 
 
 def successor(listed: Home, replica: Replica) -> Notice | None:

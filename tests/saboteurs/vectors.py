@@ -256,8 +256,12 @@ ACCESS = [
     Saboteur("e2esync.epoch.record:check_possession", "9.4 step 4", (VERIFY,), _any_role),
 ]
 
+MOVES = [
+    Saboteur("e2esync.replica.moving:_are_counts", "8.8", ("contactset::moved_word",), lambda _numbers: True),
+]
+
 SABOTEURS: list[Saboteur] = [
-    *EPOCHS, *SHAPES, *LOG, *EVIDENCE, *SNAPSHOTS, *CARDS, *CONTACTS, *LIVES, *SESSION, *ACCESS,
+    *EPOCHS, *SHAPES, *LOG, *EVIDENCE, *SNAPSHOTS, *CARDS, *CONTACTS, *LIVES, *SESSION, *ACCESS, *MOVES,
 ]
 
 
