@@ -227,14 +227,11 @@ async def sponsor(net: Network, moment: str = STEADY) -> Device:
     first: nobody else has ever been in. steady: it is in step with a laptop. rotation: it has just opened an epoch,
     which the laptop has not entered.
     """
-    if moment == FIRST:
-        phone = await net.begin("Phone")
-        phone.add("Ada")
-        await phone.sync()
-        return phone
-    phone, _laptop = await two(net)
-    if moment == ROTATION:
-        await phone.rotate()
+    if moment != FIRST:
+        return (await two(net, moment))[0]
+    phone = await net.begin("Phone")
+    phone.add("Ada")
+    await phone.sync()
     return phone
 
 

@@ -98,11 +98,11 @@ SMALL_ORDER = [
 
 
 @pytest.mark.parametrize("key", SMALL_ORDER, ids=range(len(SMALL_ORDER)))
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("epoch.roster:check_verify_key", alone=True, late=True))
-async def test_a19_weak_verify_key(net: Network, key: bytes) -> None:
+async def test_a19_weak_verify_key(net: Network, moment: str, key: bytes) -> None:
     """An owner enrols a key under which one signature is good for every message."""
-    phone, laptop = await two(net)
-    laptop.add("Bob")
+    phone, laptop = await scene(net, moment)
     chain = phone.replica.chain
     _ghost, add = stranger(net, chain.set_id)
     record = forged(chain, phone.replica.signing_key, phone.replica.member, replace(add, verify_key=key), net,

@@ -24,7 +24,7 @@ from e2esync.session.codec import decode_message
 from e2esync.session.messages import Side
 from e2esync.testing import Device, Network, set_params
 from e2esync.wire import decode, encode
-from tests.attacks.scene import Peer, Weak, attack, defences, heals, opens, requests, two
+from tests.attacks.scene import MOMENTS, Peer, Weak, attack, defences, heals, opens, requests, scene, two
 
 CANARIES = {
     "name": "Zebedee Quagmire", "tel": "+49 170 5550199", "mail": "zq@canary.example", "note": "met at the harbour",
@@ -234,13 +234,14 @@ async def test_a27_invisible_salamander(net: Network, carried: str) -> None:
 
 
 @pytest.mark.parametrize("counts", [{"memory": 8192, "passes": 1}, {"memory": 2**40, "passes": 2**31}])
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(why="there is no parameter that could be checked, or left unchecked")
-async def test_a13_parameters_of_the_relays_choice(net: Network, counts: dict[str, int]) -> None:
+async def test_a13_parameters_of_the_relays_choice(net: Network, moment: str, counts: dict[str, int]) -> None:
     """No answer of a relay holds a parameter: what it names in INSPECT is shown, and used for nothing."""
-    phone, laptop = await two(net)
-    phone.add("Bob")
+    phone, laptop = await scene(net, moment)
     with net.relay.lying(set_params(counts)):
-        await phone.sync()
+        for device in (laptop, phone):
+            await device.sync()
     assert (ARGON2_PASSES, ARGON2_MEMORY) == (3, 64 << 20)
     assert not {"passes", "memory"} & set(passphrase.__dict__)
     await heals(net)
