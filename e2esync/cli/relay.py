@@ -66,6 +66,13 @@ def _file(about: str) -> Callable[[argparse.ArgumentParser], None]:
     return add
 
 
+def _restore(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", nargs="?", help="what `relay backup` made")
+    parser.add_argument("--in-place", action="store_true", help="other tools have brought the store back already (a "
+                        "snapshot of the disk, pg_restore): only have devices bring what it lacks")
+    _store(parser)
+
+
 def _example(parser: argparse.ArgumentParser) -> None:
     from .relay_examples import NAMES
 
@@ -115,9 +122,12 @@ ACTIONS: Final = (
             _file("a new file; one that exists is never overwritten"),
             "  e2esync relay backup /backup/relay-$(date +%F)",
             "It is one moment of the store, of SQLite or PostgreSQL. It holds the relay's signing key too."),
-    _Action("restore", "relay_keep", "restore", "put a backup in the store's place, while the relay runs or not",
-            _file("what `relay backup` made"), "  e2esync relay restore --yes /backup/relay-2031-05-01",
-            "Devices notice, and bring what came after the backup by themselves."),
+    _Action("restore", "relay_keep", "restore", "put a backup in the store's place",
+            _restore, """\
+  e2esync relay restore --yes /backup/relay-2031-05-01
+  e2esync relay restore --in-place --db postgresql://relay@db.example/relay""",
+            "Devices notice, and bring what came after the backup by themselves. A relay on SQLite may run meanwhile;\n"
+            "on PostgreSQL, and with --in-place, it is stopped first."),
     _Action("check", "relay_keep", "check", "verify every chain, log, head, box and blob, without any member's key",
             _store, "  e2esync relay check\n  e2esync relay check --db /backup/relay-2031-05-01",
             "Exit code 1 if something is not whole. The relay may run meanwhile."),

@@ -8,7 +8,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from .exits import FileProblem, MassChange
+from .exits import FileProblem, MassChange, UsageError
 from .relay import books, database, settings_of
 
 
@@ -23,18 +23,33 @@ def backup(args: argparse.Namespace) -> int:
 
 
 def restore(args: argparse.Namespace) -> int:
-    """Puts a backup in the store's place, under a new incarnation."""
+    """Puts a backup in the store's place, under a new incarnation; or gives one to a store that is back already."""
     from e2esync.stores import relay_backup
 
-    source = Path(args.file)
-    if not source.is_file():
-        raise FileProblem(f"there is no file {source}", "name one that `relay backup` made")
-    place = database(settings_of(args).db)
-    if not getattr(args, "yes", False) and Path(place).is_file():
-        raise MassChange(f"{place} exists; what came after the backup will have to come back from devices")
-    count = relay_backup.restore(source, place)
+    place = database(settings_of(args).db, there=args.in_place)
+    if (args.file is None) != args.in_place:
+        raise UsageError("restore takes a FILE, or --in-place", "see `e2esync relay restore --help`")
+    if args.in_place:
+        count = relay_backup.begin_again(place)
+    else:
+        source = Path(args.file)
+        if not source.is_file():
+            raise FileProblem(f"there is no file {source}", "name one that `relay backup` made")
+        if not getattr(args, "yes", False) and _holds_something(place):
+            raise MassChange("there is a relay's store; what came after the backup has to come back from devices")
+        count = relay_backup.restore(source, place)
     _tell(args, f"{books(count)} back; devices bring what came later, by themselves", sets=count)
     return 0
+
+
+def _holds_something(place: str) -> bool:
+    from e2esync.stores.relay_engine import POSTGRES_SCHEMES
+    from e2esync.stores.relay_migrate import open_depot
+
+    if not place.startswith(POSTGRES_SCHEMES):
+        return Path(place).is_file()
+    with closing(open_depot(place)) as depot:
+        return bool(depot.sets())
 
 
 def check(args: argparse.Namespace) -> int:

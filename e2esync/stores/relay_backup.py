@@ -16,8 +16,8 @@ from pathlib import Path
 import apsw
 
 from e2esync.errors import ProfileBusy, ProfileDamaged
-from e2esync.stores.relay_engine import POSTGRES_SCHEMES
-from e2esync.stores.relay_migrate import SqliteDepot, copy_changed, copy_rest, open_depot
+from e2esync.stores.relay_engine import POSTGRES_SCHEMES, open_engine
+from e2esync.stores.relay_migrate import SqliteDepot, copy_changed, copy_rest, drop_set, open_depot
 from e2esync.stores.relay_schema import check_not_moved, open_reader, open_writer, storage_error
 
 
@@ -44,8 +44,8 @@ def backup(url: str, target: Path) -> int:
 def restore(source: Path, url: str, draw: Callable[[int], bytes] = os.urandom) -> int:
     """Puts a backup in the place of a store, under a new incarnation. Returns how many sets it has.
 
-    A relay may run on a SQLite file; a database must be empty. Raises ProfileDamaged for what is no relay's file,
-    ProfileBusy for a database that is in use or not empty.
+    A relay may run on a SQLite file; on a database none may. Raises ProfileDamaged for what is no relay's file,
+    ProfileBusy for a database that is in use.
     """
     if not source.is_file():
         raise ProfileDamaged(f"there is no {source}", "name a file that `relay backup` made")
@@ -63,6 +63,20 @@ def restore(source: Path, url: str, draw: Callable[[int], bytes] = os.urandom) -
     return count
 
 
+def begin_again(url: str, draw: Callable[[int], bytes] = os.urandom) -> int:
+    """A new incarnation for a store that other tools brought back: pg_restore, a disk's snapshot. Returns its sets.
+
+    Without it devices would see a relay that lies about what it has signed. Raises ProfileBusy where a relay runs.
+    """
+    open_engine(url).close()
+    with closing(open_depot(url)) as depot:
+        if not depot.hold():
+            raise ProfileBusy("the relay runs", "stop it first: it shows devices the older state as if it were new")
+        key, _ = depot.identity()
+        depot.become(key, int.from_bytes(draw(6), "big"))
+        return len(depot.sets())
+
+
 def _copy_database(url: str, target: Path) -> None:
     with closing(open_depot(url)) as source, closing(SqliteDepot(target)) as copy:
         copy.become(*source.identity())
@@ -74,11 +88,13 @@ def _fill_database(copy: SqliteDepot, url: str) -> None:
     with closing(open_depot(url)) as target:
         if not target.hold():
             raise ProfileBusy("a relay runs on the database", "stop it; it is started again when everything is there")
-        if target.sets():
-            raise ProfileBusy("the database holds a relay's sets", "name an empty one")
+        # First of all: whoever looks at what is half done sees another life of the relay, and brings what it lacks.
+        target.become(*copy.identity())
+        for set_id in target.sets():
+            with target.transaction() as rows:
+                drop_set(rows, set_id)
         copy_changed(copy, target)
         copy_rest(copy, target)
-        target.become(*copy.identity())
 
 
 def _copy_file(source: Path, target: Path) -> None:

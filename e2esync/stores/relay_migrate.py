@@ -109,12 +109,12 @@ def copy_changed(source: Depot, target: Depot) -> int:
             _copy_set(old, new, set_id)
     for set_id in there.keys() - here.keys():
         with target.transaction() as new:
-            _drop_set(new, set_id)
+            drop_set(new, set_id)
     return len(changed)
 
 
 def _copy_set(old: Rows, new: Rows, set_id: bytes) -> None:
-    _drop_set(new, set_id)
+    drop_set(new, set_id)
     found = old.find_set(set_id)
     if found is None:
         return
@@ -143,7 +143,8 @@ def rows_in_pieces(rows: Rows, table: str, columns: tuple[str, ...], key: Key) -
         last = piece[-1][: len(order)]
 
 
-def _drop_set(rows: Rows, set_id: bytes) -> None:
+def drop_set(rows: Rows, set_id: bytes) -> None:
+    """Removes a set, with everything that is its own."""
     found = rows.find_set(set_id)
     if found is not None:
         for table in (*SET_TABLES, "sets"):

@@ -30,7 +30,8 @@ def test_every_action_explains_itself(name: str, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(("line", "words"), [
     ("", "what about a relay?"), ("sreve", "invalid choice: 'sreve'"), ("serve elsewhere", "unrecognized arguments"),
     ("config elsewhere", "unrecognized arguments"), ("example", "NAME"), ("example apache", "'systemd', 'container'"),
-    ("backup", "FILE"), ("key", "export FILE, import FILE, or rotate"), ("key export", "FILE"),
+    ("backup", "FILE"), ("restore", "a FILE, or --in-place"),
+    ("key", "export FILE, import FILE, or rotate"), ("key export", "FILE"),
     ("invite --days 0", "1 to 3650 days"), ("migrate relay.sqlite3", "TO"), ("check-engine", "URL"), ("move", "URL"),
     ("serve --db mysql://host/relay", "mysql is no kind of database"),
     ("serve --listen wss://127.0.0.1:0", "need a certificate"),
@@ -56,8 +57,8 @@ def test_a_place_for_monitoring_that_is_none(
 
 
 @pytest.mark.parametrize("line", [
-    "backup --db relay.sqlite3 copy", "backup copy", "restore --yes copy", "restore copy --yes", "check", "stats",
-    "key export key", "invite", "migrate relay.sqlite3 new.sqlite3",
+    "backup --db relay.sqlite3 copy", "backup copy", "restore --yes copy", "restore copy --yes", "restore --in-place",
+    "check", "stats", "key export key", "invite", "migrate relay.sqlite3 new.sqlite3",
 ])
 def test_without_a_store_or_file_it_is_that_which_is_said(
     line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],

@@ -11,10 +11,10 @@ import trio
 
 from e2esync.errors import ProfileBusy, ProfileDamaged, Unreachable
 from e2esync.session import messages as m
-from e2esync.stores.relay_backup import backup, restore
+from e2esync.stores.relay_backup import backup, begin_again, restore
 from e2esync.stores.relay_check import check_store
 from e2esync.stores.relay_engine import open_engine
-from e2esync.stores.relay_migrate import open_depot
+from e2esync.stores.relay_migrate import migrate, open_depot
 from tests.helpers.postgres import Server
 from tests.relay.driver import Device, running
 from tests.stores.relays import Place
@@ -85,8 +85,19 @@ def test_from_a_database_and_into_one(tmp_path: Path, postgres: Server) -> None:
     with closing(open_engine(url)) as engine:
         incarnation = engine.incarnation
         assert engine.key.verify_key == place.book.relay_key
-    with pytest.raises(ProfileBusy, match="holds a relay"):
-        restore(tmp_path / "one", url)
+        with pytest.raises(ProfileBusy, match="runs on the database"):
+            restore(tmp_path / "one", url)
+    # What stands there gives way, whole, to an older state, and that is another life of the relay.
+    place = Place(tmp_path / "other")
+    place.store.close()
+    backup(str(place.path), tmp_path / "three")
+    assert restore(tmp_path / "three", url) == 1
+    with closing(open_depot(url)) as depot:
+        assert list(depot.sets()) == [place.book.set_id]
+    assert restore(tmp_path / "one", url) == 1
+    with closing(open_depot(url)) as depot:
+        assert depot.identity()[1] != incarnation
+        incarnation = depot.identity()[1]
     assert backup(url, tmp_path / "two") == 1
     with closing(open_depot(str(tmp_path / "two"))) as depot:
         assert list(check_store(depot)) == []
@@ -107,3 +118,36 @@ def test_what_is_refused_changes_nothing(tmp_path: Path) -> None:
         backup(str(place.path), tmp_path / "no folder" / "copy")
     assert place.append().seq == 2
     place.store.close()
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_what_other_tools_brought_back_begins_another_incarnation(
+    tmp_path: Path, postgres: Server, engine: str,
+) -> None:
+    place = Place(tmp_path / "relay")
+    fill(place)
+    place.store.close()
+    url = str(place.path)
+    if engine == "postgres":
+        url = postgres.database()
+        with closing(open_depot(str(place.path))) as source, closing(open_depot(url)) as target:
+            migrate(source, target, lambda _copied: None)
+    with closing(open_engine(url)) as running_relay:
+        before = running_relay.incarnation
+        with pytest.raises(ProfileBusy):
+            begin_again(url)
+    assert begin_again(url) == 1
+    with closing(open_engine(url)) as again:
+        assert again.incarnation != before
+        assert again.key.verify_key == place.book.relay_key
+    with closing(open_depot(url)) as depot:
+        assert list(check_store(depot)) == []
+
+
+def test_a_store_that_was_moved_away_does_not_begin_again(tmp_path: Path) -> None:
+    place = Place(tmp_path / "relay")
+    place.store.close()
+    with closing(open_depot(str(place.path))) as source, closing(open_depot(str(tmp_path / "new"))) as target:
+        migrate(source, target, lambda _copied: None)
+    with pytest.raises(ProfileDamaged, match="moved"):
+        begin_again(str(place.path))
