@@ -257,7 +257,8 @@ ACCESS = [
 ]
 
 MOVES = [
-    Saboteur("e2esync.replica.moving:_are_counts", "8.8", ("contactset::moved_word",), lambda _numbers: True),
+    Saboteur("e2esync.replica.moving:_are_counts", "8.8", ("contactset::moved_word",), lambda _numbers: True,
+             shows=True),
 ]
 
 SABOTEURS: list[Saboteur] = [
