@@ -22,7 +22,8 @@ from e2esync.client.sync import go_online
 from e2esync.contactset import decode_ops
 from e2esync.crypto import SigningKey
 from e2esync.crypto.aead import _encrypt
-from e2esync.epoch.record import Change, Flag, Record
+from e2esync.epoch.record import Change, ChangeRole, Flag, Record
+from e2esync.epoch.roles import Role
 from e2esync.errors import E2esyncError
 from e2esync.limits import OPENINGS_INTERVAL, TAG
 from e2esync.log.envelope import read_envelope
@@ -39,8 +40,9 @@ from tests.helpers.virtual import virtual_time
 from tests.saboteurs.removing import Saboteur, at_work, first, nothing
 
 __all__ = ["FIRST", "FORGEABLE", "MOMENTS", "REASONS", "ROTATION", "STEADY", "TIMELESS", "Peer", "Weak", "attack",
-           "defences", "first", "heals", "ignored", "keeping_all_but", "nothing", "opens", "prepared", "refused",
-           "requests", "scene", "show_record", "sponsor", "three", "two", "unauthenticated", "verdict"]
+           "defences", "first", "heals", "ignored", "keeping_all_but", "missing", "nothing", "opens", "prepared",
+           "refused", "requests", "scene", "several", "show_record", "sponsor", "three", "two", "unauthenticated",
+           "verdict"]
 
 FIRST, STEADY, ROTATION = "first", "steady", "rotation"
 MOMENTS = (pytest.param(FIRST, marks=pytest.mark.slow), STEADY, pytest.param(ROTATION, marks=pytest.mark.slow))
@@ -83,15 +85,16 @@ _missing: list[Weak] = []
 @contextmanager
 def defences() -> Iterator[None]:
     """The library as it is, or in a control without its check."""
-    if not _missing:
-        yield
-        return
-    weak = _missing[-1]
     with ExitStack() as gone:
-        for each in (weak, *weak.also):
-            one = replace(weak, target=each) if isinstance(each, str) else each
+        for one in missing():
             gone.enter_context(at_work(Saboteur(f"e2esync.{one.target}", "", (), one.instead, one.alone)))
         yield
+
+
+def missing() -> list[Weak]:
+    """What a control is without, one by one; nothing as the library is."""
+    return [replace(weak, target=each) if isinstance(each, str) else each
+            for weak in _missing[-1:] for each in (weak, *weak.also)]
 
 
 def attack(*controls: Weak, why: str = "", moments: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -183,18 +186,30 @@ async def two(net: Network, moment: str = STEADY) -> tuple[Device, Device]:
     return phone, laptop
 
 
-async def three(net: Network, moment: str = STEADY, name: str = "Tablet") -> tuple[Device, Device, Device]:
+async def three(net: Network, moment: str = STEADY, name: str = "Tablet",
+                role: Role = Role.OWNER) -> tuple[Device, Device, Device]:
     """A phone, a laptop at a moment as in `two`, and a third device that knows all there is, and means no good."""
+    phone, laptop, (third,) = await several(net, moment, name, role=role)
+    return phone, laptop, third
+
+
+async def several(net: Network, moment: str, *names: str,
+                  role: Role = Role.OWNER) -> tuple[Device, Device, list[Device]]:
+    """As in `three`, with more than one of those that mean no good."""
     phone = await net.begin("Phone")
     phone.add("Ada")
-    third = await net.pair(phone, name)
+    others = [await net.pair(phone, name) for name in names]
     await net.settle()
+    if role is not Role.OWNER:
+        await opens(phone, *(ChangeRole(other.replica.member, role) for other in others))
+        await net.settle()
     laptop = await net.pair(phone, "Laptop")
-    await net.settle(*((phone, third) if moment == FIRST else ()))
+    await net.settle(*((phone, *others) if moment == FIRST else ()))
     if moment == ROTATION:
         await phone.rotate()
-        await third.sync()
-    return phone, laptop, third
+        for other in others:
+            await other.sync()
+    return phone, laptop, others
 
 
 async def scene(net: Network, moment: str = STEADY, *others: str) -> tuple[Device, ...]:

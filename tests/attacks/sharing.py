@@ -10,12 +10,13 @@ from e2esync.access.kit import RecoveryKit
 from e2esync.access.pairing import Offer
 from e2esync.client.book import Book
 from e2esync.client.books import accept, create_book, share
+from e2esync.client.members import rotate
 from e2esync.client.together import sync_all
 from e2esync.epoch.roles import Role
 from e2esync.errors import E2esyncError
 from e2esync.limits import OPENINGS_INTERVAL
 from e2esync.testing import Device, Network
-from tests.attacks.scene import requests
+from tests.attacks.scene import FIRST, ROTATION, requests
 
 FAMILY = 1
 Ask = Callable[[str, str], Awaitable[str]]
@@ -99,6 +100,19 @@ async def invite(ada: Device, bob: Device, number: int = FAMILY) -> list[str]:
     if raised:
         raise raised[0]
     return seen
+
+
+async def at(net: Network, moment: str, ada: Device, bob: Device, number: int = FAMILY) -> None:
+    """The moment of a book that Bob has just been let into, and has not synced since (first).
+
+    steady: all books of both are in step. rotation: Ada has then opened an epoch, which Bob has not heard of.
+    """
+    if moment != FIRST:
+        await everything(ada, bob)
+    if moment == ROTATION:
+        net.clock.time += OPENINGS_INTERVAL
+        with ada.online():
+            await rotate(ada.profile, book=number, entropy=ada.entropy, now=ada.now)
 
 
 def standing(device: Device, number: int = FAMILY) -> tuple[bytes, bytes, int]:

@@ -27,7 +27,7 @@ from e2esync.session.handshake import tell_deleted
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Message
 from e2esync.testing import Device, Hook, Network, Wire, mutate
-from tests.attacks.scene import Weak, attack, defences, heals, opens, refused, two
+from tests.attacks.scene import MOMENTS, Weak, attack, defences, heals, opens, refused, three, two
 
 DAY = 86_400_000
 
@@ -129,10 +129,11 @@ async def test_a42_a_word_that_was_taken_back(net: Network) -> None:
     await heals(net)
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("session.deleting:due_of", lambda _view, _word, now: now))
-async def test_a60_a_stolen_phone_has_the_book_deleted(net: Network) -> None:
+async def test_a60_a_stolen_phone_has_the_book_deleted(net: Network, moment: str) -> None:
     """Every device says so for 30 days, and the kit takes it back by shutting the phone out: nothing was lost."""
-    phone, laptop = await two(net)
+    phone, laptop = await two(net, moment)
     with defences():
         await say(phone)
     with suppress(DeletionInvalid):
@@ -148,13 +149,11 @@ async def test_a60_a_stolen_phone_has_the_book_deleted(net: Network) -> None:
     phone.profile.close()
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("session.deleting:check_own_word"))
-async def test_a43_a_word_brought_by_somebody_else(net: Network) -> None:
+async def test_a43_a_word_brought_by_somebody_else(net: Network, moment: str) -> None:
     """A writer, a device that was shut out, a stranger: with words of their own, and with those of an owner."""
-    phone, _laptop = await two(net)
-    kiosk = await net.pair(phone, "Kiosk")
-    await opens(phone, ChangeRole(kiosk.replica.member, Role.WRITER))
-    await net.settle()
+    phone, _laptop, kiosk = await three(net, moment, "Kiosk", Role.WRITER)
     member = kiosk.replica.member
     for said in (word(net, kiosk), word(net, phone), word(net, phone, member=member)):
         with defences():

@@ -24,16 +24,17 @@ from e2esync.errors import CloneDetected, E2esyncError
 from e2esync.limits import PARKED_MAX
 from e2esync.stores import files
 from e2esync.testing import Network
-from tests.attacks.scene import Peer, Weak, attack, defences, first, heals, ignored, two
+from tests.attacks.scene import MOMENTS, Peer, Weak, attack, defences, first, heals, ignored, three, two
 
 ROOT = Path(__file__).parents[2]
 SOURCES = {path: path.read_text("utf-8") for path in sorted((ROOT / "e2esync").rglob("*.py"))}
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("replica.reading:_check_own", late=True))
-async def test_a22_a_cloned_device(net: Network) -> None:
+async def test_a22_a_cloned_device(net: Network, moment: str) -> None:
     """Two copies of one profile write under one index: the copy that is behind stops, and nothing of it is lost."""
-    phone, laptop = await two(net)
+    phone, laptop = await two(net, moment)
     copy = phone.clone("Copy")
     phone.add("From the phone")
     await phone.sync()
@@ -50,10 +51,11 @@ async def test_a22_a_cloned_device(net: Network) -> None:
     assert len(nonces) == len(set(nonces))
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("replica.reading:_check_own", late=True))
-async def test_a64_a_profile_set_back_to_an_older_copy(net: Network) -> None:
+async def test_a64_a_profile_set_back_to_an_older_copy(net: Network, moment: str) -> None:
     """The folder is replaced by yesterday's: the device does not send under a number that it has used."""
-    phone, laptop = await two(net)
+    phone, laptop = await two(net, moment)
     yesterday = phone.clone("Yesterday")
     phone.add("Today")
     await phone.sync()
@@ -73,12 +75,11 @@ def unseen(_claimed: object, _vector: object, author: int, counter: int) -> dict
 
 
 @pytest.mark.parametrize("year", [253_000_000_000_000, 2**53 - 1])
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("contactset.replay:clamp", unseen, alone=True))
-async def test_a23_a_clock_far_in_the_future(net: Network, year: int) -> None:
+async def test_a23_a_clock_far_in_the_future(net: Network, moment: str, year: int) -> None:
     """Somebody writes with the year 10889: it is visible, and the next honest edit wins on all devices."""
-    phone, laptop = await two(net)
-    tablet = await net.pair(phone, "Tablet")
-    await net.settle()
+    phone, laptop, tablet = await three(net, moment)
     ada = phone.book.find("Ada").contact
     peer = Peer(tablet)
     peer.append(peer.entry([SetOp(ada, 1, year, {"notes/n": {"note": "for ever"}})]))
@@ -93,10 +94,11 @@ async def test_a23_a_clock_far_in_the_future(net: Network, year: int) -> None:
     assert net.clock() - before < 60_000
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("procedures.sending:seal_outbox", lambda *_: []))
-async def test_a48_offline_across_three_rotations(net: Network) -> None:
+async def test_a48_offline_across_three_rotations(net: Network, moment: str) -> None:
     """A device with unsent edits sleeps through three epochs: every edit lands once, under the same ids."""
-    phone, laptop = await two(net)
+    phone, laptop = await two(net, moment)
     made = [laptop.add(name) for name in ("Bob", "Carl")]
     laptop.note("Ada", "offline")
     for _epoch in range(3):
@@ -110,19 +112,19 @@ async def test_a48_offline_across_three_rotations(net: Network) -> None:
     assert len(phone.book.list()) == 3
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("contactset.replay:PARKED_MAX", 1 << 40, alone=True))
-async def test_a59_orphans_do_not_pile_up(net: Network) -> None:
+async def test_a59_orphans_do_not_pile_up(net: Network, moment: str) -> None:
     """A member floods the log with entries whose predecessors never come: what waits for them is bounded."""
-    phone, laptop = await two(net)
-    tablet = await net.pair(phone, "Tablet")
-    await net.settle()
+    phone, laptop, tablet = await three(net, moment)
     peer = Peer(tablet)
     big = {"notes/e": {"note": "x" * 120_000}}
     ada = phone.book.find("Ada").contact
     for number in range(12):
         peer.append(peer.entry([SetOp(ada, 1, 5, big)], counter=peer.counter + 5 + number, prev=b"p" * 32))
-    await ignored(phone, laptop)
-    assert sum(len(raw) for _author, _counter, raw in phone.store.parked()) <= PARKED_MAX
+    await ignored(phone, behind=laptop)
+    for device in (phone, laptop):
+        assert sum(len(raw) for _author, _counter, raw in device.store.parked()) <= PARKED_MAX
     phone.add("Bob")
     await heals(net, phone, laptop)
     assert laptop.names() == ["Ada", "Bob"]
@@ -174,12 +176,13 @@ def test_a47_one_source_of_randomness() -> None:
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(why="what is taken away here is randomness itself")
-async def test_a47_no_randomness_no_output(net: Network) -> None:
+async def test_a47_no_randomness_no_output(net: Network, moment: str) -> None:
     """An entropy source that fails: nothing is sent, and nothing is lost."""
-    phone, _laptop = await two(net)
-    phone.add("Bob")
-    before, journal = phone.standing(), len(net.relay.main.journal)
+    _phone, laptop = await two(net, moment)
+    laptop.add("Bob")
+    before, journal = laptop.standing(), len(net.relay.main.journal)
 
     class Dry:
         def draw(self, _name: str, _length: int) -> bytes:
@@ -187,9 +190,9 @@ async def test_a47_no_randomness_no_output(net: Network) -> None:
 
         def encapsulate(self, _key: bytes) -> tuple[bytes, bytes]:
             raise OSError("no entropy")
-    with phone.online(), pytest.raises(OSError, match="no entropy"):
-        await sync(phone.profile, entropy=Dry(), now=phone.now)
-    assert phone.standing() == before
+    with laptop.online(), pytest.raises(OSError, match="no entropy"):
+        await sync(laptop.profile, entropy=Dry(), now=laptop.now)
+    assert laptop.standing() == before
     assert len(net.relay.main.journal) == journal
     await heals(net)
 

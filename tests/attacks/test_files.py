@@ -20,7 +20,7 @@ from e2esync.replica.core import EPOCH, SEALING, SIGNING
 from e2esync.session import messages as m
 from e2esync.session.kinds import Refusal
 from e2esync.testing import Device, Network, flip, mutate, refuse, starve, truncate
-from tests.attacks.scene import Weak, attack, defences, two
+from tests.attacks.scene import MOMENTS, STEADY, Weak, attack, defences, two
 
 TRIGGERS = "=+-@＝＋－＠\t\r\n"
 FORMULAS = [before + trigger + "cmd|' /C calc'!A0" for trigger in TRIGGERS for before in ("", " ", "\u3000 ")
@@ -53,21 +53,22 @@ def test_a52_what_is_no_formula_is_left_alone(number: str) -> None:
         assert csvtext.guard(number) == number
 
 
-async def written(net: Network, name: str, note: str) -> tuple[Device, Device]:
+async def written(net: Network, name: str, note: str, moment: str = STEADY) -> tuple[Device, Device]:
     """Two devices, and a contact that nobody else may see."""
-    phone, laptop = await two(net)
+    phone, laptop = await two(net, moment)
     phone.add(name, notes={"n": {"note": note}})
-    await net.settle()
+    await net.settle(*([phone] if moment != STEADY else []))
     return phone, laptop
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("crypto.secret:Secret.__repr__", lambda secret: repr(secret.reveal())))
-async def test_a56_nothing_that_is_said_holds_a_secret(net: Network, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a56_nothing_that_is_said_holds_a_secret(net: Network, moment: str,
+                                                       caplog: pytest.LogCaptureFixture) -> None:
     """Every kind of lie and a failed pairing, with the logs at their most talkative: no key, word or contact in it."""
     caplog.set_level(logging.DEBUG)
     name, note = "Zebedee Quagmire", "met at the harbour"
-    phone, laptop = await written(net, name, note)
-    await phone.rotate()
+    phone, laptop = await written(net, name, note, moment)
     said: list[str] = []
     kinds: set[type[E2esyncError]] = set()
     lies = [starve(), truncate(m.LogPart, "envelopes", 0), refuse(m.BoxAnswer, Refusal.NOT_FOUND),
@@ -96,6 +97,7 @@ async def test_a56_nothing_that_is_said_holds_a_secret(net: Network, caplog: pyt
                                          phone.replica.key, phone.replica.signing_key.seed)]
     text = "\n".join([*said, caplog.text, *laptop.book.status().notices])
     assert len(text) > 2_000
+    await laptop.sync()
     assert name in laptop.names()
     keys = [secret.reveal() for device in (phone, laptop) for kind in (SIGNING, SEALING, EPOCH)
             for number in device.store.secret_numbers(kind) if (secret := device.store.secret(kind, number))]

@@ -8,7 +8,7 @@ import pytest
 
 from e2esync.replica.history import Step
 from e2esync.testing import Device, Network
-from tests.attacks.scene import Weak, attack, defences, heals
+from tests.attacks.scene import FIRST, MOMENTS, ROTATION, Weak, attack, defences, heals
 
 MANY = [f"Person {number:02}" for number in range(60)]
 MOST = MANY[:54]
@@ -31,17 +31,21 @@ def steal(phone: Device, deed: str) -> None:
 
 @pytest.mark.parametrize("way", ["log", "snapshot"])
 @pytest.mark.parametrize("deed", ["delete", "edit"])
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("replica.guarding:watch", unguarded))
-async def test_a60_mass_delete_and_mass_edit(net: Network, deed: str, way: str) -> None:
+async def test_a60_mass_delete_and_mass_edit(net: Network, moment: str, deed: str, way: str) -> None:
     """Nine of ten contacts go, or say something else, by a device with all rights; the owner of the laptop sees it."""
     phone = await net.begin("Phone")
-    laptop = await net.pair(phone, "Laptop")
     with phone.book.step(Step("import", phone.now())):
         for name in MANY:
             phone.add(name)
-    await net.settle()
-    laptop.note(MANY[-1], "seen")
-    await net.settle()
+    await phone.sync()
+    laptop = await net.pair(phone, "Laptop")
+    if moment != FIRST:
+        laptop.note(MANY[-1], "seen")
+        await net.settle()
+    if moment == ROTATION:
+        await phone.rotate()
     steal(phone, deed)
     await phone.sync()
     if way == "snapshot":

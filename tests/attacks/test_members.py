@@ -31,6 +31,7 @@ from tests.attacks.scene import (
     requests,
     scene,
     show_record,
+    three,
     two,
 )
 
@@ -126,12 +127,11 @@ LOW_ORDER = (1).to_bytes(32, "little")
     lambda key: LOW_ORDER + key[32:], lambda key: bytes(32) + key[32:],
     lambda key: key[:32] + b"\xff" * (SEAL_PUBLIC - 32),
 ], ids=["low order", "zero", "all ones"])
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("crypto.sealing:check_seal_public"))
-async def test_a41_a_poisoned_key_stops_nobody(net: Network, spoil: object) -> None:
+async def test_a41_a_poisoned_key_stops_nobody(net: Network, moment: str, spoil: object) -> None:
     """A member announces a key that cannot be sealed to: refused at entry, and the others' rotation goes on."""
-    phone, laptop = await two(net)
-    evil = await net.pair(phone, "Evil")
-    await net.settle()
+    phone, laptop, evil = await three(net, moment, "Evil")
     # In the new epoch it has not announced anything yet: a second key under one number is refused in any case.
     await phone.rotate()
     replica = evil.replica
@@ -154,10 +154,11 @@ async def test_a41_a_poisoned_key_stops_nobody(net: Network, spoil: object) -> N
 @pytest.mark.parametrize("key", [
     (2**255 - 19 + 9).to_bytes(32, "little"), (9 | 1 << 255).to_bytes(32, "little"),
 ], ids=["not reduced", "high bit"])
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("crypto.sealing:check_seal_public", late=True))
-async def test_a54_a_second_spelling_of_a_key(net: Network, key: bytes) -> None:
+async def test_a54_a_second_spelling_of_a_key(net: Network, moment: str, key: bytes) -> None:
     """One X25519 key in another encoding would have another fingerprint."""
-    phone, laptop = await two(net)
+    phone, laptop = await two(net, moment)
     laptop.add("Bob")
     chain = phone.replica.chain
     signing = SigningKey(net.entropy.draw("signing key", 32))
@@ -169,22 +170,22 @@ async def test_a54_a_second_spelling_of_a_key(net: Network, key: bytes) -> None:
     await heals(net)
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("epoch.boxes:check_commit", late=True))
-async def test_a28_a_rotator_that_gives_members_different_keys(net: Network) -> None:
+async def test_a28_a_rotator_that_gives_members_different_keys(net: Network, moment: str) -> None:
     """An owner seals another secret to the laptop: it sees that, stays readable, and says so."""
-    await _deviates(net, "another secret")
+    await _deviates(net, moment, "another secret")
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("replica.entering:open_secret", lambda *_: Secret(b"K" * 32), late=True))
-async def test_a28_a_rotator_that_skips_somebody(net: Network) -> None:
+async def test_a28_a_rotator_that_skips_somebody(net: Network, moment: str) -> None:
     """An owner seals nothing to the laptop, and a relay without rules takes it."""
-    await _deviates(net, "skipped")
+    await _deviates(net, moment, "skipped")
 
 
-async def _deviates(net: Network, deviation: str) -> None:
-    phone, laptop = await two(net)
-    tablet = await net.pair(phone, "Tablet")
-    await net.settle()
+async def _deviates(net: Network, moment: str, deviation: str) -> None:
+    phone, laptop, tablet = await three(net, moment)
     opening = await prepared(tablet)
     number, boxes = opening.record.epoch, list(opening.boxes)
     refs = decode(opening.box_list)

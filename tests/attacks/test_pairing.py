@@ -245,8 +245,10 @@ async def test_a16_nothing_at_the_relay_is_protected_by_a_weak_secret(net: Netwo
     assert net.kit.signing_key(0).verify_key == root.verify_key
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("epoch.boxes:check_box_hash"))
-async def test_a29_one_attempt_and_nothing_to_learn_from_it(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a29_one_attempt_and_nothing_to_learn_from_it(net: Network, moment: str,
+                                                            monkeypatch: pytest.MonkeyPatch) -> None:
     """A box of the relay's own, such as opens under many keys: no key of the kit is tried on it, and nothing shows.
 
     The second try with a code is A15's.
@@ -257,7 +259,7 @@ async def test_a29_one_attempt_and_nothing_to_learn_from_it(net: Network, monkey
         tried.append(box)
         return open_box(key, context, box)
     monkeypatch.setattr(sealing, "open_box", trying)
-    phone, _laptop = await two(net)
+    phone, _laptop = await two(net, moment)
     phone.add("Bob")
     await phone.sync()
     seen = []

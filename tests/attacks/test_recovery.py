@@ -17,7 +17,20 @@ from e2esync.session import messages as m
 from e2esync.session.commands import Reading
 from e2esync.testing import Device, Network
 from tests.attacks.forging import ANY_GENESIS, forged, stranger
-from tests.attacks.scene import MOMENTS, Weak, attack, defences, heals, refused, scene, show_record, two
+from tests.attacks.scene import (
+    FIRST,
+    MOMENTS,
+    ROTATION,
+    STEADY,
+    Weak,
+    attack,
+    defences,
+    heals,
+    refused,
+    scene,
+    show_record,
+    two,
+)
 from tests.laws.archive import Archive, Thief, on_disk
 
 NEEDLE = "Wilhelmina Forgettable"
@@ -105,9 +118,13 @@ def found(net: Network, *devices: Device) -> bool:
     return needle in stolen(net, *devices).plaintext() or any(needle in on_disk(each.profile.store) for each in devices)
 
 
-async def forgotten_by_two(net: Network) -> tuple[Device, Device, Device]:
-    """A contact was written and deleted, a forget was opened: two devices know, and the sleeper does not."""
+async def known_to_three(net: Network, moment: str) -> tuple[Device, Device, Device]:
+    """A contact that three devices have: the sleeper from the past, or (first) from its pairing alone."""
     phone, laptop = await two(net)
+    if moment == FIRST:
+        phone.add(NEEDLE)
+        await net.settle()
+        return phone, laptop, await net.pair(phone, "Sleeper")
     sleeper = await net.pair(phone, "Sleeper")
     phone.add(NEEDLE)
     await net.settle()
@@ -115,22 +132,32 @@ async def forgotten_by_two(net: Network) -> tuple[Device, Device, Device]:
     await rounds(phone, laptop, sleeper)
     laptop.note(NEEDLE, "changed")
     await rounds(laptop, phone, sleeper)
+    return phone, laptop, sleeper
+
+
+async def forgotten_by_two(net: Network, moment: str) -> tuple[Device, Device, Device]:
+    """A contact was written and deleted, a forget was opened: two devices know, and the sleeper does not."""
+    phone, laptop, sleeper = await known_to_three(net, moment)
     assert found(net, phone)
     phone.remove(NEEDLE)
     await rounds(phone, laptop)
+    if moment == ROTATION:
+        # Another epoch that the phone has not entered yet.
+        await laptop.rotate()
     await really_delete(net, phone)
     await rounds(laptop, phone)
     return phone, laptop, sleeper
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("stores.state:SharedState.erase_secrets"))
-async def test_a25_a_deleted_contact_after_every_device_was_stolen(net: Network) -> None:
+async def test_a25_a_deleted_contact_after_every_device_was_stolen(net: Network, moment: str) -> None:
     """All relay bytes are kept, every key of every device is taken, everything is tried on everything: it is gone.
 
     The controls: one device has not acknowledged (N3), and the kit (N4); both still open it.
     """
     with defences():
-        await _stolen_from(net, *await forgotten_by_two(net))
+        await _stolen_from(net, *await forgotten_by_two(net, moment))
 
 
 async def _stolen_from(net: Network, phone: Device, laptop: Device, sleeper: Device) -> None:
@@ -148,15 +175,16 @@ async def _stolen_from(net: Network, phone: Device, laptop: Device, sleeper: Dev
     await heals(net)
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(why="nothing is sealed to the old kit: the new one shows that what was written can be found")
-async def test_a66_an_old_kit_after_its_replacement(net: Network) -> None:
+async def test_a66_an_old_kit_after_its_replacement(net: Network, moment: str) -> None:
     """The kit gives way to another, then the book forgets: of what is written from then on, the old kit opens nothing.
 
     What it could open before is the stated exception (N4), as long as somebody has kept it.
     """
-    phone, laptop = await two(net)
+    phone, laptop = await two(net, moment)
     phone.add("Before")
-    await net.settle()
+    await net.settle(*([phone] if moment != STEADY else []))
     new = RecoveryKit.generate(net.entropy)
     net.clock.time += OPENINGS_INTERVAL
     with phone.online():

@@ -25,6 +25,7 @@ from tests.attacks.forging import forged, stranger
 from tests.attacks.scene import FORGEABLE, MOMENTS, Weak, attack, defences, heals, refused, scene, show_record
 from tests.attacks.sharing import (
     accept_as,
+    at,
     begin,
     everything,
     family,
@@ -135,12 +136,14 @@ async def test_a01_a_relay_without_the_code(net: Network, side: str) -> None:
     assert [row.name for row in family(bob).list()] == ["Grace"]
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(why="the mailbox, the guest's side and the host's each take one attempt: A15, and the checks of 13.7")
-async def test_a61_an_invitation_again(net: Network) -> None:
+async def test_a61_an_invitation_again(net: Network, moment: str) -> None:
     """After it was used, and after its time: the code opens nothing, for the relay's friends as for others."""
     ada, bob = await host(net)
     mallory = await begin(net, "Mallory")
     (code,) = await invite(ada, bob)
+    await at(net, moment, ada, bob)
     before = standing(ada)
     for wait in (0, 400_000):
         net.clock.time += wait
@@ -151,8 +154,9 @@ async def test_a61_an_invitation_again(net: Network) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(why="the code's key, the commitment, the proof and the words each stand in the way: A01, A39, A61")
-async def test_a61_an_invitation_into_another_book(net: Network) -> None:
+async def test_a61_an_invitation_into_another_book(net: Network, moment: str) -> None:
     """What the guest sent for one book is played to the host who invites into another: it is for nobody there."""
     ada, bob = await host(net)
     recorded: list[m.MailPush] = []
@@ -163,6 +167,7 @@ async def test_a61_an_invitation_into_another_book(net: Network) -> None:
         return message
     with net.relay.lying(keep):
         await invite(ada, bob)
+    await at(net, moment, ada, bob)
     assert [each.n for each in recorded] == [0, 2]
     with ada.online():
         await create_book(ada.profile, "Club", entropy=ada.entropy, now=ada.now)
@@ -232,13 +237,14 @@ def one_tag(entropy: SeededEntropy, name: str, length: int) -> bytes:
     return b"one and the same"[:length] if name == "person" else draw(entropy, name, length)
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("testing.entropy:SeededEntropy.draw", one_tag))
-async def test_a65_who_is_in_which_books(net: Network) -> None:
+async def test_a65_who_is_in_which_books(net: Network, moment: str) -> None:
     """Nothing that the relay holds for one book, 16 bytes long, is there for another: no id, no key, no token."""
     with defences():
         ada, bob = await host(net)
         await invite(ada, bob)
-        await everything(ada, bob)
+        await at(net, moment, ada, bob)
     sets = {"Ada's": ada.replica.set_id, "Bob's": bob.replica.set_id, "Family": family(ada).set_id}
     windows = {name: pieces(net, set_id) for name, set_id in sets.items()}
     (net.folder / "other").mkdir()

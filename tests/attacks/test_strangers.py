@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import bz2
-import functools
-import gzip
-import lzma
 import tracemalloc
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import trio
 import trio.testing
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.server import ServerProtocol
 
 from e2esync.client.connection import Connection
 from e2esync.errors import Refused, RemoteProtocolError, Unreachable
@@ -27,24 +25,18 @@ from e2esync.stores import relay_slots
 from e2esync.testing import Network, mutate
 from e2esync.transports.streams import READ_SIZE, WireStream
 from e2esync.transports.websocket import WebSocketTransport, accept_websocket
-from tests.attacks.scene import Weak, attack, defences, heals, refused, two
+from tests.attacks.packing import packed, unpacking
+from tests.attacks.scene import MOMENTS, ROTATION, Weak, attack, defences, heals, refused, two
 from tests.transports.test_websocket import UPGRADE, masked, upgraded
 
 MUCH = 8 << 20
 
 
-@functools.cache
-def packed() -> dict[str, bytes]:
-    """16 MiB in a few KiB."""
-    huge = bytes(2 * MUCH)
-    return {"gzip": gzip.compress(huge), "deflate": zlib.compress(huge), "bz2": bz2.compress(huge),
-            "xz": lzma.compress(huge, preset=0)}
-
-
-@attack(why="there is no codec that could be removed: what is measured is that nothing grows")
-async def test_a44_what_unpacks_to_much(net: Network) -> None:
+@pytest.mark.parametrize("moment", MOMENTS)
+@attack(Weak("session.codec:decode_message", unpacking))
+async def test_a44_what_unpacks_to_much(net: Network, moment: str) -> None:
     """16 MiB in every packing, to the relay and to a client: there is no codec, so it is noise of its own size."""
-    phone, laptop = await two(net)
+    phone, laptop = await two(net, moment)
     laptop.add("Bob")
     bodies = packed().values()
     tracemalloc.start()
@@ -53,26 +45,34 @@ async def test_a44_what_unpacks_to_much(net: Network) -> None:
             tracemalloc.reset_peak()
             before = tracemalloc.get_traced_memory()[0]
             line = await net.dial("Stranger", net.url)
-            await line.send(body)
-            assert isinstance(decode_message(await line.receive(), Side.RELAY), m.RefusalAnswer)
+            with defences():
+                await line.send(body)
+                assert isinstance(decode_message(await line.receive(), Side.RELAY), m.RefusalAnswer)
             await line.aclose()
             phone.note("Ada", str(len(body)))
             await phone.sync()
-            await refused(laptop, RemoteProtocolError, mutate(m.LogPart, lambda _part, own=body: own))
+            await refused(laptop, RemoteProtocolError, mutate(m.LogPart, lambda _part, own=body: own),
+                          entered=moment == ROTATION)
             assert tracemalloc.get_traced_memory()[1] - before < MUCH
     finally:
         tracemalloc.stop()
     await heals(net)
 
 
-@attack(why="the upgrade is written with no extension that could be taken away again")
+def negotiating(**options: Any) -> ServerProtocol:
+    """A server that takes the compression it is offered."""
+    return ServerProtocol(extensions=[ServerPerMessageDeflateFactory()], **options)
+
+
+@attack(Weak("transports.websocket:ServerProtocol", negotiating, alone=True))
 async def test_a44_nothing_is_negotiated() -> None:
     """An upgrade that offers compression gets none, a frame marked as packed ends it, and so does a length alone."""
     offered = b"Sec-WebSocket-Extensions: permessage-deflate\r\nAccept-Encoding: br\r\n\r\n"
     offer = UPGRADE.replace(b"\r\n\r\n", b"\r\n" + offered)
     near, far = trio.testing.memory_stream_pair()
     await near.send_all(offer)
-    await accept_websocket(WireStream(far))
+    with defences():
+        await accept_websocket(WireStream(far))
     answer = bytes(await near.receive_some(4096)).lower()
     assert answer.startswith(b"http/1.1 101 ")
     assert b"extensions" not in answer
@@ -175,11 +175,12 @@ async def test_a46_a_crowd_of_visitors(net: Network) -> None:
     assert net.relay.main.relay.visits.held == 0
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("stores.relay_slots:_MAILBOXES_MAX", 10**9, alone=True))
-async def test_a46_strangers_who_flood(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a46_strangers_who_flood(net: Network, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds who say nothing and more mailboxes than there may be: members go on, and nothing of it stays."""
     monkeypatch.setattr(relay_slots, "_MAILBOXES_MAX", 100)
-    phone, laptop = await two(net)
+    phone, laptop = await two(net, moment)
     silent = [await net.dial("Stranger", net.url) for _each in range(300)]
     refusals = set()
     with net.dialing("Stranger"):

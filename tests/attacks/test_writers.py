@@ -29,7 +29,6 @@ from tests.attacks.forging import envelopes, key_opens, note, unframed
 from tests.attacks.scene import (
     MOMENTS,
     ROTATION,
-    STEADY,
     Peer,
     Weak,
     attack,
@@ -37,11 +36,11 @@ from tests.attacks.scene import (
     heals,
     ignored,
     keeping_all_but,
-    opens,
     refused,
     requests,
     scene,
     show_record,
+    three,
     two,
     verdict,
 )
@@ -170,17 +169,11 @@ def any_role(entry: Entry, chain: Chain, set_id: bytes) -> None:
            chain.members[entry.author].verify_key)
 
 
-@pytest.mark.parametrize("moment", MOMENTS[1:])
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("log.envelope:check_entry", any_role))
 async def test_a38_a_reader_and_the_relay_write(net: Network, moment: str) -> None:
     """The right to write is not the relay's to give: a reader's entry has no effect for anybody."""
-    phone, laptop = await two(net)
-    reader = await net.pair(phone, "Reader")
-    await net.settle()
-    await opens(phone, ChangeRole(reader.replica.member, Role.READER))
-    await net.settle(phone, reader)
-    if moment == STEADY:
-        await laptop.sync()
+    phone, laptop, reader = await three(net, moment, "Reader", Role.READER)
     peer = Peer(reader)
     key = reader.replica.key
     assert key is not None
@@ -190,23 +183,17 @@ async def test_a38_a_reader_and_the_relay_write(net: Network, moment: str) -> No
     assert isinstance(peer.relay.inject(peer.replica.set_id, peer.member, append), m.RefusalAnswer)
     assert isinstance(peer.relay.inject(peer.replica.set_id, phone.replica.member, append), m.Appended)
     assert verdict(phone, envelope) == "EntryInvalid"
-    before = phone.digest()
-    with_defences = [phone, laptop]
-    await ignored(phone)
-    await laptop.sync()
-    assert {each.digest() for each in with_defences} == {before}
+    await ignored(phone, behind=laptop)
     await heals(net, phone, laptop)
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("epoch.roster:check_may_change_role", also=("epoch.chain:check_opener_rights",), late=True))
-async def test_a38_a_reader_promotes_itself(net: Network) -> None:
+async def test_a38_a_reader_promotes_itself(net: Network, moment: str) -> None:
     """By the relay's word, with the reader's own signature: the chain says who may."""
-    phone, laptop = await two(net)
-    reader = await net.pair(phone, "Reader")
-    await opens(phone, ChangeRole(reader.replica.member, Role.READER))
-    await net.settle()
+    phone, laptop, reader = await three(net, moment, "Reader", Role.READER)
     laptop.add("Bob")
-    chain, mine = laptop.replica.chain, reader.replica.member
+    chain, mine = phone.replica.chain, reader.replica.member
     record = sign_record(
         reader.replica.signing_key, chain.set_id, epoch=chain.epoch + 1, prev=chain.head.hash,
         closes_hash=chain.head.hash, time=net.clock(), opener=mine, changes=(ChangeRole(mine, Role.OWNER),),
@@ -222,10 +209,11 @@ async def new_epoch(profile: Profile, *, entropy: Entropy, now: Callable[[], int
         await online.connection.run(open_epoch(online.replica, online.link, lambda _replica: ()))
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("client.members:rotate", new_epoch))
-async def test_a30_copied_keys_heal(net: Network) -> None:
+async def test_a30_copied_keys_heal(net: Network, moment: str) -> None:
     """A thief has copied everything. After `rotate` on the device nothing later opens, and nothing is accepted."""
-    phone, laptop = await two(net)
+    phone, laptop = await two(net, moment)
     thief = phone.clone("Thief")
     with defences():
         await phone.rotate()
@@ -245,10 +233,11 @@ async def test_a30_copied_keys_heal(net: Network) -> None:
         await thief.sync()
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(keeping_all_but("notices"))
-async def test_a30_a_thief_who_heals_first_shows(net: Network) -> None:
+async def test_a30_a_thief_who_heals_first_shows(net: Network, moment: str) -> None:
     """The thief renews the keys before the owner does: the owner's device is shut out, and says so."""
-    phone, laptop = await two(net)
+    phone, laptop = await two(net, moment)
     thief = phone.clone("Thief")
     await thief.rotate()
     phone.add("Unsent")
@@ -262,12 +251,11 @@ async def test_a30_a_thief_who_heals_first_shows(net: Network) -> None:
     assert phone.replica.member not in laptop.replica.chain.members
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("client.book:Book._kit_uses", lambda _book: []))
-async def test_a32_duelling_revocations(net: Network) -> None:
+async def test_a32_duelling_revocations(net: Network, moment: str) -> None:
     """A thief revokes the owner's device first. Its data stay readable, and the kit evicts the thief."""
-    phone, laptop = await two(net)
-    thief = await net.pair(phone, "Thief")
-    await net.settle()
+    phone, laptop, thief = await three(net, moment, "Thief")
     phone.add("Unsent")
     await thief.revoke(phone)
     with pytest.raises(DeviceRemoved, match="sealed for your recovery kit") as out:

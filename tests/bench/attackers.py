@@ -146,7 +146,8 @@ def main() -> int:
     attack = Attack(address, bytes.fromhex(key))
     with suppress(Stop):
         getattr(attack, kind)()
-    print(attack.attempts)
+    with suppress(BrokenPipeError):
+        print(attack.attempts, flush=True)
     return 0
 
 

@@ -44,6 +44,11 @@ class Relays:
             self._processes.append(process)
             self.addresses.append(address)
 
+    @property
+    def program(self) -> list[str]:
+        """How a relay is started."""
+        return [sys.executable, "-m", "e2esync", "relay"]
+
     def kill(self, number: int) -> None:
         """kill -9."""
         self._processes[number].kill()
@@ -75,7 +80,7 @@ class Relays:
 
     def _run(self, listen: str) -> tuple[subprocess.Popen[str], str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "e2esync", "relay", "serve", "--db", self._url, "--listen", listen, "--json"],
+            [*self.program, "serve", "--db", self._url, "--listen", listen, "--json"],
             stdout=subprocess.PIPE, stderr=self._log, text=True,
         )
         assert process.stdout is not None
