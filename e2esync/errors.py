@@ -145,7 +145,7 @@ class DeletionInvalid(ObjectError):
 class Detection(E2esyncError):
     """Somebody lies. The device's data and unsent edits are untouched by it."""
 
-    default_hint = "nothing on this device was changed; see `e2esync status`"
+    default_hint = "nothing of yours is lost; see `e2esync status`"
 
     def __init__(self, message: str, hint: str = "", *, about: str = "", counter: int = 0,
                  evidence: bytes = b"") -> None:
@@ -159,31 +159,52 @@ class Detection(E2esyncError):
 class RollbackDetected(Detection):
     """The relay serves an older state than this device has seen."""
 
+    default_hint = (
+        "nothing of yours is lost: the next `e2esync sync` gives the relay back what it lacks; if this goes on, take "
+        "the book elsewhere: `e2esync relay move URL`")
+
 
 class ForkDetected(Detection):
     """Two histories exist where there must be one."""
+
+    default_hint = (
+        "nothing of yours is lost: the next `e2esync sync` brings both together; if this goes on, take the book "
+        "elsewhere: `e2esync relay move URL`")
 
 
 class WithheldDetected(Detection):
     """Somebody's envelope exists and the relay does not serve it."""
 
+    default_hint = (
+        "nothing of yours is lost: sync again later; if it stays so, take the book elsewhere: `e2esync relay move URL`")
+
 
 class RelayRestored(Detection):
     """The relay came back from a backup: a new incarnation, not a fork."""
+
+    default_hint = (
+        "there is nothing for you to do: your devices give it back what it lost")
 
 
 class SnapshotMismatch(Detection):
     """A snapshot differs from this device's own complete fold."""
 
+    default_hint = (
+        "nothing of yours is lost; if you do not trust that device, shut it out: `e2esync revoke DEVICE`")
+
 
 class CloneDetected(Detection):
     """Somebody else writes under this device's index: the profile was copied or restored."""
 
-    default_hint = "this profile has stopped writing; `e2esync rejoin` brings it back, with everything in it"
+    default_hint = ("this device has stopped writing: run `e2esync pair` on another device, and `e2esync rejoin CODE` "
+                    "here, which brings everything along")
 
 
 class StaleView(Detection):
     """A device that promised to be heard was not heard."""
+
+    default_hint = (
+        "look whether that device is online; if it is, the relay holds it back: `e2esync relay move URL`")
 
 
 class SessionError(E2esyncError):

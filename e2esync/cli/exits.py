@@ -39,7 +39,7 @@ MEANINGS: Final[dict[int, str]] = {
     WRONG_SECRET: "wrong passphrase, key file, pairing code or recovery kit",
     REMOVED: "this device was removed from the book",
     UNVERIFIED: "something did not verify (tampering, rollback, a wrong relay, wrong words); your data is untouched",
-    GUARD: "stopped: it would remove more than 10 contacts and more than 10 % of the book; --yes to go on",
+    GUARD: "very many contacts would go: --yes to go on; or, after a sync, `e2esync guard` to agree or refuse",
     DELETED: "the book was deleted at its relay, by its owner or the recovery kit; your copy is untouched",
     UNREACHABLE: "the relay cannot be reached or is busy; your changes are kept, try again",
     INTERRUPTED: "interrupted",

@@ -6,13 +6,13 @@ Everything here works offline. Edits are shown at once and wait in the outbox fo
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from e2esync.client.naming import device_name, with_names
 from e2esync.client.profile import Profile
 from e2esync.errors import Ambiguous, NotFound
 from e2esync.stores.index import CardRow
@@ -39,7 +39,8 @@ Events = list["Event"]
 Guardeds = list["Guarded"]
 UNVERIFIED = ("this book was restored with the kit, and the relay alone says that it is the newest: compare the words "
               "with another device, then run `e2esync status --confirm` (FreshnessUnverified)")
-STOPPED = "writing is stopped ({}): `e2esync rejoin` brings this device back, with everything that is in it"
+STOPPED = ("this device has stopped writing ({}) and keeps everything that is in it: run `e2esync pair` on another "
+           "device, and `e2esync rejoin CODE` here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ class Book:
     @property
     def device_name(self) -> str:
         """This device's name in the book."""
-        return _device_name(self._names(), self.replica.member)
+        return device_name(self._names(), self.replica.member)
 
     # Reading.
 
@@ -391,7 +392,7 @@ class Book:
         equal = in_step(replica) - {int(silent.about) for silent in stale(replica, self.now())}
         return [
             Device(
-                index, member.person, member.role.name.lower(), _device_name(names, index), index == replica.member,
+                index, member.person, member.role.name.lower(), device_name(names, index), index == replica.member,
                 device_fingerprint(replica.set_id, member.verify_key), member.added, heard.get(index, 0),
                 replica.chain.numbers[index], ages[index].added.time, ages[index].signing.time,
                 ages[index].sealing.time, entered.get(index, -1) >= replica.position.epoch,
@@ -443,17 +444,14 @@ class Book:
         from e2esync.replica.forgetting import forgetting
 
         state, names = forgetting(self.replica), self._names()
-        return {member: _device_name(names, member) for member in sorted(state.ready | state.silent)} if state else {}
+        return {member: device_name(names, member) for member in sorted(state.ready | state.silent)} if state else {}
+
     def _findings(self) -> Words:
         """What was detected and is not over, in plain sentences, with the names of the devices."""
         from e2esync.replica.findings import findings
 
-        names = self._names()
-        return [
-            re.sub(r"\bmember (\d+)", lambda found: _device_name(names, int(found[1])), finding.message)
-            + f" ({finding.code}" + (f"; {finding.hint})" if finding.hint else ")")
-            for finding in findings(self.store) if not finding.healed
-        ]
+        return [f"{with_names(self.replica, each.message)} ({each.code}; {each.hint})"
+                for each in findings(self.store) if not each.healed]
 
     def _moves(self) -> Words:
         """That another device has moved the book, or somebody wants it deleted: a person is to decide."""
@@ -481,10 +479,6 @@ class Book:
 def _is_inner(path: str) -> bool:
     """Whether a register is no part of the card: what its import knew, or where its photos lie."""
     return path.partition("/")[0] in ("origin", "blobs")
-
-
-def _device_name(names: dict[int, str], member: int) -> str:
-    return names.get(member) or f"device {member}"
 
 
 def _uuid(raw: bytes) -> str:

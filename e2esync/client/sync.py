@@ -19,18 +19,23 @@ from e2esync.access.kit import RecoveryKit
 from e2esync.client.connection import Connection
 from e2esync.client.endings import set_deleted
 from e2esync.client.entropy import SystemEntropy
+from e2esync.client.naming import tell, with_names
 from e2esync.client.profile import Profile
 from e2esync.client.settings import ROTATE_AFTER, ROTATE_EVERY, get_number
 from e2esync.crypto import Entropy
 from e2esync.epoch.record import parse_record
 from e2esync.errors import (
+    CryptoError,
     Detection,
     DeviceRemoved,
     E2esyncError,
+    ObjectError,
     ProfileExists,
     Refused,
     RelayRestored,
+    RemoteProtocolError,
     Unreachable,
+    WireError,
 )
 from e2esync.limits import KIT_HALVES
 from e2esync.log.head import Head
@@ -53,6 +58,8 @@ from e2esync.wire import encode
 
 Progress = Callable[[str, int, int], None]
 SYSTEM_ENTROPY = SystemEntropy()
+BROKEN_OFF = "nothing of yours is lost; if this goes on, take the book elsewhere: `e2esync relay move URL`"
+"""What to do about a relay that serves what it must not."""
 
 
 def now_ms() -> int:
@@ -124,8 +131,7 @@ async def sync_locked(profile: Profile, book: int, *, progress: Progress = no_pr
         except (RelayRestored, DeviceRemoved) as error:
             if said or not await give_back(profile, book, error, entropy, now):
                 raise
-            said.append(error if isinstance(error, Detection) else RelayRestored(
-                "the relay came back from a backup and did not know this device any more"))
+            said.append(came_back(error))
             continue
         if not moved or not _follow(profile, book, now):
             return result
@@ -137,6 +143,8 @@ async def _sync_once(profile: Profile, book: int, progress: Progress, entropy: E
     """One sync with the relay that the book is at; and whether it is at another one by now."""
     async with go_online(profile, book, progress=progress, entropy=entropy, now=now) as online:
         epoch = online.replica.position.epoch
+        # What was found on the way here is kept with the rest (SPEC 14.6).
+        online.link.notices += said
         try:
             done = await online.connection.run(sync_procedure(online.replica, online.link))
             hear_deletion(online)
@@ -147,12 +155,23 @@ async def _sync_once(profile: Profile, book: int, progress: Progress, entropy: E
             if not online.moved:
                 raise
             done = Synced(0, 0, False, 0)
+        except Detection as detection:
+            tell(online.replica, [detection])
+            raise
+        except (CryptoError, ObjectError, WireError, RemoteProtocolError) as error:
+            # Something that the relay serves is not what it must be: that is said until a sync comes to its end.
+            error.hint = error.hint or BROKEN_OFF
+            told = with_names(online.replica, error.message)
+            profile.store.book(book).put("notices", encode([
+                f"the last sync was broken off: {told} ({error.code}; {error.hint})"]))
+            raise
+        tell(online.replica, online.link.notices)
         forget_secrets(profile, online.replica, epoch)
         profile.store.book(book).drop("notices")
         wire = online.connection.transport
         return SyncResult(
             done.received, done.sent, done.opened, done.media, getattr(wire, "sent", 0),
-            getattr(wire, "received", 0), (*said, *online.link.notices), _closed_behind(online.replica, epoch),
+            getattr(wire, "received", 0), tuple(online.link.notices), _closed_behind(online.replica, epoch),
             len(online.replica.store.kept_keys(HELD)), deletion_of(online.replica, now()),
         ), online.moved
 
@@ -172,6 +191,13 @@ async def give_back(profile: Profile, book: int, error: E2esyncError, entropy: E
         return await reseed(profile, book, entropy=entropy, now=now)
     except Detection:
         return False
+
+
+def came_back(error: RelayRestored | DeviceRemoved) -> RelayRestored:
+    """What to say of a relay that was given back what it had lost."""
+    return error if isinstance(error, RelayRestored) else RelayRestored(
+        "the relay came back from a backup, or lost its data, and did not know this device any more",
+        "there is nothing for you to do: this device has given it back what it lost")
 
 
 def _follow(profile: Profile, book: int, now: Callable[[], int]) -> bool:
@@ -259,7 +285,7 @@ async def connect_replica(replica: Replica, url: str, entropy: Entropy, now: Cal
     except Refused as error:
         if error.reason == "NotMember":
             raise DeviceRemoved("the relay does not know this device as a member of the book",
-                                "it was removed, or the relay lost its data; see `e2esync devices` on another device",
+                                "it was removed, or the relay lost its data: `e2esync sync` gives back what was lost",
                                 ) from error
         raise
     if connection.removed is not None:

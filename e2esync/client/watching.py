@@ -21,6 +21,7 @@ from e2esync.client.sync import (
     SYSTEM_ENTROPY,
     Online,
     Progress,
+    came_back,
     forget_secrets,
     give_back,
     go_online,
@@ -75,7 +76,7 @@ async def watch_locked(profile: Profile, book: int, *, on_event: Callable[[str],
 
 @dataclass(slots=True)
 class _Watch:
-    """One book that is watched. `given_back`: the relay was given back what it lacked, and nothing was synced since."""
+    """One book that is watched. `given_back`: what the relay had lost and has again, while nothing was synced since."""
 
     profile: Profile
     book: int
@@ -84,7 +85,7 @@ class _Watch:
     entropy: Entropy
     now: Callable[[], int]
     delay: float
-    given_back: bool = False
+    given_back: RelayRestored | None = None
 
     async def run(self) -> None:
         """One connection after the other."""
@@ -109,7 +110,7 @@ class _Watch:
         except (RelayRestored, DeviceRemoved) as error:
             if self.given_back or not await give_back(self.profile, self.book, error, self.entropy, self.now):
                 raise
-            self.given_back = True
+            self.given_back = came_back(error)
             self.on_event("restored")
             return True
         if not moved or not follow(self.profile, self.book, now=self.now):
@@ -124,13 +125,14 @@ class _Watch:
             try:
                 epoch = online.replica.position.epoch
                 online.link.stay = HEARTBEAT_INTERVAL
+                online.link.notices += [self.given_back] if self.given_back else []
                 await online.connection.run(sync_procedure(online.replica, online.link))
                 online.link.notices.clear()
                 forget_secrets(self.profile, online.replica, epoch)
                 hear_deletion(online)
                 if not online.moved:
                     self.on_event("connected")
-                    self.delay, self.given_back = RECONNECT_FIRST, False
+                    self.delay, self.given_back = RECONNECT_FIRST, None
                     await self._stay_connected(online)
             except Refused:
                 # In the middle of something it entered an epoch of another relay: what is left is to be done there.

@@ -25,6 +25,9 @@ from e2esync.replica.sightings import CHAIN, DOUBT, RESTORED, doubt, fork_of, ha
 from e2esync.session.messages import Append, LogPart, Read
 from e2esync.wire import encode
 
+_SETTLED = ("nothing of yours is lost: this sync has given back what the relay lacked; if this goes on, take the book "
+            "elsewhere: `e2esync relay move URL`")
+
 
 def meet(replica: Replica, link: Link) -> Procedure[None]:
     """Judge the relay's head, and settle what was doubted before (SPEC 14.1, 14.7).
@@ -45,6 +48,7 @@ def meet(replica: Replica, link: Link) -> Procedure[None]:
         same_epoch = link.head.record_hash == replica.chain.head.hash
         if not is_doubted(replica) or not same_epoch:
             raise
+        notice.hint = _SETTLED
         link.notices.append(notice)
     else:
         if link.head.epoch != replica.position.epoch or not (restored or is_doubted(replica)):
@@ -55,7 +59,7 @@ def meet(replica: Replica, link: Link) -> Procedure[None]:
 def read_again(replica: Replica, link: Link) -> Procedure[None]:
     """Read the open epoch's log from its beginning, give back what it lacks, and begin again if it is another one."""
     store, position = replica.store, replica.position
-    served, head = yield from _read_whole(replica, link)
+    served, head = yield from read_whole(replica, link)
     own = [store.envelope(seq) or b"" for seq in range(1, position.seq + 1)]
     if is_other_life(replica, link.head):
         store.put(RESTORED, encode(position.epoch))
@@ -68,7 +72,7 @@ def read_again(replica: Replica, link: Link) -> Procedure[None]:
         store.drop(DOUBT)
 
 
-def _read_whole(replica: Replica, link: Link) -> Procedure[tuple[list[bytes], Head]]:
+def read_whole(replica: Replica, link: Link) -> Procedure[tuple[list[bytes], Head]]:
     """The whole log of the open epoch, verified against the relay's head. Raises ForkDetected if it is none."""
     epoch = replica.position.epoch
     envelopes: list[bytes] = []
@@ -106,9 +110,11 @@ def _keep_evidence(replica: Replica, link: Link, served: list[bytes], head: Head
     else:
         evidence = fork_of(replica.set_id, mine, head, lambda seq: hash_at(replica, seq), replica.store.envelope)
     if evidence:
+        # What the head alone gave away is said by this, with what came of it.
+        link.notices[:] = [notice for notice in link.notices if not isinstance(notice, ForkDetected)]
         link.notices.append(ForkDetected(
             f"the relay showed this device two histories of epoch {head.epoch}; it has taken up the present one and "
-            "sends its own changes again", about="log", evidence=evidence))
+            "sends its own changes again", _SETTLED, about="log", evidence=evidence))
 
 
 def _give_back(replica: Replica, envelopes: list[bytes]) -> Procedure[None]:

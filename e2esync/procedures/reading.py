@@ -66,7 +66,7 @@ def read_on(replica: Replica, link: Link) -> Procedure[int]:
             if replica.chain.relay_key != before:
                 # The set has moved: what this relay still says of it counts no more (SPEC 14.10).
                 return folded
-        part = yield from _read_log(replica)
+        part = yield from read_log(replica)
         if part.envelopes:
             yield from take(replica, link, part)
             folded += len(part.envelopes)
@@ -79,7 +79,7 @@ def read_on(replica: Replica, link: Link) -> Procedure[int]:
             link.epoch = replica.position.epoch + 1
 
 
-def _read_log(replica: Replica, closes: int | None = None) -> Procedure[LogPart]:
+def read_log(replica: Replica, closes: int | None = None) -> Procedure[LogPart]:
     """What follows the position: up to the relay's head, or up to where the log was `closed`.
 
     It is held until then, because nothing but the head, or the record, says that it is the log which the others see;
@@ -246,7 +246,7 @@ def _finish_log(replica: Replica, link: Link, record: Record) -> Procedure[int]:
     if missing <= 0:
         return 0
     try:
-        part = yield from _read_log(replica, record.closes_seq)
+        part = yield from read_log(replica, record.closes_seq)
         if len(part.envelopes) < missing:
             return 0
         check_closed(record, reduce(next_log_hash, part.envelopes, position.log_hash))

@@ -36,7 +36,7 @@ from e2esync.replica.history import NOBODY, keep
 from e2esync.replica.leaving import removal_of
 from e2esync.replica.port import DIRTY, HELD, ContactRow, OutboxRow, ReplicaStore, RunRow
 from e2esync.replica.sightings import CHAIN
-from e2esync.replica.snapshots import digest, run_row, settle, write_settled
+from e2esync.replica.snapshots import Settled, digest, run_row, settle, write_settled
 from e2esync.replica.writeback import keep_aside
 from e2esync.replica.writing import OwnBatches, current_context, last_own, lay_over, shown_state
 from e2esync.snapshot.blob import check_blob_id, open_manifest
@@ -144,7 +144,7 @@ def adopt_fold(replica: Replica, entrance: Entrance, now: int) -> bool:
         return False
     store = replica.store
     settled = settle(store, manifest.horizon)
-    if settled.digest != manifest.digest or dict(manifest.vector) != store.vector():
+    if not _is_of(settled, store, manifest):
         return False
     with store.transaction():
         lives = _own_lives(replica, _own_landed(replica, manifest))
@@ -160,6 +160,11 @@ def adopt_fold(replica: Replica, entrance: Entrance, now: int) -> bool:
         _move(replica, entrance, lives)
         entered(store, entrance.records)
     return True
+
+
+def _is_of(settled: Settled, store: ReplicaStore, manifest: Manifest) -> bool:
+    """Whether a complete fold, settled, is what a snapshot holds."""
+    return settled.digest == manifest.digest and dict(manifest.vector) == store.vector()
 
 
 def missing_runs(replica: Replica, manifest: Manifest, *, whole: bool) -> list[tuple[int, RunRef]]:
@@ -181,7 +186,9 @@ def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, Co
     if this device's complete fold of the same log was another one; the difference is kept to be written back.
     """
     store, manifest = replica.store, entrance.manifest
-    differs = len(entrance.records) == 1 and closed_at(replica, entrance.records[0])
+    # Who was in doubt about the log takes the snapshot without asking its own fold, which may well be the same.
+    differs = len(entrance.records) == 1 and closed_at(replica, entrance.records[0]) and not (
+        manifest is not None and _is_of(settle(store, manifest.horizon), store, manifest))
     with store.transaction():
         lives = _own_lives(replica, _own_landed(replica, manifest))
         refs = manifest.runs if manifest else ()
@@ -204,8 +211,9 @@ def adopt_snapshot(replica: Replica, entrance: Entrance, fetched: dict[bytes, Co
         entered(store, entrance.records)
     if differs:
         return SnapshotMismatch(
-            f"epoch {entrance.chain.epoch}, opened by member {opener}, began from another state than this device had: "
-            f"{kept_aside} contacts differ" + (", which this device will write back" if kept_aside else ""),
+            f"epoch {entrance.chain.epoch}, opened by member {opener}, began from another state than this device had, "
+            + (f"and {kept_aside:,} contact{'' if kept_aside == 1 else 's'} in it that this device will write back"
+               if kept_aside else "with the same contacts"),
             about=str(entrance.chain.epoch))
     return None
 

@@ -109,8 +109,8 @@ class Folded:
     detections: tuple[Detection, ...]
 
 
-def check_welcome(replica: Replica, head: Head) -> None:
-    """Judge the relay's head against what this device has seen (SPEC 14.1); raises the detection."""
+def judge_head(replica: Replica, head: Head) -> None:
+    """Judge the relay's head against what this device has seen (SPEC 14.1); raises the detection, changes nothing."""
     position = replica.position
     at, here = f"{head.epoch}/{head.seq}", f"{position.epoch}/{position.seq}"
     restored = is_other_life(replica, head)
@@ -129,6 +129,12 @@ def check_welcome(replica: Replica, head: Head) -> None:
             raise ForkDetected(
                 f"the relay's log at {at} is not the one that this device has seen",
                 evidence=_same_place(replica, head))
+
+
+def check_welcome(replica: Replica, head: Head) -> None:
+    """Judge the head of a handshake, and remember it; raises the detection."""
+    judge_head(replica, head)
+    position, restored = replica.position, is_other_life(replica, head)
     if restored and head.epoch == position.epoch and head.seq > position.seq:
         # Whether its log holds this device's own is known when it has been read (SPEC 14.7).
         return
@@ -333,6 +339,7 @@ class _Folding:
         self._fetch = fetcher(blobs.get)
         self._epoch = replica.position.epoch
         self._results: list[FoldResult] = []
+        self._entries: list[Entry] = []
         self._batches: dict[bytes, list[tuple[bytes, bytes]]] = {}
         self._taken: dict[bytes, tuple[bytes, int]] = {}
         self._named: frozenset[bytes] = frozenset()
@@ -374,7 +381,8 @@ class _Folding:
             # A batch whose chunks are not what it says has no effect, for everybody alike.
             return False
         if applied.status is Status.FORKED:
-            self.detections.append(author_forked(self._replica, entry))
+            self.detections.append(author_forked(self._replica, entry, self._entries))
+        self._entries.append(entry)
         if applied.status is Status.PARKED:
             self._raw[entry.author, entry.counter] = entry.raw
             waiting = self._set.counter(entry.author) + 1

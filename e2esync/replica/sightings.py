@@ -8,6 +8,7 @@ it likes, so an entry's claim is only reported; two heads that the relay has sig
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 
 from e2esync.epoch.record import parse_record
 from e2esync.errors import Detection, E2esyncError, ForkDetected, WithheldDetected
@@ -141,13 +142,18 @@ def rollback_of(set_id: bytes, earlier: Head | None, later: Head) -> bytes:
     return rolled_back(set_id, earlier, later) if (later.epoch, later.seq) < (earlier.epoch, earlier.seq) else b""
 
 
-def author_forked(replica: Replica, entry: Entry) -> ForkDetected:
-    """An author has written two entries under one counter: one of its two copies is a clone, or it lies."""
-    first = next((other for other in _entries(replica) if (other.author, other.counter, other.id != entry.id)
-                  == (entry.author, entry.counter, True)), None)
+def author_forked(replica: Replica, entry: Entry, served: Iterable[Entry]) -> ForkDetected:
+    """An author has written two entries under one counter: one of its two copies is a clone, or it lies.
+
+    `served`: the valid entries that came along with this one, before it.
+    """
+    twins = (other for other in chain(_entries(replica), served)
+             if (other.author, other.counter) == (entry.author, entry.counter) and other.id != entry.id)
+    first = next(twins, None)
     return ForkDetected(
         f"member {entry.author} has written two different changes numbered {entry.counter}: it was copied, or lies",
-        "remove that device, and pair it again", about=f"author {entry.author}", counter=entry.counter,
+        "on that device `e2esync rejoin CODE`, with the code of `e2esync pair` on another one, shuts the copy out; if "
+        "the device is lost: `e2esync revoke DEVICE`", about=f"author {entry.author}", counter=entry.counter,
         evidence=two_entries(replica.set_id, first, entry) if first else b"",
     )
 

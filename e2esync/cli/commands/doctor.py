@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 Looks over this machine and this profile: who may read its files, the disk, the clock, how old the recovery kit is,
-whether another process is syncing, and whether the relay answers. It changes nothing."""
+whether another process is syncing, and whether the relay answers, keeps the same time, and is where this device is. It
+changes nothing."""
 EXAMPLES = "  e2esync doctor\n  e2esync doctor --json"
 
 
@@ -45,8 +46,7 @@ def run(context: Context) -> int:
 
 
 def _relay(context: Context) -> list[Check]:
-    from e2esync.client.checking import Check
-    from e2esync.client.sync import inspect
+    from e2esync.client.checking import Check, examine_relay
 
     from ..net import run as run_trio
 
@@ -55,7 +55,6 @@ def _relay(context: Context) -> list[Check]:
         return [Check("relay", "none yet")]
     profile, number = context.profile(), context.book_number()
     try:
-        held = run_trio(lambda: inspect(profile, number))
+        return run_trio(lambda: examine_relay(profile, number, context.now()))
     except E2esyncError as error:
         return [Check("relay", "", error.message)]
-    return [Check("relay", f"{book.relay_url} answers, at {held['epoch']}/{held['seq']}")]

@@ -44,6 +44,7 @@ def run(context: Context) -> int:
     """List, export or verify."""
     if context.args.action == "verify":
         return _verify(context)
+    from e2esync.client.naming import with_names
     from e2esync.replica.findings import EVIDENCE
     from e2esync.wire import decode
 
@@ -63,10 +64,11 @@ def run(context: Context) -> int:
     context.out.result(evidence=[{"name": name, "code": code, "message": message, "time": moment}
                                  for name, code, message, moment in items])
     if not context.out.json and items:
-        context.out.table(("NAME", "WHEN", "WHAT", "SAYS"),
-                          [(name, ago(moment, context.now()), code, message) for name, code, message, moment in items])
+        replica = context.book().replica
+        context.out.data(*(f"{name}  {with_names(replica, message)} ({code}, {ago(moment, context.now())})"
+                           for name, code, message, moment in items))
     elif not items:
-        context.out.note("there is none: nobody has been caught lying")
+        context.out.note("there is none: no two signatures contradict each other")
     return OK
 
 

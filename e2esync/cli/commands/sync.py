@@ -9,7 +9,7 @@ from e2esync.errors import RelayRestored, StaleView
 
 from ..backing import back_up_if_due
 from ..context import Context
-from ..exits import OK, UNVERIFIED
+from ..exits import GUARD, OK, UNVERIFIED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,8 @@ ABOUT = """\
 Sends the changes of this device, receives the others', and ends; with --watch it stays and passes on changes as they
 happen. All books of the profile are synced, your own first; --book names one. Books that another device of yours has
 joined come here by themselves. A relay that cannot be reached loses nothing: changes wait in the profile (exit code
-20), and what goes wrong in one book stops no other."""
+20), and what goes wrong in one book stops no other. Where very many contacts were deleted or changed by another device
+the exit code is 15, until `e2esync guard` has settled it."""
 EXAMPLES = "  e2esync sync\n  e2esync sync --book Family\n  e2esync sync --watch\n  e2esync sync --json"
 
 _EVENTS: Final = {
@@ -83,7 +84,8 @@ def _all(context: Context) -> int:
             codes.append(_tell(context, each.result, each.name if len(done) > 1 else ""))
     tell_intents(context)
     back_up_if_due(context)
-    return UNVERIFIED if UNVERIFIED in codes else codes[0]
+    # A lie first, then what went wrong, then what waits for a person.
+    return UNVERIFIED if UNVERIFIED in codes else codes[0] or max(codes)
 
 
 def _tell(context: Context, result: SyncResult, name: str) -> int:
@@ -101,7 +103,7 @@ def _tell(context: Context, result: SyncResult, name: str) -> int:
     context.out.note(mark + summary(result), *(
         f"{gone} asked to leave, and is out: nothing written from now on can be read or changed there."
         for gone in result.left))
-    return UNVERIFIED if is_alarming(result.notices) else OK
+    return UNVERIFIED if is_alarming(result.notices) else GUARD if result.held else OK
 
 
 def _sum(results: Sequence[SyncResult]) -> SyncResult:
