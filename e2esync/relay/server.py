@@ -35,7 +35,7 @@ from e2esync.session.commands import Admit, Attend, Attention, Change, Consult
 from e2esync.session.kinds import Refusal
 from e2esync.session.messages import ClosingPush, Create, Message, Open, RefusalAnswer, Seed
 from e2esync.session.relay import RelaySession
-from e2esync.stores.relay_batch import Admitted, BatchResult, Delayed, Logged, Outcome
+from e2esync.stores.relay_batch import Admitted, BatchResult, Delayed, DeletionSaid, Logged, Outcome
 from e2esync.stores.relay_engine import Engine
 from e2esync.transports.address import Listener
 from e2esync.transports.base import Transport
@@ -44,6 +44,8 @@ logger: Final = logging.getLogger("e2esync.relay")
 
 _STOP_TIMEOUT: Final = 3.0
 _SWEEP_INTERVAL: Final = 600.0
+_SWEEP_PAUSE: Final = 0.05
+"""Seconds between two pieces of a sweep: no set is so large that others have to notice its end."""
 _CHECKPOINT_INTERVAL: Final = 2.0
 _COME_BACK: Final = 2_000
 _NOTIFIER_WAIT: Final = 0.5
@@ -65,9 +67,12 @@ class _ReadJob:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Sweep:
-    """Time to drop what is past its retention; the writer does that between batches."""
+    """Time to drop a piece of what is past its retention; the writer does that between batches."""
+
+    done: trio.Event = field(default_factory=trio.Event)
+    gone: int = 0
 
 
 @dataclass(slots=True)
@@ -132,6 +137,8 @@ class Relay:
         self._expiring: set[bytes] = set()
         self._attended: set[tuple[bytes, int]] = set()
         self._unheard: set[bytes] = set()
+        # What an earlier run has not come to the end of goes on at once.
+        self._sweeping = True
         self.stopping = False
         self._timers: trio.Nursery | None = None
         self._writer: StoreThread[_Item, BatchResult] = self.worker(self._execute, self._executed)
@@ -236,9 +243,10 @@ class Relay:
             for item in others:
                 if isinstance(item, _Probe):
                     self._try_to_write(item)
-            if any(isinstance(item, _Sweep) for item in others):
-                self._store.sweep(self._now())
-                result = self._store.hear((), self._now())
+            for item in others:
+                if isinstance(item, _Sweep):
+                    item.gone = self._store.sweep(self._now())
+                    result = self._store.hear((), self._now())
             if any(isinstance(item, _Heard) for item in others):
                 result = result.then(self._store.hear(heard, self._now()))
                 heard = set()
@@ -286,7 +294,7 @@ class Relay:
                 connection.drop()
         jobs, others = _sorted(items)
         for item in others:
-            if isinstance(item, _Probe):
+            if isinstance(item, _Probe | _Sweep):
                 item.done.set()
         outcomes = result.outcomes
 
@@ -329,6 +337,8 @@ class Relay:
     def _look_to_holds(self, job: _Job, outcome: Outcome) -> None:
         """SPEC 13.6: what begins a hold, and which openings may have ended one."""
         command, effect, result = job.command, outcome.effect, outcome.result
+        if isinstance(effect, DeletionSaid) and effect.gone:
+            self._sweeping = True
         if isinstance(effect, Admitted) and effect.role in KITS and not job.connection.gone:
             self._attend(effect.set_id, job.connection.session.member, Attention.CAME)
         elif isinstance(command, Change) and isinstance(command.request, Open) and not isinstance(effect, Delayed):
@@ -389,9 +399,9 @@ class Relay:
     async def _maintain(self) -> None:
         """Checkpoints and sweeps, off the path of appends."""
         swept = trio.current_time()
-        commits = -1
+        commits, more = -1, False
         while True:
-            await trio.sleep(_CHECKPOINT_INTERVAL)
+            await trio.sleep(_SWEEP_PAUSE if more else _CHECKPOINT_INTERVAL)
             try:
                 if self._store.commits != commits:
                     commits = self._store.commits
@@ -399,9 +409,12 @@ class Relay:
                 if self._unheard:
                     unheard, self._unheard = self._unheard, set()
                     self._heard(frozenset(unheard))
-                if trio.current_time() - swept > _SWEEP_INTERVAL:
-                    swept = trio.current_time()
-                    self._writer.submit(_Sweep())
+                if more or self._sweeping or trio.current_time() - swept > _SWEEP_INTERVAL:
+                    swept, self._sweeping = trio.current_time(), False
+                    sweep = _Sweep()
+                    self._writer.submit(sweep)
+                    await sweep.done.wait()
+                    more = sweep.gone > 0
             except E2esyncError as error:
                 logger.error("maintenance failed: %s (%s)", error.message, error.hint)
 

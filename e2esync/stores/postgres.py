@@ -28,6 +28,7 @@ from e2esync.stores.postgres_notifier import CHANNEL, ListenNotifier, PollingNot
 from e2esync.stores.postgres_rows import PostgresRows, parse_place, snapshot, translated
 from e2esync.stores.postgres_schema import IN_USE, hang_up, identity, set_up
 from e2esync.stores.relay_batch import Batch, BatchResult, Mailed, News, Outcome
+from e2esync.stores.relay_blobs import PIECE_BYTES
 from e2esync.stores.relay_decide import Decided, decide, outcome
 from e2esync.stores.relay_deletion import sweep_deletion
 from e2esync.stores.relay_engine import Notifier
@@ -35,7 +36,7 @@ from e2esync.stores.relay_invitations import sweep_invitations
 from e2esync.stores.relay_news import SharedViews
 from e2esync.stores.relay_plan import grouped, plain_groups
 from e2esync.stores.relay_reads import answer
-from e2esync.stores.relay_sweep import owners_of_old_things, sweep_mailboxes, sweep_set
+from e2esync.stores.relay_sweep import owners_of_old_things, sweep_erasing, sweep_mailboxes, sweep_set
 
 _VIEWS_MAX: Final = 8192
 _TRIES: Final = 5
@@ -117,14 +118,17 @@ class PostgresStore:
                 return declined.answer()
 
     def sweep(self, now: int) -> int:
-        """Drops what is past its retention, set by set; several processes may do so at once."""
-        gone = 0
+        """Drops a piece of what is past its retention, set by set; several processes may do so at once."""
+        gone = freed = 0
         with self._writer() as connection:
             rows = PostgresRows(connection, locking=True)
             for owner in owners_of_old_things(rows, now, self._policy.retention):
                 with connection.transaction():
                     rows.find_set(owner)
-                    gone += sweep_set(rows, owner, now, self._policy.retention)
+                    count, size = sweep_set(rows, owner, now, self._policy.retention)
+                gone, freed = gone + count, freed + size
+                if freed >= PIECE_BYTES:
+                    return gone
             for set_id in rows.due_sets(now):
                 with connection.transaction():
                     said = sweep_deletion(rows, set_id, now)
@@ -133,6 +137,8 @@ class PostgresStore:
                 self._views.forget(set_id)
                 self._views.news += [News(said)] if said is not None else []
                 gone += 1
+            with connection.transaction():
+                gone += sweep_erasing(rows)
             with connection.transaction():
                 gone += sweep_mailboxes(rows, now) + sweep_invitations(rows, now)
         return gone

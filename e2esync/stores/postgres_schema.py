@@ -25,7 +25,7 @@ IN_USE: Final = 0x65326573
 
 TABLES: Final = {
     "sets": "owner", "records": "owner", "boxes": "owner", "envelopes": "owner", "blobs": "owner", "parts": "owner",
-    "slots": "owner", "openings": "owner", "seeding": "owner", "kits": "verify_key",
+    "slots": "owner", "openings": "owner", "seeding": "owner", "erasing": "owner", "kits": "verify_key",
     "invitations": "invitation", "mailboxes": "mailbox", "mail": "mailbox",
 }
 """Every table but `meta`, with the column that says to whom a row belongs."""
@@ -75,6 +75,7 @@ CREATE TABLE seeding (
     owner BYTEA NOT NULL, record_hash BYTEA NOT NULL, epoch BIGINT NOT NULL, waits INTEGER NOT NULL,
     PRIMARY KEY (owner, record_hash)
 );
+CREATE TABLE erasing (owner BYTEA PRIMARY KEY);
 CREATE TABLE invitations (invitation BYTEA PRIMARY KEY, expires BIGINT NOT NULL);
 CREATE TABLE mailboxes (mailbox BYTEA PRIMARY KEY, born BIGINT NOT NULL, token0 BYTEA, token1 BYTEA);
 CREATE TABLE mail (mailbox BYTEA NOT NULL, n INTEGER NOT NULL, message BYTEA NOT NULL, PRIMARY KEY (mailbox, n));

@@ -25,7 +25,7 @@ from e2esync.session.policy import DEFAULT_POLICY, Policy
 from e2esync.session.rules import Declined
 from e2esync.stores.relay_batch import Batch, BatchResult, Identity, News, Views
 from e2esync.stores.relay_decide import Decided, decide, outcome
-from e2esync.stores.relay_deletion import sweep_deletion
+from e2esync.stores.relay_deletion import being_erased, sweep_deletion
 from e2esync.stores.relay_plan import Plan, grouped, plain_groups, plan_appends
 from e2esync.stores.relay_rows import Row, SqliteRows
 from e2esync.stores.relay_schema import (
@@ -96,7 +96,7 @@ class RelayStore:
         batch.commit()
         self.commits += 1
         heads = batch.heads()
-        if any(known.view.gone for known in batch.dirty.values()):
+        if any(known.view.gone for known in batch.dirty.values()) and being_erased(self._rows) is None:
             self._empty_log()
         self._checkpoint_if_large()
         return BatchResult([outcome(each, heads) for each in decided], heads)
@@ -159,15 +159,21 @@ class RelayStore:
         return message
 
     def sweep(self, now: int) -> int:
-        """Drops what is past its retention (SPEC 11.5, 13.7); for the writer's thread. Returns how many things went."""
+        """Drops a piece of what is past its retention (SPEC 11.5, 13.7, 13.14), in one transaction.
+
+        Returns how many things went.
+        """
         with self._transaction():
             self._check_same_file()
-            gone = sweep(self._rows, now, self._policy.retention)
+            erasing = being_erased(self._rows) is not None
             due = self._rows.due_sets(now)
             said = [sweep_deletion(self._rows, set_id, now) for set_id in due]
+            gone = sweep(self._rows, now, self._policy.retention)
+            erased = (erasing or due) and being_erased(self._rows) is None
         if gone or due:
             self._views.clear()
-        if due:
+            self.commits += 1
+        if erased:
             self._empty_log()
         self._news += [News(each) for each in said if each is not None]
         return gone + len(due)

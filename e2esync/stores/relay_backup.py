@@ -19,6 +19,7 @@ from e2esync.errors import ProfileBusy, ProfileDamaged
 from e2esync.stores.relay_engine import POSTGRES_SCHEMES, open_engine
 from e2esync.stores.relay_migrate import SqliteDepot, copy_changed, copy_rest, drop_set, open_depot
 from e2esync.stores.relay_schema import check_not_moved, open_reader, open_writer, storage_error
+from e2esync.stores.relay_sweep import sweep_erasing
 
 
 def backup(url: str, target: Path) -> int:
@@ -35,6 +36,7 @@ def backup(url: str, target: Path) -> int:
             _copy_file(Path(url), scratch)
         with closing(SqliteDepot(scratch)) as depot:
             count = len(depot.sets())
+            _finish_erasing(depot)
         _sync(scratch)
         scratch.rename(target)
         _sync(target.parent)
@@ -75,6 +77,14 @@ def begin_again(url: str, draw: Callable[[int], bytes] = os.urandom) -> int:
         key, _ = depot.identity()
         depot.become(key, int.from_bytes(draw(6), "big"))
         return len(depot.sets())
+
+
+def _finish_erasing(copy: SqliteDepot) -> None:
+    """What was deleted before a copy was made is not in it, even if the relay has not come to the end of it yet."""
+    more = True
+    while more:
+        with copy.transaction() as rows:
+            more = sweep_erasing(rows) > 0
 
 
 def _copy_database(url: str, target: Path) -> None:

@@ -23,6 +23,8 @@ UNNAMED: Final = 0
 LIVE: Final = 1
 DEAD: Final = 2
 SWEEP_ROWS: Final = 1000
+PIECE_BYTES: Final = 1 << 20
+"""Where a transaction of the sweep ends: everybody's appends wait for it."""
 
 
 def put_blob(batch: Batch, change: Change, request: PutBlob) -> Outcome:
@@ -85,18 +87,21 @@ def mark_dead(batch: Batch, owner: Key, blobs: Iterable[bytes]) -> None:
 
 
 def sweep_blobs(rows: Rows, owner: Key, now: int, dead_for: int) -> tuple[int, int]:
-    """Deletes a set's blobs that are dead or unnamed for longer than the retention. Returns (how many, their bytes)."""
-    gone = [
-        (blob, received)
-        for state, retention in ((DEAD, dead_for), (UNNAMED, BLOB_UNNAMED_RETENTION))
+    """Deletes a piece of a set's blobs that are dead or unnamed for longer than the retention.
+
+    Returns (how many, their bytes).
+    """
+    count = freed = 0
+    for state, retention in ((DEAD, dead_for), (UNNAMED, BLOB_UNNAMED_RETENTION)):
         for blob, received in rows.all(
             "SELECT blob, received FROM blobs WHERE owner = ? AND state = ? AND since < ? LIMIT ?",
             (owner, state, now - retention, SWEEP_ROWS),
-        )
-    ]
-    for blob, _ in gone:
-        _forget(rows, owner, blob)
-    return len(gone), sum(received for _, received in gone)
+        ):
+            if freed >= PIECE_BYTES:
+                return count, freed
+            _forget(rows, owner, blob)
+            count, freed = count + 1, freed + received
+    return count, freed
 
 
 def forget_dead(rows: Rows, owner: Key) -> int:

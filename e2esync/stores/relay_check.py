@@ -19,7 +19,7 @@ from e2esync.epoch.deletion import check_deletion, parse_deletion
 from e2esync.epoch.record import parse_record
 from e2esync.errors import E2esyncError
 from e2esync.log.envelope import envelope_hash, log_hash_after
-from e2esync.stores.relay_deletion import CONTENT
+from e2esync.stores.relay_deletion import CONTENT, is_erased
 from e2esync.stores.relay_migrate import Depot, rows_in_pieces
 from e2esync.stores.relay_rows import Key, Row, Rows, SetRow
 
@@ -93,7 +93,10 @@ def _check_deletion(rows: Rows, set_id: bytes, found: SetRow, stored: Sequence[R
             check_deletion(then, word, word.relay)
         except E2esyncError as error:
             yield f"the word on deleting it does not verify: {error.message}"
-    if found.gone:
+    erased = is_erased(rows, found.key)
+    if not found.gone and not erased:
+        yield "it is being erased, and nobody deleted it"
+    if found.gone and erased:
         left = [table for table in CONTENT if rows.one(f"SELECT 1 FROM {table} WHERE owner = ?", (found.key,))]
         yield from (f"it was deleted, and has {table} left" for table in left)
 

@@ -1,7 +1,8 @@
 """Deleting sets in the relay's store (SPEC 13.14): the word, the end of everything else, and the tombstone.
 
 A deleted set keeps its row, its records and the word: whoever was a member can then be told apart from a stranger, and
-verify who had the right. Its logs, boxes, blobs, slots and rates go in the transaction that deletes it.
+verify who had the right. In the transaction that deletes it, it is gone for everybody. Its rows go with it as far as
+one piece goes; what is more, gigabytes perhaps, the sweep erases piece by piece, so that nobody waits for it.
 """
 
 from __future__ import annotations
@@ -16,9 +17,17 @@ from e2esync.session.holds import NONE
 from e2esync.session.messages import Delete, Deleted
 from e2esync.session.rules import SetView
 from e2esync.stores.relay_batch import Batch, DeletionSaid, Outcome
-from e2esync.stores.relay_rows import Key, Rows, SetRow
+from e2esync.stores.relay_blobs import PIECE_BYTES, SWEEP_ROWS
+from e2esync.stores.relay_rows import Key, Row, Rows, SetRow
 
-CONTENT = ("envelopes", "boxes", "parts", "blobs", "slots", "openings", "seeding")
+_AT_ONCE = ("slots", "openings", "seeding")
+_PIECEMEAL = {
+    "boxes": ("epoch, member", "length(box)"), "envelopes": ("epoch, seq", "length(envelope)"),
+    "parts": ("blob, start", "length(bytes)"), "blobs": ("blob", "0"),
+}
+"""The tables that may be large: the rest of the primary key, and what a row weighs."""
+
+CONTENT = (*_AT_ONCE, *_PIECEMEAL)
 """The tables whose rows of a set go with it."""
 
 
@@ -47,10 +56,45 @@ def as_tombstone(view: SetView, now: int) -> SetView:
 
 
 def erase(rows: Rows, owner: Key) -> None:
-    """Everything of a set goes but its records, its kits' places and its row."""
-    for table in CONTENT:
+    """Everything of a set goes but its records, its kits' places and its row; what is many rows, by and by."""
+    for table in _AT_ONCE:
         rows.run(f"DELETE FROM {table} WHERE owner = ?", (owner,))
     rows.run("UPDATE records SET closed = NULL, box_list = ? WHERE owner = ?", (b"", owner))
+    rows.run("INSERT INTO erasing (owner) VALUES (?) ON CONFLICT DO NOTHING", (owner,))
+    erase_piece(rows, owner)
+
+
+def erase_piece(rows: Rows, owner: Key) -> int:
+    """Erases one more piece of a deleted set; with the last one it is done. Returns how many rows went."""
+    gone, room = 0, PIECE_BYTES
+    for table, (order, size) in _PIECEMEAL.items():
+        found = rows.all(
+            f"SELECT {order}, {size} FROM {table} WHERE owner = ? ORDER BY {order} LIMIT ?", (owner, SWEEP_ROWS)
+        )
+        last: Row = ()
+        for row in found:
+            last = row[:-1]
+            gone, room = gone + 1, room - row[-1]
+            if room <= 0:
+                break
+        if last:
+            marks = ", ".join("?" * len(last))
+            rows.run(f"DELETE FROM {table} WHERE owner = ? AND ({order}) <= ({marks})", (owner, *last))
+        if room <= 0 or len(found) == SWEEP_ROWS:
+            return gone
+    rows.run("DELETE FROM erasing WHERE owner = ?", (owner,))
+    return gone
+
+
+def is_erased(rows: Rows, owner: Key) -> bool:
+    """Whether nothing of a deleted set is left to go."""
+    return rows.one("SELECT 1 FROM erasing WHERE owner = ?", (owner,)) is None
+
+
+def being_erased(rows: Rows) -> Key | None:
+    """A deleted set of which something is left, if there is one."""
+    found = rows.one("SELECT owner FROM erasing LIMIT 1")
+    return None if found is None else found[0]
 
 
 def sweep_deletion(rows: Rows, set_id: bytes, now: int) -> DeletionSaid | None:
@@ -62,7 +106,9 @@ def sweep_deletion(rows: Rows, set_id: bytes, now: int) -> DeletionSaid | None:
     if found is None or not found.due or found.due > now:
         return None
     if found.gone:
-        _drop(rows, set_id, found)
+        # What is left of it has to go under its own key: a new set may get the same.
+        if is_erased(rows, found.key):
+            _drop(rows, set_id, found)
         return None
     erase(rows, found.key)
     rows.run(

@@ -70,9 +70,10 @@ class Engine(Protocol):
         ...
 
     def sweep(self, now: int) -> int:
-        """Drops what is past its retention, and sets whose day has come (SPEC 11.5, 13.7, 13.14).
+        """Drops what is past its retention, and sets whose day has come (SPEC 11.5, 13.7, 13.14), or a piece of it.
 
-        Returns how many things went; `hear` tells of the sets.
+        Returns how many things went: until that is 0 there may be more. Whoever waits to write does so in between, and
+        for no longer than a piece takes. `hear` tells of the sets.
         """
         ...
 

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 import apsw
 
 from e2esync.errors import ProfileBusy, ProfileDamaged
+from e2esync.stores.relay_deletion import CONTENT
 from e2esync.stores.relay_engine import POSTGRES_SCHEMES
 from e2esync.stores.relay_rows import Key, Row, Rows, SqliteRows
 from e2esync.stores.relay_schema import FileLock, open_writer, storage_error
@@ -121,6 +122,9 @@ def _copy_set(old: Rows, new: Rows, set_id: bytes) -> None:
     key = new.make_set(set_id, found.record_hash)
     new.run(f"UPDATE sets SET {', '.join(f'{name} = ?' for name in _STATE)} WHERE owner = ?", (*found[1:], key))
     for table, columns in SET_TABLES.items():
+        if found.gone and table in CONTENT:
+            # Deleted here, and not all erased yet: it is not copied any more.
+            continue
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         for piece in rows_in_pieces(old, table, columns, found.key):
             new.many(f"INSERT INTO {table} (owner, {names}) VALUES (?, {marks})", [(key, *row) for row in piece])
@@ -147,7 +151,7 @@ def drop_set(rows: Rows, set_id: bytes) -> None:
     """Removes a set, with everything that is its own."""
     found = rows.find_set(set_id)
     if found is not None:
-        for table in (*SET_TABLES, "sets"):
+        for table in (*SET_TABLES, "erasing", "sets"):
             rows.run(f"DELETE FROM {table} WHERE owner = ?", (found.key,))
 
 

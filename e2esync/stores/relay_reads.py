@@ -160,6 +160,9 @@ def _received(rows: Rows, owner: Key, blob: bytes) -> int:
 def _inspect(rows: Rows, found: SetRow) -> Inspected:
     """SPEC 13.9: everything that is held on the set, counted."""
     def counted(what: str, table: str, where: str = "") -> Row:
+        if found.gone and table != "records":
+            # What is left of its rows is on its way out, and nobody's any more.
+            return 0, 0
         (row,) = rows.all(
             f"SELECT count(*), CAST(coalesce(sum({what}), 0) AS BIGINT) FROM {table} WHERE owner = ? {where}",
             (found.key,),

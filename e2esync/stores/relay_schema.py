@@ -79,6 +79,8 @@ CREATE TABLE seeding (
     owner INTEGER NOT NULL, record_hash BLOB NOT NULL, epoch INTEGER NOT NULL, waits INTEGER NOT NULL,
     PRIMARY KEY (owner, record_hash)
 );
+-- Deleted sets of which not all rows have gone yet.
+CREATE TABLE erasing (owner INTEGER PRIMARY KEY);
 -- What the operator gives to those who may make a set here; a row goes when it is used, or has expired.
 CREATE TABLE invitations (invitation BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE mailboxes (mailbox BLOB PRIMARY KEY, born INTEGER NOT NULL, token0 BLOB, token1 BLOB);

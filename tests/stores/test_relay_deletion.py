@@ -13,9 +13,11 @@ from e2esync.conformance.engine.run import Check, run_check
 from e2esync.epoch.deletion import Act
 from e2esync.limits import DELETION_DELAY
 from e2esync.session import messages as m
+from e2esync.session.commands import Consult
 from e2esync.session.kinds import Refusal
 from e2esync.stores.relay_backup import backup
-from e2esync.stores.relay_check import check_store
+from e2esync.stores.relay_blobs import PIECE_BYTES
+from e2esync.stores.relay_check import check_store, count_store
 from e2esync.stores.relay_deletion import CONTENT
 from e2esync.stores.relay_engine import open_engine
 from e2esync.stores.relay_migrate import SET_TABLES, migrate, open_depot
@@ -77,6 +79,73 @@ def test_the_file_holds_nothing_of_it(place: Place) -> None:
     assert place.book.set_id in place.path.read_bytes()
     place.book = other
     assert place.append().seq == 1
+
+
+def large(place: Place) -> list[bytes]:
+    """More than goes at once: three pieces of blobs, and a log. Returns needles of it."""
+    needles = []
+    for number in range(3):
+        canary = bytes([number + 1]) + b" stood in a photo"
+        place.blob(canary * (PIECE_BYTES // len(canary) - 1))
+        needles.append(canary * 10)
+    for _each in range(4):
+        place.append(size=4096)
+    return needles
+
+
+def left(place: Place) -> int:
+    """The rows of deleted sets that have not gone yet."""
+    tables = (place.store._rows.one(f"SELECT count(*) FROM {table}") for table in CONTENT)
+    return sum(found[0] for found in tables if found)
+
+
+def test_a_large_set_is_gone_at_once_and_erased_in_pieces(place: Place) -> None:
+    """Another set's appends come between the pieces; at the end not even the free pages hold anything of it."""
+    needles = large(place)
+    gone, before = place.book, left(place)
+    assert place.do(0, m.Delete(gone.word(0).raw)) == m.Deleted(0)
+    assert 0 < left(place) < before
+    assert place.store.read(Consult(gone.set_id, 1, m.Inspect()), place.now).counts["blob_bytes"] == 0
+    assert faults(str(place.path)) == []
+    other = place.book = Book(gone.relay_key, seed="other")
+    assert place.visit(other.create()) == m.Created(other.set_id)
+    pieces = 0
+    while place.store.sweep(place.now):
+        pieces += 1
+        assert place.append().seq == pieces
+        # A relay that died here goes on where it stood.
+        place.reopen()
+    assert pieces >= 2
+    assert faults(str(place.path)) == []
+    place.store.checkpoint()
+    raw = b"".join(path.read_bytes() for path in place.path.parent.glob("relay*"))
+    assert not any(needle in raw for needle in needles)
+
+
+def test_what_is_not_erased_yet_is_in_no_copy(place: Place, tmp_path: Path, postgres: Server) -> None:
+    needles = large(place)
+    assert place.do(0, m.Delete(place.book.word(0).raw)) == m.Deleted(0)
+    assert left(place)
+    moved = postgres.database()
+    assert backup(str(place.path), tmp_path / "copy") == 1
+    place.store.close()
+    with closing(open_depot(str(place.path))) as old, closing(open_depot(moved)) as new:
+        assert migrate(old, new, lambda _copied: None) == 1
+    assert not any(needle in (tmp_path / "copy").read_bytes() for needle in needles)
+    for url in (str(tmp_path / "copy"), moved):
+        assert faults(url) == []
+        with closing(open_depot(url)) as depot:
+            counts = count_store(depot)
+        assert (counts["sets"]["count"], counts["blobs"]["count"], counts["envelopes"]["count"]) == (1, 0, 0)
+
+
+def test_check_knows_what_is_erased_by_mistake(place: Place) -> None:
+    place.store._writer.execute("INSERT INTO erasing SELECT owner FROM sets")
+    assert faults(str(place.path)) == ["it is being erased, and nobody deleted it"]
+    place.append()
+    assert [place.store.sweep(place.now) for _each in range(2)] == [1, 0]
+    assert faults(str(place.path)) == []
+    assert place.append().seq == 2
 
 
 def test_check_knows_a_deleted_set(place: Place) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from e2esync.limits import BLOB_DEAD_RETENTION, MAILBOX_TTL
 from e2esync.session import messages as m
+from e2esync.stores.relay_blobs import PIECE_BYTES
 from e2esync.stores.relay_invitations import invite
 from e2esync.stores.relay_migrate import open_depot
 from tests.session.world import NOW
@@ -42,6 +43,21 @@ def test_a_blob_that_nobody_names_goes_after_a_day(place: Place) -> None:
     place.store.sweep(NOW + 2 * 86_400_000)
     assert place.held() == held
     assert place.ask(1, m.Have((name,))) == m.HaveAnswer((0,))
+
+
+def test_what_is_much_goes_in_pieces(place: Place) -> None:
+    """A gigabyte of superseded snapshots is no reason for anybody to wait."""
+    for number in range(5):
+        place.blob(bytes([number]) * (PIECE_BYTES - 2))
+    held = place.held()
+    swept = []
+    while gone := place.store.sweep(NOW + 2 * 86_400_000):
+        swept.append((gone, held - place.held()))
+        held = place.held()
+        assert place.append().seq == len(swept)
+        held += 512
+    assert [gone for gone, _bytes in swept] == [1] * 5
+    assert all(size >= PIECE_BYTES for _gone, size in swept)
 
 
 def test_mailboxes_and_invitations_that_are_over(place: Place) -> None:

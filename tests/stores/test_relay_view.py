@@ -34,6 +34,7 @@ SEEN = {
              "since": "time"},
     "seeding": {"owner": OWN, "record_hash": "heads and records that are shown or seeded", "epoch": "heads and records",
                 "waits": OWN},
+    "erasing": {"owner": OWN},
     "invitations": {"invitation": "invitations", "expires": "until they are used or expire"},
     "mailboxes": {"mailbox": "mailboxes", "born": "time of messages", "token0": "tokens of both sides",
                   "token1": "tokens of both sides"},

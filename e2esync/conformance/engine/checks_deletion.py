@@ -82,6 +82,35 @@ def a_day_comes(stage: Stage) -> None:
     expect(stage.visit(stage.book.create()) == m.Created(stage.book.set_id), "the set could not be made again")
 
 
+def a_large_set_goes_whole(stage: Stage) -> None:
+    """13.14 step 4: of a set that is too large to erase at once nothing is served, and in the end nothing is there."""
+    for _each in range(20):
+        stage.append(size=64 << 10)
+    blobs = [stage.blob(bytes([number]) * 1_000_000) for number in range(3)]
+    records, taken = stage.ask(1, m.ReadChain(0)).records, stage.counts()
+    expect(taken["blob_bytes"] > 3_000_000, "INSPECT does not count what is there")
+    stage.do(0, m.Delete(stage.book.word(0).raw))
+    for _restart in range(2):
+        left = {name for name, count in stage.counts().items() if count} - {"epoch", "records", "record_bytes"}
+        expect(not left, f"after the deletion {sorted(left)} are left")
+        refused(stage.ask(1, m.Read(0, 1)), Refusal.NOT_ALLOWED)
+        refused(stage.ask(1, m.GetBlob(blobs[0], 0)), Refusal.NOT_ALLOWED)
+        expect(_admitted(stage, 2) != b"", "a member that comes is not shown the word")
+        stage.reopen()
+        stage.engine.sweep(stage.now)
+    expect(stage.ask(1, m.ReadChain(0)).records == records, "the chain that shows who had the right is not there")
+    stage.now += TOMBSTONE_RETENTION
+    for _piece in range(20):
+        # Whoever makes the set again, as soon as that can be, finds nothing of the old one in it.
+        stage.engine.sweep(stage.now)
+        if stage.visit(stage.book.create()) == m.Created(stage.book.set_id):
+            break
+    counts = stage.counts()
+    expect(not any(counts[name] for name in ("envelopes", "blobs", "dead_blobs")), "what was deleted is there again")
+    expect(stage.ask(1, m.Have(tuple(blobs))) == m.HaveAnswer((0, 0, 0)), "a blob that was deleted is there again")
+    expect(stage.append().seq == 1, "the log does not begin anew")
+
+
 def every_process_knows(stage: Stage) -> None:
     """13.14: a word, and a deletion, reach the devices of every relay process on the store."""
     other = stage.second()
@@ -115,4 +144,4 @@ def _admitted(stage: Stage, member: int) -> bytes:
     return answer.head
 
 
-CHECKS = (the_root_deletes_at_once, an_owner_is_waited_for, a_day_comes, every_process_knows)
+CHECKS = (the_root_deletes_at_once, an_owner_is_waited_for, a_day_comes, a_large_set_goes_whole, every_process_knows)

@@ -28,6 +28,7 @@ from e2esync.stores import (
     relay_log,
     relay_plan,
     relay_slots,
+    relay_sweep,
 )
 from e2esync.stores.relay_rows import SqliteRows
 from tests.helpers.postgres import Server
@@ -79,7 +80,13 @@ SQLITE: dict[str, tuple[Sabotage, Check]] = {
     "appends wait for nobody": (replaced(relay_plan, "check_not_held"), checks_holds.who_lost_a_race_comes_next),
     "holds are forgotten": (replaced(Holds, "pack", lambda _self: b""), checks_holds.the_root_comes_first),
     "holds are for ever": (replaced(Holds, "decided", lambda self, *_, **__: self), checks_holds.the_root_comes_first),
-    "what is deleted stays": (replaced(relay_deletion, "erase"), checks_deletion.the_root_deletes_at_once),
+    "what is deleted stays": (replaced(relay_deletion, "erase"), checks_deletion.a_large_set_goes_whole),
+    "what goes in pieces stays": (replaced(relay_sweep, "erase_piece", lambda *_: 0),
+                                  checks_deletion.a_large_set_goes_whole),
+    "only one piece goes": (rewritten(SqliteRows, "INSERT INTO erasing (owner)", "DELETE FROM erasing WHERE ? = -1 --"),
+                            checks_deletion.a_large_set_goes_whole),
+    "a tombstone goes before its set": (replaced(relay_deletion, "is_erased", lambda *_: True),
+                                        checks_deletion.a_large_set_goes_whole),
     "a deleted set is served": (replaced(relay_log.rules, "check_not_gone"), checks_deletion.the_root_deletes_at_once),
     "an owner's word at once": (
         replaced(relay_deletion.deleting, "due_of", lambda _view, _word, now: now),
