@@ -16,7 +16,7 @@ from e2esync.epoch.roles import Role
 from e2esync.errors import E2esyncError
 from e2esync.limits import OPENINGS_INTERVAL
 from e2esync.testing import Device, Network
-from tests.attacks.scene import FIRST, ROTATION, requests
+from tests.attacks.scene import FIRST, ROTATION, STEADY, requests
 
 FAMILY = 1
 Ask = Callable[[str, str], Awaitable[str]]
@@ -41,14 +41,21 @@ async def everything(*devices: Device) -> None:
                 assert each.error is None
 
 
-async def host(net: Network) -> tuple[Device, Device]:
-    """Ada, who has made the book Family with one contact, and Bob, who has nothing to do with it yet."""
+async def host(net: Network, moment: str = STEADY) -> tuple[Device, Device]:
+    """Ada, who has made the book Family with one contact, and Bob, who has nothing to do with it yet.
+
+    first: Bob's device has never synced, and Ada's only once. steady: both are in step. rotation: Ada has just opened
+    an epoch of Family.
+    """
     ada, bob = await begin(net, "Ada"), await begin(net, "Bob")
     with ada.online():
         await create_book(ada.profile, "Family", entropy=ada.entropy, now=ada.now)
     family(ada).add({"@type": "Card", "version": "1.0", "uid": "urn:g", "name": {"full": "Grace"}})
-    await everything(ada, bob)
+    await everything(*((ada,) if moment == FIRST else (ada, bob)))
     net.clock.time += OPENINGS_INTERVAL
+    if moment == ROTATION:
+        with ada.online():
+            await rotate(ada.profile, book=FAMILY, entropy=ada.entropy, now=ada.now)
     return ada, bob
 
 

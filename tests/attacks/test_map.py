@@ -45,8 +45,6 @@ def row(name: str) -> str:
 
 
 AT_ONE_MOMENT = {
-    "a01",
-    "a16",
     "a27",
     "a39",
 }

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import product
+
 import pytest
 
 from e2esync.access.kit import RecoveryKit
 from e2esync.client.forgetting import forget
 from e2esync.client.kits import replace_kit
 from e2esync.client.recovery import open_kit
-from e2esync.crypto import SigningKey
+from e2esync.crypto import Secret, SigningKey
+from e2esync.crypto.sealing import SealingKey
+from e2esync.epoch.boxes import epoch_key
 from e2esync.epoch.chain import Chain
-from e2esync.epoch.record import parse_record
+from e2esync.epoch.record import Change, Remove, make_add, parse_record
 from e2esync.errors import ChainInvalid, E2esyncError, HandshakeFailed
 from e2esync.limits import BLOB_DEAD_RETENTION, OPENINGS_INTERVAL
+from e2esync.log.envelope import open_envelope
+from e2esync.replica.core import Replica
 from e2esync.session import messages as m
 from e2esync.session.commands import Reading
 from e2esync.testing import Device, Network
+from e2esync.testing.entropy import SeededEntropy
 from tests.attacks.forging import ANY_GENESIS, forged, stranger
 from tests.attacks.scene import (
     FIRST,
@@ -175,8 +185,19 @@ async def _stolen_from(net: Network, phone: Device, laptop: Device, sleeper: Dev
     await heals(net)
 
 
+def sealed_as_before(old: int, signing: SigningKey, _sealing: SealingKey,
+                     ) -> Callable[[Replica], tuple[Change, ...] | None]:
+    """The new kit signs with keys of its own, and what is for it is sealed to the old one's."""
+    def wish(current: Replica) -> tuple[Change, ...] | None:
+        member = current.chain.members.get(old)
+        if member is None:
+            return None
+        return make_add(signing, current.set_id, member.person, member.role, member.seal_key), Remove(old)
+    return wish
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
-@attack(why="nothing is sealed to the old kit: the new one shows that what was written can be found")
+@attack(Weak("procedures.recovering:succession", sealed_as_before))
 async def test_a66_an_old_kit_after_its_replacement(net: Network, moment: str) -> None:
     """The kit gives way to another, then the book forgets: of what is written from then on, the old kit opens nothing.
 
@@ -187,7 +208,7 @@ async def test_a66_an_old_kit_after_its_replacement(net: Network, moment: str) -
     await net.settle(*([phone] if moment != STEADY else []))
     new = RecoveryKit.generate(net.entropy)
     net.clock.time += OPENINGS_INTERVAL
-    with phone.online():
+    with phone.online(), defences():
         (done,) = await replace_kit(phone.profile, net.kit, new, entropy=phone.entropy, now=phone.now)
     assert (done.done, done.root) == (True, True)
     phone.add(NEEDLE)
@@ -227,3 +248,42 @@ def still_held(net: Network, member: Device) -> Archive:
     archive.envelopes = [each for each in archive.envelopes if gives(m.Read(each[0], 1))]
     archive.openings = [each for each in archive.openings if gives(m.ReadBox(each[0].epoch))]
     return archive
+
+
+WORDS = (b"", b"password", b"Ada", b"Phone", b"Contacts", b"abandon", *(b"%04d" % pin for pin in range(40)))
+GUESSES = [*(bytes([byte]) * 32 for byte in range(8)), *(hashlib.sha256(word).digest() for word in WORDS),
+           *(word.ljust(32, b"\0") for word in WORDS)]
+"""What somebody would try who believes that a secret was chosen, or drawn badly."""
+
+draw = SeededEntropy.draw
+
+
+def drawn_badly(entropy: SeededEntropy, name: str, length: int) -> bytes:
+    """An epoch's secret that comes out of a list."""
+    return GUESSES[-1] if name == "epoch secret" else draw(entropy, name, length)
+
+
+def guessed(net: Network) -> int:
+    """How much of what the relay has ever taken opens by a guess: as a kit's seed, a sealing key, an epoch's secret."""
+    thief = stolen(net)
+    for guess in GUESSES:
+        thief.keys += [RecoveryKit(Secret(guess)).sealing_key(0), SealingKey.from_secret(guess * 3)]
+    opened = len(thief.open_boxes())
+    for (epoch, envelope), guess in product(thief.archive.envelopes, GUESSES):
+        with suppress(E2esyncError):
+            open_envelope(epoch_key(thief.set_id, epoch, Secret(guess)), thief.set_id, epoch, envelope)
+            opened += 1
+    return opened
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@attack(Weak("testing.entropy:SeededEntropy.draw", drawn_badly))
+async def test_a16_guesses_at_all_that_the_relay_holds(net: Network, moment: str) -> None:
+    """A hundred weak secrets, each tried on every box and envelope: no secret that a person would choose opens any."""
+    with defences():
+        phone, laptop = await scene(net, moment)
+        await laptop.sync()
+    assert guessed(net) == 0
+    # The same search finds what a true key opens.
+    assert b"three" in stolen(net, phone).plaintext()
+    await heals(net)

@@ -12,6 +12,7 @@ from e2esync.access.code import PairingCode, Purpose
 from e2esync.access.pairing import AskWords, Offer, Outgoing, Sponsor
 from e2esync.client.books import create_book
 from e2esync.client.pairing import SPONSORS, Mailbox, read_code
+from e2esync.crypto import Entropy, Secret
 from e2esync.epoch.chain import Chain
 from e2esync.epoch.record import parse_record
 from e2esync.epoch.roles import Role
@@ -37,13 +38,14 @@ from tests.attacks.sharing import (
 )
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("access.pairing:equal", lambda *_: True, alone=True))
-async def test_a01_a_key_in_the_place_of_the_guests(net: Network) -> None:
+async def test_a01_a_key_in_the_place_of_the_guests(net: Network, moment: str) -> None:
     """The relay has got hold of the code, and sits between with a key and a kit of Mallory's, under Bob's name.
 
     Both conversations are in order; the words that Bob reads out are not those of the device that Ada would add.
     """
-    ada, bob = await host(net)
+    ada, bob = await host(net, moment)
     mallory = await begin(net, "Mallory")
     before, since = standing(ada), len(net.trace)
     codes = trio.open_memory_channel[str](3)
@@ -120,10 +122,11 @@ async def sponsor_until_words(net: Network, url: str, code: PairingCode, offer: 
 
 
 @pytest.mark.parametrize("side", ["Ada", pytest.param("Bob", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(FORGEABLE)
-async def test_a01_a_relay_without_the_code(net: Network, side: str) -> None:
+async def test_a01_a_relay_without_the_code(net: Network, moment: str, side: str) -> None:
     """What passes the mailbox is changed: nobody is asked anything, and nothing is sealed."""
-    ada, bob = await host(net)
+    ada, bob = await host(net, moment)
     before, since = standing(ada), len(net.trace)
     spoilt = mutate(m.MailPush, lambda mail: m.MailPush(mail.n, flip(mail.message)), device=side)
     with net.relay.lying(spoilt), defences(), pytest.raises(PairingAborted):
@@ -136,28 +139,67 @@ async def test_a01_a_relay_without_the_code(net: Network, side: str) -> None:
     assert [row.name for row in family(bob).list()] == ["Grace"]
 
 
+fresh_code = PairingCode.generate
+
+
+def one_code(relay_url: str, _entropy: Entropy, purpose: Purpose) -> PairingCode:
+    """Every invitation has the same code."""
+    return fresh_code(relay_url, SeededEntropy("the code"), purpose)
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
-@attack(why="the mailbox, the guest's side and the host's each take one attempt: A15, and the checks of 13.7")
+@attack(Weak("access.code:PairingCode.generate", one_code))
 async def test_a61_an_invitation_again(net: Network, moment: str) -> None:
-    """After it was used, and after its time: the code opens nothing, for the relay's friends as for others."""
+    """After it was used, after its time, and while the host invites somebody else: it opens nothing, for nobody."""
     ada, bob = await host(net)
     mallory = await begin(net, "Mallory")
-    (code,) = await invite(ada, bob)
-    await at(net, moment, ada, bob)
-    before = standing(ada)
-    for wait in (0, 400_000):
-        net.clock.time += wait
+    offers: list[Offer] = []
+    inviting = trio.Event()
+
+    async def see(offer: Offer) -> bool:
+        offers.append(offer)
+        return True
+
+    async def again() -> None:
         with pytest.raises(PairingAborted):
-            await accept_as(mallory, code, "Mallory", lambda _words: None)
+            await accept_as(mallory, code, "Mallory", lambda _words: None, see)
+
+    async def ask(_device: str, _person: str) -> str:
+        return "not these words"
+
+    with defences():
+        (code,) = await invite(ada, bob)
+        await at(net, moment, ada, bob)
+        before = standing(ada)
+        await again()
+        net.clock.time += 400_000
+        await again()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(quietly, lambda: share_as(ada, lambda _code: inviting.set(), ask))
+            await inviting.wait()
+            await again()
+            nursery.cancel_scope.cancel()
+    assert offers == []
     assert standing(ada) == before
     assert [info.number for info in mallory.profile.store.books()] == [0]
 
 
+PLAYED_ANYWHERE = Weak("access.messages:message_key", lambda _code, _n: Secret(bytes(32)), late=True, also=(
+    Weak("access.messages:message_context", lambda _code, n: bytes([n])), Weak("epoch.record:check_possession"),
+    Weak("access.pairing:equal", lambda *_: True, alone=True)))
+"""Messages of a pairing that belong to no code, a proof that belongs to no book, words that nobody compares."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
-@attack(why="the code's key, the commitment, the proof and the words each stand in the way: A01, A39, A61")
+@attack(PLAYED_ANYWHERE)
 async def test_a61_an_invitation_into_another_book(net: Network, moment: str) -> None:
     """What the guest sent for one book is played to the host who invites into another: it is for nobody there."""
+    with defences():
+        await _played_again(net, moment)
+
+
+async def _played_again(net: Network, moment: str) -> None:
     ada, bob = await host(net)
     recorded: list[m.MailPush] = []
 
