@@ -77,7 +77,8 @@ def stats(args: argparse.Namespace) -> int:
 
     with closing(open_depot(database(settings_of(args).db, there=True))) as depot:
         counts = count_store(depot)
-    rows = [f"{name:<12}{each['count']:>12,}{each['bytes']:>18,} bytes" for name, each in counts.items()]
+    rows = [f"{name:<12}{each['count']:>12,}" + (f"{each['bytes']:>18,} bytes" if each["bytes"] else "")
+            for name, each in counts.items()]
     _tell(args, "\n".join(rows), **counts)
     return 0
 

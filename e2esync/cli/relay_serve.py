@@ -17,7 +17,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -42,6 +42,8 @@ from .relay_settings import Settings, strangers
 
 logger: Final = logging.getLogger("e2esync.relay")
 _FILES_WANTED: Final = 65_536
+_FILES_OWN: Final = 64
+"""Descriptors for the store, its listeners, monitoring, and whoever is still shaking hands."""
 _DAY: Final = 86_400_000
 _TURN: Final = 30.0
 
@@ -67,7 +69,8 @@ def serve(args: argparse.Namespace) -> int:
         logger.warning("%s", words)
     # What a request leaves is gone without the collector, which would look through all connections ever so often.
     gc.set_threshold(100_000, 50, 100)
-    _raise_file_limit()
+    # Whom there is no descriptor for is told to come back, as whom there is no room for; it is not left unanswered.
+    settings = replace(settings, connections=max(1, min(settings.connections, _raise_file_limit() - _FILES_OWN)))
     tls, _ = _tls_context(settings), _health_address(settings.health)
     with closing(open_engine(database(settings.db), policy=_policy(settings))) as store:
         trio.run(_serve, store, settings, tls, bool(getattr(args, "json", False)))
@@ -207,10 +210,12 @@ def _load_certificate(context: ssl.SSLContext, settings: Settings) -> None:
         ) from error
 
 
-def _raise_file_limit() -> None:
-    # One descriptor per device that stays connected; the usual limit of 1,024 is a limit on households.
+def _raise_file_limit() -> int:
+    """One descriptor per device that stays connected; the usual limit of 1,024 is one on households. Returns it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES_WANTED if hard == resource.RLIM_INFINITY else min(_FILES_WANTED, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return _FILES_WANTED if soft == resource.RLIM_INFINITY else soft

@@ -392,6 +392,8 @@ class Relay:
         try:
             with trio.move_on_after(1):
                 await transport.send(encode_message(RefusalAnswer(Refusal.BUSY, "the relay takes no more connections")))
+                # With what it says first unread, the system would hang up so hard that ours might not be read either.
+                await transport.receive()
         except SessionError:
             pass
         await transport.aclose()

@@ -155,7 +155,7 @@ class WireStream:
 async def open_stream(host: str, port: int, tls: ssl.SSLContext | None, proxy: str = "") -> WireStream:
     """A connection to `host`:`port`, with TLS if a context is given, through a proxy if one is. Raises Unreachable."""
     first, first_port = parse_proxy(proxy) if proxy else (host, port)
-    where = f"{first}:{first_port}"
+    where = f"{'the proxy ' if proxy else ''}{first}:{first_port}"
     try:
         with trio.fail_after(CONNECT_TIMEOUT):
             stream = await trio.open_tcp_stream(first, first_port)

@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import trio
 
-from e2esync.errors import SessionError
+from e2esync.errors import Refused, SessionError
 from e2esync.session import messages as m
 from e2esync.session.client import Answered, ClientSession
 from e2esync.stores.relay import RelayStore
@@ -35,10 +35,11 @@ STOP_WITHIN = 5.0
 
 
 @contextmanager
-def relay(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """A relay process in a folder, and what it printed when it listened."""
+def relay(folder: Path, *arguments: str, files: int = 0) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """A relay process in a folder, which may open so many `files`, and what it printed when it listened."""
+    within = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh"] if files else []
     process = subprocess.Popen(
-        [sys.executable, "-m", "e2esync", "relay", "serve", "--listen", "127.0.0.1:0", "--json", *arguments],
+        [*within, sys.executable, "-m", "e2esync", "relay", "serve", "--listen", "127.0.0.1:0", "--json", *arguments],
         cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )
@@ -60,7 +61,12 @@ async def device(url: str, book: Book, member: int | None) -> Device:
         session = ClientSession(None, 0, None, book.relay_key, os.urandom(32))
     else:
         session = ClientSession(book.set_id, member, book.signing[member], book.relay_key, os.urandom(32))
-    return await Device(await connect(url), session).shake()
+    made = Device(await connect(url), session)
+    try:
+        return await made.shake()
+    except BaseException:
+        await made.aclose()
+        raise
 
 
 def test_it_starts_with_no_configuration_and_stops_on_a_signal(tmp_path: Path) -> None:
@@ -75,6 +81,26 @@ def test_it_starts_with_no_configuration_and_stops_on_a_signal(tmp_path: Path) -
             assert time.monotonic() - begun < STOP_WITHIN
             assert process.stderr is not None
             assert process.stderr.read() == ""
+
+
+async def test_with_few_descriptors_it_turns_away_and_goes_on(tmp_path: Path) -> None:
+    """As the system's limit, here 80: those who find no room are told so, and who is connected stays served."""
+    with relay(tmp_path, files=80) as (process, info):
+        (url,) = info["listening"]
+        book = Book(bytes.fromhex(info["key"]))
+        crowd = [await device(url, book, None) for _ in range(80 - 64)]
+        with pytest.raises(Refused, match="no more connections"):
+            await device(url, book, None)
+        assert await crowd[0].ask(book.create()) == m.Created(book.set_id)
+        await crowd.pop().aclose()
+        with trio.fail_after(5):
+            while True:
+                with suppress(Refused):
+                    crowd.append(await device(url, book, None))
+                    break
+        for each in crowd:
+            await each.aclose()
+        assert process.poll() is None
 
 
 async def test_it_says_goodbye_to_connected_devices(tmp_path: Path) -> None:

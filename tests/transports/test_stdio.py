@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shlex
+import shutil
+import socket
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -53,6 +59,61 @@ async def test_a_book_over_ssh(ssh: Path, tmp_path: Path) -> None:
     calls = (tmp_path / "calls").read_text("utf-8").splitlines()
     assert len(calls) == 3
     assert calls[0] == "-T -p 2222 -- me@host.example e2esync relay serve --stdio --db 'our relay.sqlite3'"
+
+
+SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
+@contextmanager
+def ssh_server(folder: Path) -> Iterator[int]:
+    """The real sshd on a port of its own, and an `ssh` that it lets in; commands run in `there`, beside our program."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+    (folder / "there").mkdir()
+    (folder / "bin").mkdir()
+    scripts = {
+        "ssh": f'exec {shutil.which("ssh")} -F none -i {folder}/user -o StrictHostKeyChecking=no -o LogLevel=ERROR '
+               f'-o UserKnownHostsFile={folder}/known "$@"\n',
+        "e2esync": f'PYTHONPATH={ROOT} exec {sys.executable} -m e2esync "$@"\n',
+        "command": f'cd {folder}/there && PATH={folder}/bin:$PATH exec sh -c "$SSH_ORIGINAL_COMMAND"\n',
+    }
+    for name, text in scripts.items():
+        (folder / "bin" / name).write_text("#!/bin/sh\n" + text, "utf-8")
+        (folder / "bin" / name).chmod(0o755)
+    (folder / "config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/user.pub\n"
+        f"StrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\nForceCommand {folder}/bin/command\n", "utf-8")
+    assert SSHD is not None
+    server = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "config"], stderr=subprocess.PIPE, text=True)
+    try:
+        assert server.stderr is not None
+        for line in server.stderr:
+            if "Server listening" in line:
+                break
+        assert server.poll() is None
+        yield port
+    finally:
+        server.terminate()
+        server.communicate()
+
+
+@pytest.mark.slow
+async def test_a_book_over_the_real_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if SSHD is None:
+        pytest.skip("openssh-server is not installed")
+    with ssh_server(tmp_path) as port:
+        monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+        url = f"ssh://{getpass.getuser()}@127.0.0.1:{port}/~/our relay.sqlite3"
+        phone = await founded(tmp_path / "phone", url)
+        for name in ("Ada", "Bob"):
+            Book(phone).add(card(name))
+            assert (await sync(phone)).sent > 0
+        assert names(phone) == ["Ada", "Bob"]
+        assert (tmp_path / "there" / "our relay.sqlite3").exists()
+        with pytest.raises(SessionError):
+            await Connection.as_visitor(f"ssh://{getpass.getuser()}@127.0.0.1:{port}/no/folder", None, ENTROPY)
 
 
 async def test_one_after_the_other(ssh: Path, tmp_path: Path) -> None:
