@@ -182,11 +182,11 @@ async def test_a14_downgrade(net: Network, moment: str, suite: int) -> None:
     await refused(laptop, ChainInvalid, relabel(suite))
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(why="there is no second version, and no half of a box, that any code could fall back to")
-async def test_a14_another_version_and_a_stripped_half(net: Network) -> None:
+async def test_a14_another_version_and_a_stripped_half(net: Network, moment: str) -> None:
     """A relay that says it speaks an older version; a box without its post-quantum half."""
-    phone, laptop = await two(net)
-    laptop.add("Bob")
+    phone, laptop = await scene(net, moment)
     raised = await refused(laptop, Refused, refuse(m.Challenge, Refusal.BAD_VERSION))
     assert raised.reason == "BadVersion"  # type: ignore[attr-defined]
     await refused(laptop, HandshakeFailed, mutate(m.Challenge, lambda shown: replace(shown, relay_key=bytes(32))))

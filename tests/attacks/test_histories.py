@@ -30,6 +30,7 @@ from tests.attacks.scene import (
     refused,
     scene,
     sponsor,
+    three,
     two,
 )
 
@@ -95,10 +96,11 @@ def blindly(replica: Replica, raws: tuple[bytes, ...], **_options: object) -> ob
     return reduce(Chain.extend, records, replica.chain), records
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(Weak("replica.entering:extend", blindly, late=True))
-async def test_a08_two_records_with_one_number(net: Network) -> None:
-    """Each device is shown another epoch 2; then the laptop is shown what follows the phone's."""
-    phone, laptop = await two(net)
+async def test_a08_two_records_with_one_number(net: Network, moment: str) -> None:
+    """Each device is shown another record of one epoch; then the laptop is shown what follows the phone's."""
+    phone, laptop = await two(net, moment)
     net.relay.fork("Laptop")
     await opens(phone)
     await opens(laptop)
@@ -176,13 +178,13 @@ async def test_a10_recovery_that_may_be_stale(net: Network, moment: str) -> None
     net.relay.show(newest)
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(WELCOME)
-async def test_a42_a_relay_that_empties_the_log(net: Network) -> None:
+async def test_a42_a_relay_that_empties_the_log(net: Network, moment: str) -> None:
     """An empty log is not an empty book: nothing is deleted on the relay's word."""
-    phone, laptop = await two(net)
-    phone.note("Ada", "one")
-    await net.settle()
-    laptop.add("Bob")
+    _phone, laptop = await scene(net, moment)
+    await laptop.sync()
+    laptop.add("Carl")
     newest, epoch = net.relay.main, laptop.replica.chain.epoch
     net.relay.withhold(lambda done: isinstance(done.change.request, m.Append) and done.change.request.epoch == epoch)
     await refused(laptop, RollbackDetected)
@@ -313,15 +315,14 @@ async def test_a09_an_envelope_dropped(net: Network, moment: str) -> None:
     await heals(net)
 
 
-@attack(Weak("replica.sightings:check_entry", lambda *_: [], late=True))
-async def test_a09_a_hidden_envelope_that_another_has_seen(net: Network) -> None:
+@pytest.mark.parametrize("moment", MOMENTS)
+@attack(Weak("replica.sightings:check_entry", lambda *_: [], late=True, also=("replica.sightings:compare_beats",)))
+async def test_a09_a_hidden_envelope_that_another_has_seen(net: Network, moment: str) -> None:
     """The phone's edit is left out of the laptop's log, with heads to match: the tablet's next entry gives it away."""
-    phone, laptop = await two(net)
-    tablet = await net.pair(phone, "Tablet")
-    await net.settle()
+    phone, laptop, tablet = await three(net, moment)
     phone.note("Ada", "hidden")
     await phone.sync()
-    hidden = net.relay.main.journal[-1]
+    hidden = next(done for done in reversed(net.relay.main.journal) if isinstance(done.change.request, m.Append))
     await tablet.sync()
     tablet.note("Ada", "seen")
     await tablet.sync()

@@ -63,11 +63,11 @@ async def test_a17_a_recovery_by_another_kit(net: Network, moment: str) -> None:
     assert set(laptop.replica.chain.members) == set(chain.members)
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @attack(ANY_GENESIS)
-async def test_a17_a_new_beginning_under_the_old_id(net: Network) -> None:
+async def test_a17_a_new_beginning_under_the_old_id(net: Network, moment: str) -> None:
     """The relay says that the book was begun anew: another record 0 has another set id."""
-    phone, laptop = await two(net)
-    laptop.add("Bob")
+    phone, laptop = await scene(net, moment)
     other = await net.begin("Mallory", RecoveryKit.generate(net.entropy))
     net.devices.remove(other)
     set_id = phone.replica.set_id

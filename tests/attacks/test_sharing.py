@@ -56,10 +56,11 @@ async def test_a01_a_key_in_the_place_of_the_guests(net: Network, moment: str) -
         for _each in range(3):
             codes[0].send_nowait(code)
 
+    async def keep(offer: Offer) -> bool:
+        offers[0].send_nowait(offer)
+        return True
+
     async def towards_ada() -> None:
-        async def keep(offer: Offer) -> bool:
-            offers[0].send_nowait(offer)
-            return True
         await accept_as(mallory, await codes[1].receive(), "Bob", lambda _words: None, keep)
 
     async def towards_bob() -> None:
@@ -70,8 +71,7 @@ async def test_a01_a_key_in_the_place_of_the_guests(net: Network, moment: str) -
         await trio.sleep(1)
         await accept_as(bob, await codes[1].receive(), "Bob", lambda shown: words[0].send_nowait(" ".join(shown)))
 
-    async def ask(_device: str, person: str) -> str:
-        assert person == "Bob"
+    async def ask(_device: str, _person: str) -> str:
         return await words[1].receive()
 
     async with trio.open_nursery() as nursery:
