@@ -182,9 +182,9 @@ def show_config(args: argparse.Namespace) -> int:
 
 def database(name: str, *, there: bool = False) -> str:
     """The database's name. Raises FileProblem where it stands for a file and there can be none, or is none `there`."""
-    from e2esync.stores.relay_engine import POSTGRES_SCHEMES
+    from e2esync.stores.relay_engine import POSTGRES_SCHEMES, plugged_engine
 
-    if name.startswith(POSTGRES_SCHEMES):
+    if name.startswith(POSTGRES_SCHEMES) or plugged_engine(name) is not None:
         return name
     if "://" in name:
         raise UsageError(f"{name.partition(':')[0]} is no kind of database", "a file, or postgresql://USER@HOST/NAME")

@@ -40,9 +40,12 @@ def check(args: argparse.Namespace) -> int:
 
 def _check_empty(url: str) -> None:
     """The checks turn the clock forward and sweep: what a relay keeps for its devices would be gone."""
-    from e2esync.stores.relay_engine import POSTGRES_SCHEMES
+    from e2esync.stores.relay_engine import POSTGRES_SCHEMES, plugged_engine
     from e2esync.stores.relay_migrate import open_depot
 
+    if plugged_engine(url) is not None:
+        # What is in it, only its own tools can say.
+        return
     if not url.startswith(POSTGRES_SCHEMES):
         if Path(url).exists():
             raise FileProblem(f"{url} exists", "the checks fill a store of their own: name a new file")

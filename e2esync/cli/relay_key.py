@@ -19,7 +19,7 @@ from e2esync.stores.relay_keys import replace_key
 from e2esync.stores.relay_migrate import open_depot
 
 from .exits import FileProblem, UsageError
-from .relay import database, settings_of
+from .relay import books, database, settings_of
 
 _SIZE: Final = 32
 
@@ -39,7 +39,7 @@ def key(args: argparse.Namespace) -> int:
     open_engine(url).close()
     with closing(open_depot(url)) as depot:
         waiting = replace_key(depot, seed)
-    return _tell(args, seed, f"{waiting} books name another key now than this relay's: an owner of each has to run "
+    return _tell(args, seed, f"{books(waiting)} under another key than this relay's now: an owner of each has to run "
                  "`e2esync relay move URL` with this relay's address" if waiting else "this is the relay's key now")
 
 

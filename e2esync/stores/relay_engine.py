@@ -4,12 +4,16 @@ An engine keeps the rules of SPEC 13.4 to 13.7 and promises: what `execute` has 
 whole or, if it raises, may simply be sent again; the effects that it returns for one set come in the set's order,
 without a gap. Where several relays share one store, what the others did comes as `news`, before what this batch did.
 `e2esync relay check-engine` proves all of this of an engine.
+
+Anybody's engine plugs in: an entry point of the group `e2esync.engines`, named as the scheme of its URLs, is a function
+that takes what `open_engine` takes, and returns an Engine.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -21,6 +25,7 @@ from e2esync.session.policy import DEFAULT_POLICY, Policy
 from e2esync.stores.relay_batch import BatchResult
 
 POSTGRES_SCHEMES: Final = ("postgresql://", "postgres://")
+PLUGINS: Final = "e2esync.engines"
 
 
 class Notifier(Protocol):
@@ -93,9 +98,9 @@ class Engine(Protocol):
 def open_engine(
     url: str, *, draw: Callable[[int], bytes] = os.urandom, policy: Policy = DEFAULT_POLICY,
 ) -> Engine:
-    """The engine that a name stands for: postgresql://… or the path of a SQLite file, which is made if it is missing.
+    """The engine that a name stands for: postgresql://…, somebody else's scheme, or the path of a SQLite file.
 
-    Raises ProfileDamaged, ProfileBusy, DiskFull or Unreachable.
+    The file is made if it is missing. Raises ProfileDamaged, ProfileBusy, DiskFull or Unreachable.
     """
     if url.startswith(POSTGRES_SCHEMES):
         try:
@@ -105,6 +110,18 @@ def open_engine(
                 "the driver for PostgreSQL is not installed", "pip install 'e2esync[postgres]'"
             ) from error
         return PostgresStore(url, draw=draw, policy=policy)
+    plugged = plugged_engine(url)
+    if plugged is not None:
+        engine: Engine = plugged.load()(url, draw=draw, policy=policy)
+        return engine
     from e2esync.stores.relay import RelayStore
 
     return RelayStore(Path(url), draw=draw, policy=policy)
+
+
+def plugged_engine(url: str) -> EntryPoint | None:
+    """Who opens URLs of this scheme, if it is none of ours and its distribution is installed."""
+    scheme, found, _ = url.partition("://")
+    if not found or url.startswith(POSTGRES_SCHEMES):
+        return None
+    return next(iter(entry_points(group=PLUGINS, name=scheme.lower())), None)

@@ -14,9 +14,9 @@ from typing import Any, Final, Protocol
 
 import apsw
 
-from e2esync.errors import ProfileBusy, ProfileDamaged
+from e2esync.errors import ProfileBusy, ProfileDamaged, Unreachable
 from e2esync.stores.relay_deletion import CONTENT
-from e2esync.stores.relay_engine import POSTGRES_SCHEMES
+from e2esync.stores.relay_engine import POSTGRES_SCHEMES, plugged_engine
 from e2esync.stores.relay_rows import Key, Row, Rows, SqliteRows
 from e2esync.stores.relay_schema import FileLock, open_writer, storage_error
 
@@ -220,9 +220,11 @@ class SqliteDepot:
 
 
 def open_depot(url: str) -> Depot:
-    """The store that a name stands for."""
+    """The store that a name stands for. Raises Unreachable for one whose rows only its own tools can read."""
     if url.startswith(POSTGRES_SCHEMES):
         from e2esync.stores.postgres_depot import PostgresDepot
 
         return PostgresDepot(url)
+    if plugged_engine(url) is not None:
+        raise Unreachable("what is stored there only that engine's own tools can read", "serve and check-engine use it")
     return SqliteDepot(Path(url))
