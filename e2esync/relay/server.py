@@ -176,9 +176,10 @@ class Relay:
 
     async def handle(self, transport: Transport, address: str = "") -> None:
         """Serves one connection until it ends. `address` is whose limits it counts against; none without one."""
-        if self.stopping or len(self._connections) >= self._connections_max or self._floods(address):
+        full = self.stopping or len(self._connections) >= self._connections_max
+        if full or self._floods(address):
             self.counters.turned_away += 1
-            await self._turn_away(transport)
+            await self._turn_away(transport, "" if full else " from this address")
             return
         self.counters.connections += 1
         self._numbers += 1
@@ -388,10 +389,11 @@ class Relay:
         forwarded = str(getattr(transport, "forwarded", "")) if self._trust_proxy else ""
         return forwarded.rpartition(",")[2].strip() or str(stream.socket.getpeername()[0])
 
-    async def _turn_away(self, transport: Transport) -> None:
+    async def _turn_away(self, transport: Transport, whose: str) -> None:
+        message = f"the relay takes no more connections{whose}"
         try:
             with trio.move_on_after(1):
-                await transport.send(encode_message(RefusalAnswer(Refusal.BUSY, "the relay takes no more connections")))
+                await transport.send(encode_message(RefusalAnswer(Refusal.BUSY, message)))
                 # With what it says first unread, the system would hang up so hard that ours might not be read either.
                 await transport.receive()
         except SessionError:

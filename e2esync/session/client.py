@@ -270,14 +270,15 @@ class ClientSession:
         # During the handshake a refusal is about the session itself; so is one that nothing was asked for.
         connected = self.state is State.CONNECTED
         self._receiving("refusal")
+        request = self._asked.popleft() if connected and self._asked else None
         error = Refused(refusal.code.value, f"the relay refused ({refusal.code.value}): {refusal.message}",
-                        _when(refusal))
-        if not connected or not self._asked:
+                        _when(refusal, request))
+        if request is None:
             raise error
-        return RefusedRequest(self._asked.popleft(), error, refusal.data)
+        return RefusedRequest(request, error, refusal.data)
 
 
-def _when(refusal: m.RefusalAnswer) -> str:
+def _when(refusal: m.RefusalAnswer, request: Request | None) -> str:
     """What to do about a refusal that passes, or that a person can do something about."""
     if refusal.code is Refusal.BUSY:
         return "your changes are kept; try again in a while"
@@ -286,4 +287,5 @@ def _when(refusal: m.RefusalAnswer) -> str:
     if refusal.code is not Refusal.TOO_OFTEN:
         return ""
     minutes = -(-refusal.data // _MINUTE)
-    return f"try again in {minutes:,} minute{'' if minutes == 1 else 's'}; shutting a device out need not wait"
+    again = f"try again in {minutes:,} minute{'' if minutes == 1 else 's'}"
+    return again + ("; shutting a device out need not wait" if isinstance(request, m.Open) else "")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from e2esync.errors import E2esyncError
+from e2esync.errors import Refused
 from e2esync.relay import throttle
 from e2esync.relay.throttle import PerAddress, Throttle
 from e2esync.session import messages as m
@@ -57,6 +57,6 @@ async def test_connections_from_one_address(tmp_path: Path) -> None:
         for _ in range(2):
             await scene.device(1, listener)
         transport = await scene.dial(listener)
-        with trio.fail_after(10), pytest.raises(E2esyncError):
+        with trio.fail_after(10), pytest.raises(Refused, match="from this address"):
             await Device(transport, scene.session(1)).shake()
         assert scene.relay.counters.turned_away == 1

@@ -171,6 +171,24 @@ def test_who_has_to_wait_is_told_how_long() -> None:
     assert "your changes are kept" in event.error.hint
 
 
+def test_only_who_opens_an_epoch_is_told_that_shutting_out_need_not_wait() -> None:
+    script = connected()
+    for request, told in ((m.Open(b"r", b"l", (), b"", (), ()), True), (m.Append(3, b"e"), False)):
+        script.session.request(request)
+        (event,) = script.say(m.RefusalAnswer(Refusal.TOO_OFTEN, "too many", 60_001))
+        assert isinstance(event, c.RefusedRequest)
+        assert event.error.hint.startswith("try again in 2 minutes")
+        assert ("need not wait" in event.error.hint) == told
+
+
+def test_a_full_set_is_told_with_what_can_be_done() -> None:
+    script = connected()
+    script.session.request(m.Append(3, b"e"))
+    (event,) = script.say(m.RefusalAnswer(Refusal.QUOTA_EXCEEDED, "full"))
+    assert isinstance(event, c.RefusedRequest)
+    assert "your changes are kept" in event.error.hint
+
+
 def test_answers_come_in_the_order_of_requests() -> None:
     script = connected()
     requests: list[m.Request] = [m.Ping(), m.Read(0, 1), m.Have((b"i" * 32,))]

@@ -1,6 +1,6 @@
 """An engine that somebody else wrote: a distribution of its own, found by its entry point, proved and served from.
 
-It is a folder, as an installer would leave it. What it adds to ours is a count of batches beside the store.
+It is a folder, as an installer would leave it. What it adds to ours is a dot for each batch, beside the store.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from e2esync.stores.relay import RelayStore
 class Counting(RelayStore):
     def execute(self, commands, now):
         done = super().execute(commands, now)
-        tally = Path(str(self.path) + ".tally")
-        tally.write_text(str(int(tally.read_text() if tally.exists() else "0") + 1))
+        with open(str(self.path) + ".tally", "a") as tally:
+            tally.write(".")
         return done
 
 
@@ -60,7 +60,7 @@ def test_it_keeps_the_rules_even_when_it_is_killed(site: Path, tmp_path: Path) -
     for check in (CHECKS[0], CHECKS[-1]):
         place = tmp_path / check.__name__
         assert run_check(check, f"counting://{place}").fault == ""
-        assert int(Path(f"{place}.tally").read_text("ascii")) > 0
+        assert Path(f"{place}.tally").stat().st_size
 
 
 def test_a_relay_serves_from_it(site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
