@@ -192,6 +192,9 @@ async def accept_websocket(stream: WireStream, page: Page | None = None) -> WebS
     if page is not None and "Upgrade" not in request.headers:
         await stream.send_all(page_bytes(page if request.path.partition("?")[0] == "/" else NO_PAGE))
         raise RemoteProtocolError("the other side asked for a page, and has it")
+    if protocol.eof_sent:
+        # Frames that it must not send yet, or that are none: the library has ended its side and cannot answer.
+        raise RemoteProtocolError("the other side sent something behind its request that ends the connection")
     transport.forwarded = ",".join(request.headers.get_all("X-Forwarded-For"))
     response = protocol.accept(request)
     # A date tells strangers the clock, which heads tell members already, and costs 37 bytes of every reconnect.

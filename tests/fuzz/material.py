@@ -28,6 +28,7 @@ HOSTILE = {
     "cards::flatten": ("card",),
     "contactset::decode_ops": ("ops",),
     "contactset::check_state": ("state",),
+    "contactset::late_writes": ("state",),
     "contactset::harms": ("changes",),
     "crypto::verify": ("message", "signature"),
     "crypto::check_verify_key": ("verify_key",),

@@ -61,7 +61,8 @@ CARDS: Final = {
         _CARD % (b"3.0", b"item1.TEL;TYPE=CELL,pref:1\r\nitem1.X-ABLabel:_$!<Home>!$_\r\nBDAY:1985-04-12\r\n"
                          b"PHOTO;ENCODING=b;TYPE=PNG:iVBORw0K\r\nCATEGORIES:a,b\r\nADR:;;1 St;Town;;;UK\r\n"),
         _CARD % (b"4.0", b"UID:urn:uuid:1\r\nTEL;VALUE=uri;PREF=1:tel:+1\r\nBDAY:--0412\r\nLANG:fr\r\nGEO:geo:1,2\r\n"
-                         b"PHOTO:data:image/png;base64,iVBORw0K\r\nJSPROP;JSPTR=a/b:{}\r\nN;ALTID=1;LANGUAGE=ja:a;b\r\n"),
+                         b"PHOTO:data:image/png;base64,iVBORw0K\r\nJSPROP;JSPTR=a/b:{}\r\nN;ALTID=1;LANGUAGE=ja:a;b\r\n"
+                         b"ORG;ALTID=1:a\r\nORG;ALTID=1;LANGUAGE=ja:b\r\n"),
     ],
     "jcard": [b'["vcard",[["version",{},"text","4.0"],["fn",{},"text","Z"],["tel",{"type":["home"]},"uri","tel:1"]]]'],
     "jscontact": [b'[{"@type":"Card","version":"1.0","uid":"1","name":{"full":"Z"},"phones":{"a":{"number":"1"}}}]'],
@@ -76,3 +77,9 @@ def origins() -> list[bytes]:
     """The origin records of cards that files gave."""
     return [encode(card.registers[ORIGIN]) for content in CARDS["vcard"]
             for card in read_file(content, salt=SET_ID, form="vcard").cards if ORIGIN in card.registers]
+
+
+def layouts() -> list[bytes]:
+    """The layouts of files."""
+    files = (read_file(content, salt=SET_ID, form=form) for form in ("vcard", "jcard") for content in CARDS[form])
+    return [encode(file.layout.to_value()) for file in files if file.layout is not None]

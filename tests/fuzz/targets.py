@@ -17,6 +17,7 @@ from e2esync.access import messages as mail
 from e2esync.access.code import parse_code
 from e2esync.access.kit import parse_kit_file
 from e2esync.card import assemble, flatten, read_file, summary, write_as_imported, write_vcards
+from e2esync.card.layout import Layout
 from e2esync.card.origin import decode_origin
 from e2esync.client import backup
 from e2esync.conformance.performing import WrongDraw
@@ -44,6 +45,7 @@ from e2esync.wire import decode, decode_values, encode
 from tests.fuzz import seeds
 from tests.fuzz.material import HOSTILE, Operation, strings
 from tests.fuzz.seeds import KEY, KIT, NONCE, SET_ID
+from tests.fuzz.wires import WIRES
 
 SALT: Final = bytes(32)
 OFFER: Final = mail.Offer(bytes(32), bytes(16), 1, bytes(32), bytes(32), 1, None)
@@ -221,9 +223,11 @@ TARGETS: Final = {target.name: target for target in (
     Target("kits", _text(parse_kit_file), lambda: seeds.KITS),
     Target("addresses", _text(parse_address), lambda: seeds.ADDRESSES),
     Target("origins", _origin, seeds.origins),
+    Target("layouts", lambda data: void(Layout.from_value(decode(data))), seeds.layouts),
     Target("history", lambda data: void(read_before(data)), lambda: seeds.HISTORY),
     Target("backups", _backup, lambda: seeds.BACKUPS, 16 << 10),
     Target("backups-resealed", _in_backup, lambda: seeds.BACKUP_ITEMS, 16 << 10),
+    *(Target(name, run, lambda given=given: given) for name, (run, given) in WIRES.items()),  # type: ignore[misc]
     *(Target(f"cards-{form}", _card_file(form), lambda form=form: seeds.CARDS[form], 16 << 10)  # type: ignore[misc]
       for form in seeds.CARDS),
     *(Target(f"vectors-{name.replace('::', '-')}", operation.run, operation.seeds, 16 << 10)

@@ -100,6 +100,15 @@ async def test_what_is_no_upgrade_is_answered_and_ended(request_: bytes) -> None
             await accept_websocket(WireStream(far))
 
 
+@pytest.mark.parametrize("behind", [b"\xff\xff\xff\xff", masked(0x88, b"\x03\xe8")], ids=["noise", "a goodbye"])
+@pytest.mark.parametrize("request_", [UPGRADE, b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\n\r\n"])
+async def test_what_comes_too_soon_behind_a_request_ends_it(request_: bytes, behind: bytes) -> None:
+    near, far = trio.testing.memory_stream_pair()
+    await near.send_all(request_ + behind)
+    with pytest.raises((RemoteProtocolError, Unreachable)):
+        await (await accept_websocket(WireStream(far))).receive()
+
+
 async def test_a_cut_upgrade_is_unreachable() -> None:
     near, far = trio.testing.memory_stream_pair()
     await near.send_all(UPGRADE[:-4])
