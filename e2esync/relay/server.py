@@ -450,7 +450,8 @@ class Relay:
     def _heard(self, keys: frozenset[bytes] | None) -> None:
         wanted = tuple(self.hub.keys() if keys is None else filter(self.hub.has, keys))
         if wanted:
-            self._writer.submit(_Heard(wanted))
+            # Others' devices wait for it: behind a batch and in front of the next, but not for both.
+            self._writer.submit(_Heard(wanted), urgent=True)
 
     async def _drain(self) -> None:
         """Says goodbye, and lets what was begun come to its end (SPEC 13.3 CLOSING)."""

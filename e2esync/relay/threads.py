@@ -29,13 +29,16 @@ class StoreThread(Generic[Item, Result]):
         self._deliver = deliver
         self._queue: SimpleQueue[list[Item] | None] = SimpleQueue()
         self._waiting: list[Item] = []
+        self._urgent: list[Item] = []
+        self._was_urgent = False
         self._busy = False
         self._stopping = False
         self._wake = trio.Event()
 
-    def submit(self, item: Item) -> None:
-        """Queues an item; from trio's thread."""
-        self._waiting.append(item)
+    def submit(self, item: Item, *, urgent: bool = False) -> None:
+        """Queues an item; from trio's thread. What is `urgent` goes next and without the others, so that its result
+        does not wait until they are done too; they have every other turn all the same."""
+        (self._urgent if urgent else self._waiting).append(item)
         if not self._busy:
             self._wake.set()
 
@@ -49,7 +52,7 @@ class StoreThread(Generic[Item, Result]):
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._thread)
-                while not self._stopping or self._busy or self._waiting:
+                while not self._stopping or self._busy or self._waiting or self._urgent:
                     # One turn of the loop later: everything that became readable in this turn goes in one batch.
                     await self._wake.wait()
                     self._wake = trio.Event()
@@ -65,10 +68,15 @@ class StoreThread(Generic[Item, Result]):
             token.run_sync_soon(self._delivered, items, self._work(items))
 
     def _hand_over(self) -> None:
-        if self._waiting and not self._busy:
+        if self._busy or not (self._waiting or self._urgent):
+            return
+        self._was_urgent = bool(self._urgent) and not (self._was_urgent and self._waiting)
+        if self._was_urgent:
+            items, self._urgent = self._urgent, []
+        else:
             items, self._waiting = self._waiting[:_BATCH_MAX], self._waiting[_BATCH_MAX:]
-            self._busy = True
-            self._queue.put(items)
+        self._busy = True
+        self._queue.put(items)
 
     def _delivered(self, items: Sequence[Item], result: Result) -> None:
         self._busy = False

@@ -120,10 +120,10 @@ class SharedViews(Views):
         return self._slots(rows, known, since=self._known[view.set_id].version)
 
     def _log(self, view: SetView, fresh: list[Row]) -> SetView:
-        for seq, member, log_hash, envelope in fresh:
-            self.news.append(News(Logged(view.set_id, view.epoch, seq, envelope, member, NOBODY)))
-            view = replace(view, seq=seq, log_hash=log_hash)
+        self.news += [News(Logged(view.set_id, view.epoch, seq, envelope, member, NOBODY))
+                      for seq, member, _log_hash, envelope in fresh]
         if fresh:
+            view = replace(view, seq=fresh[-1][0], log_hash=fresh[-1][2])
             self.positions[view.set_id, view.epoch] = view
         return view
 

@@ -49,7 +49,8 @@ class _InlineWorker(StoreThread[Item, Result]):
         self._items: list[Item] = []
         self._end = trio.Event()
 
-    def submit(self, item: Item) -> None:
+    def submit(self, item: Item, *, urgent: bool = False) -> None:
+        del urgent
         self._items.append(item)
         if len(self._items) == 1:
             trio.lowlevel.current_trio_token().run_sync_soon(self._turn)

@@ -65,3 +65,32 @@ async def test_stopping_an_idle_thread() -> None:
             nursery.start_soon(thread.run)
             await trio.testing.wait_all_tasks_blocked()
             thread.stop()
+
+
+async def test_what_is_urgent_goes_next_and_alone_and_the_others_have_every_other_turn() -> None:
+    gate = threading.Semaphore(0)
+    batches: list[list[int]] = []
+
+    def work(items: Sequence[int]) -> None:
+        gate.acquire(timeout=10)
+        batches.append(list(items))
+
+    thread: StoreThread[int, None] = StoreThread(work, lambda _items, _result: None)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(thread.run)
+        thread.submit(0)
+        await trio.testing.wait_all_tasks_blocked()
+        for item in (1, 2):
+            thread.submit(item)
+        for item in (-1, -2):
+            thread.submit(item, urgent=True)
+        gate.release()
+        with trio.fail_after(10):
+            while len(batches) < 1:
+                await trio.sleep(0.001)
+        # The two that were urgent are with the thread by now, and there are more.
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        thread.submit(-3, urgent=True)
+        gate.release(3)
+        thread.stop()
+    assert batches == [[0], [-1, -2], [1, 2], [-3]]
