@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import pytest
 
 from e2esync.access import code as codec
-from e2esync.access import messages
 from e2esync.access.code import PairingCode
 from e2esync.access.kit import RecoveryKit
-from e2esync.access.messages import open_message, transcript_words
-from e2esync.access.pairing import Joiner, Offer, Sponsor
+from e2esync.access.messages import open_message
 from e2esync.client.pairing import join
-from e2esync.crypto import SigningKey, sealing
+from e2esync.crypto import sealing
 from e2esync.crypto.sealing import SealingKey, open_box
 from e2esync.errors import BadCode, E2esyncError, HandshakeFailed, PairingAborted
 from e2esync.session import messages as m
@@ -138,62 +135,6 @@ async def test_a15_another_relay_than_the_books(net: Network, moment: str) -> No
     assert phone.standing() == before
     await net.meet(phone, tablet)
     await heals(net)
-
-
-@attack(Weak("access.messages:check_keys", late=True))
-async def test_a39_keys_chosen_after_the_sponsors_nonce(net: Network) -> None:
-    """The newcomer's keys and nonce are committed to first: message 2 with others ends the attempt."""
-    entropy = net.entropy
-    offer = Offer(b"s" * 32, b"p" * 16, 3, b"r" * 32, b"h" * 32, 0)
-    accepted = 0
-    for _run in range(4):
-        code = PairingCode.generate("ws://relay.test", entropy)
-        sponsor = Sponsor(code, offer, entropy)
-        sponsor.start()
-        honest, late = (Joiner(code, SigningKey(entropy.draw("signing key", 32)), SealingKey.generate(entropy), "x",
-                               entropy) for _each in range(2))
-        committed = honest.start()[0]
-        late.start()
-        answer = next(each for each in sponsor.receive(0, committed.data) if hasattr(each, "data"))
-        revealed = next(each for each in late.receive(1, answer.data) if hasattr(each, "data"))
-        with defences():
-            try:
-                sponsor.receive(2, revealed.data)
-            except PairingAborted:
-                continue
-        accepted += 1
-    assert accepted == 0
-
-
-def first_word(transcript: bytes) -> tuple[str, ...]:
-    """Eleven bits are compared, and not thirty-three."""
-    return transcript_words(transcript)[:1]
-
-
-@attack(Weak("access.messages:transcript_words", first_word))
-def test_a39_a_hundred_thousand_runs_in_between() -> None:
-    """Whoever sits in between has committed before the other nonce is known: a guess each, and none is right."""
-    def words(leg: bytes, run: int) -> tuple[str, ...]:
-        nonce = hashlib.blake2b(leg + run.to_bytes(4), digest_size=32).digest()
-        return messages.transcript_words(messages.transcript_of(leg, nonce, nonce))
-
-    with defences():
-        accepted = sum(words(b"towards the sponsor", run) == words(b"towards the guest", run) for run in range(100_000))
-    assert accepted == 0
-
-
-@attack(Weak("access.pairing:equal", lambda *_: True, alone=True))
-async def test_a39_words_that_are_not_the_ones_shown(net: Network) -> None:
-    """A wrong word ends the attempt, on both sides; there is no second one with the same code."""
-    phone = await net.begin("Phone")
-    await phone.sync()
-    laptop = net.device("Laptop")
-    before = phone.standing()
-    for wrong in ("zoo zoo zoo", "", "abandon abandon"):
-        with defences(), pytest.raises(PairingAborted):
-            await net.meet(phone, laptop, type_words=lambda _words, wrong=wrong: wrong)
-        assert not laptop.book.exists()
-    assert phone.standing() == before
 
 
 @attack(Weak("access.code:_check", lambda *_: bytes(2)), moments="a code is refused before any relay is asked anything")

@@ -14,9 +14,9 @@ import pytest
 
 from e2esync.client.connection import Connection
 from e2esync.contactset import SetOp
-from e2esync.crypto import Secret, aead, passphrase
+from e2esync.crypto import passphrase
 from e2esync.crypto.padding import pad, padded_size
-from e2esync.errors import CommitMismatch, E2esyncError, Refused, RemoteProtocolError
+from e2esync.errors import E2esyncError, Refused, RemoteProtocolError
 from e2esync.limits import ARGON2_MEMORY, ARGON2_PASSES, WRITE_BACK_DELAY
 from e2esync.session import messages as m
 from e2esync.session.client import ClientSession
@@ -245,17 +245,6 @@ async def test_a45_bombs_over_the_wire(net: Network, moment: str) -> None:
     phone.add("Bob")
     await heals(net)
     assert laptop.names() == ["Ada", "Bob", "Carl"]
-
-
-@pytest.mark.parametrize("carried", ["of the other key", "of none"])
-@attack(Weak("crypto.aead:check_commitment"))
-async def test_a27_invisible_salamander(net: Network, carried: str) -> None:
-    """One ciphertext for two readers commits to one key at most: whoever has another refuses before the cipher runs."""
-    mine, other = (Secret(net.entropy.draw("epoch secret", 32)) for _reader in range(2))
-    sealed = aead.seal(mine, bytes(24), b"here", b"for you")
-    commitment = {"of the other key": aead.seal(other, bytes(24), b"here", b"for you")[24:56], "of none": bytes(32)}
-    with defences(), pytest.raises(CommitMismatch):
-        aead.open_sealed(mine, b"here", sealed[:24] + commitment[carried] + sealed[56:])
 
 
 @pytest.mark.parametrize("counts", [{"memory": 8192, "passes": 1}, {"memory": 2**40, "passes": 2**31}])

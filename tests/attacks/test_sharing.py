@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
 import trio
 
 from e2esync.access.code import PairingCode, Purpose
-from e2esync.access.pairing import AskWords, Offer, Outgoing, Sponsor
+from e2esync.access.pairing import Offer
 from e2esync.client.books import create_book
-from e2esync.client.pairing import SPONSORS, Mailbox, read_code
+from e2esync.client.pairing import read_code
 from e2esync.crypto import Entropy, Secret
 from e2esync.epoch.chain import Chain
 from e2esync.epoch.record import parse_record
@@ -20,8 +19,9 @@ from e2esync.errors import ChainInvalid, E2esyncError, PairingAborted
 from e2esync.limits import OPENINGS_INTERVAL
 from e2esync.session import messages as m
 from e2esync.session.codec import encode_message
-from e2esync.testing import Hook, Network, flip, mutate
+from e2esync.testing import Network, flip, mutate
 from e2esync.testing.entropy import SeededEntropy
+from tests.attacks.between import apart, quietly, sponsor_until_words
 from tests.attacks.forging import forged, stranger
 from tests.attacks.scene import FORGEABLE, MOMENTS, Weak, attack, defences, heals, refused, scene, show_record
 from tests.attacks.sharing import (
@@ -91,34 +91,6 @@ async def test_a01_a_key_in_the_place_of_the_guests(net: Network, moment: str) -
     await invite(ada, bob)
     await everything(ada, bob)
     assert [row.name for row in family(bob).list()] == ["Grace"]
-
-
-def apart(*devices: str) -> Hook:
-    """Give these devices a mailbox of their own, whichever they ask for."""
-    elsewhere = mutate(m.UseMailbox, lambda use: replace(use, mailbox=b"elsewher"))
-    return lambda message, wire: elsewhere(message, wire) if wire.device in devices else message
-
-
-async def quietly(task: Callable[[], Awaitable[None]]) -> None:
-    """The other sides of an attempt that fails."""
-    try:
-        await task()
-    except E2esyncError:
-        return
-
-
-async def sponsor_until_words(net: Network, url: str, code: PairingCode, offer: Offer) -> None:
-    """An inviter's side, up to the words, with the offer that somebody else has made."""
-    sponsor = Sponsor(code, offer, net.entropy)
-    with net.dialing("Between"):
-        mailbox = await Mailbox.open(url, None, code, SPONSORS, net.entropy)
-        sponsor.start()
-        while True:
-            mail = await mailbox.receive()
-            events = sponsor.receive(mail.n, mail.message)
-            await mailbox.send([event for event in events if isinstance(event, Outgoing)])
-            if any(isinstance(event, AskWords) for event in events):
-                await trio.sleep_forever()
 
 
 @pytest.mark.parametrize("side", ["Ada", pytest.param("Bob", marks=pytest.mark.slow)])
