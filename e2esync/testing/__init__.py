@@ -3,8 +3,9 @@
     Network, Conditions, Device, Standing      the world: who is in it, how the network is, what a device holds
     Clock, SeededEntropy                       what time it is, and where randomness comes from
     HostileRelay, View, Done                   histories: rollback, restore, fork, withhold, inject
-    mutate, drop, starve, refuse, delay, repeat, reorder, replay, swap, truncate, flip, substitute, relabel,
-    set_params, Later, Hook, Wire, Seen                   messages, and what went over the wire
+    mutate, drop, starve, refuse, delay, repeat, flood, reorder, replay, swap, truncate, flip, substitute, relabel,
+    set_params, Hook, Passed, Later            messages; a hook is `(message, wire) -> what goes on in its place`
+    Lies, Wire, Seen                           how many of them were changed, and what went over the wire
 
 The code under attack is the real client. See README, *Attack your own app*. Needs the extra `test`.
 """
@@ -16,6 +17,7 @@ from e2esync.testing.hooks import (
     delay,
     drop,
     flip,
+    flood,
     mutate,
     refuse,
     relabel,
@@ -29,11 +31,11 @@ from e2esync.testing.hooks import (
     truncate,
 )
 from e2esync.testing.network import Conditions, Network
-from e2esync.testing.relay import Done, HostileRelay, View
-from e2esync.testing.wire import Hook, Later, Seen, Wire
+from e2esync.testing.relay import Done, HostileRelay, Lies, View
+from e2esync.testing.wire import Hook, Later, Passed, Seen, Wire
 
 __all__ = [
-    "Clock", "Conditions", "Device", "Done", "Hook", "HostileRelay", "Later", "Network", "Seen", "SeededEntropy",
-    "Standing", "View", "Wire", "delay", "drop", "flip", "mutate", "refuse", "relabel", "reorder", "repeat", "replay",
-    "set_params", "starve", "substitute", "swap", "truncate",
+    "Clock", "Conditions", "Device", "Done", "Hook", "HostileRelay", "Later", "Lies", "Network", "Passed", "Seen",
+    "SeededEntropy", "Standing", "View", "Wire", "delay", "drop", "flip", "flood", "mutate", "refuse", "relabel",
+    "reorder", "repeat", "replay", "set_params", "starve", "substitute", "swap", "truncate",
 ]

@@ -2,7 +2,7 @@
 
 All take the `kind` of message that they are about (a class of `e2esync.session.messages`, or several), and with
 `times` and `device` how often, and to whom. The relay's side of the session is real: what is not touched here is the
-truth.
+truth. Some hooks remember what they saw: make a new one for each attack.
 """
 
 from __future__ import annotations
@@ -62,8 +62,13 @@ def delay(kind: Kinds, seconds: float, **limits: Any) -> Hook:
 
 
 def repeat(kind: Kinds, count: int = 2, **limits: Any) -> Hook:
-    """Send each message so many times: twice, or, to flood a client, as often as one likes."""
+    """Send each message so many times."""
     return mutate(kind, lambda message: [message] * count, **limits)
+
+
+def flood(kind: Kinds, unasked: Passed, count: int = 1000, **limits: Any) -> Hook:
+    """Send so many messages that nobody asked for, or any bytes, behind each of this kind."""
+    return mutate(kind, lambda message: [message, *[unasked] * count], **limits)
 
 
 def reorder(kind: Kinds, **limits: Any) -> Hook:

@@ -110,6 +110,8 @@ class Network:
         self.conditions = Conditions(seed)
         self.trace: list[Seen] = []
         self.devices: list[Device] = []
+        self.raised: list[BaseException] = []
+        """What the two sides of the last `meet` raised, the joining one's first."""
         self.kit = RecoveryKit.generate(self.entropy)
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="e2esync-")
         self.folder = folder or Path(self._temporary.name if self._temporary else "")

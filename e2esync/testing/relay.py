@@ -28,7 +28,7 @@ from e2esync.session.messages import ChainPart, Message, ReadChain, RefusalAnswe
 from e2esync.stores.relay import RelayStore
 from e2esync.stores.relay_batch import BatchResult
 from e2esync.testing.clock import Clock
-from e2esync.testing.wire import Hook, Wire
+from e2esync.testing.wire import Hook, Passed, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,21 @@ class Done:
 
     change: Change
     time: int
+
+
+class Lies:
+    """`told`: how many messages came out of hooks otherwise than they went in, or not at all."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def counting(self, hook: Hook) -> Hook:
+        """The same hook, counted."""
+        def counted(message: Message, wire: Wire) -> Passed | Sequence[Passed] | None:
+            passed = hook(message, wire)
+            self.told += passed is not message
+            return passed
+        return counted
 
 
 class _InlineWorker(StoreThread[Item, Result]):
@@ -193,14 +208,21 @@ class HostileRelay:
     # Messages.
 
     @contextmanager
-    def lying(self, *hooks: Hook) -> Iterator[None]:
-        """Change messages for as long as the block lasts."""
-        self.hooks += hooks
+    def lying(self, *hooks: Hook) -> Iterator[Lies]:
+        """Change messages for as long as the block lasts. What it gives says how many were changed.
+
+        An attack that never came to its message proves nothing: look at `told` when the block is over.
+        """
+        lies = Lies()
+        counted = [lies.counting(hook) for hook in hooks]
+        self.hooks += counted
         try:
-            yield
+            yield lies
         finally:
-            for hook in hooks:
-                self.hooks.remove(hook)
+            for hook in counted:
+                # `honest` may have taken it away already.
+                if hook in self.hooks:
+                    self.hooks.remove(hook)
 
     def honest(self) -> None:
         """No more lies: no hooks, and `main` for everybody."""

@@ -33,6 +33,7 @@ class Later:
 
 
 Passed: TypeAlias = Message | bytes | Later
+"""What a hook lets through in a message's place."""
 Hook: TypeAlias = "Callable[[Message, Wire], Passed | Sequence[Passed] | None]"
 
 

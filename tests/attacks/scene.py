@@ -256,10 +256,11 @@ async def refused(victim: Device, error: type[E2esyncError], *hooks: Hook, enter
     `entered`: the truth that came before the lie, such as the beginning of an epoch, may have been taken.
     """
     before = victim.standing()
-    with victim.net.relay.lying(*hooks), defences():
+    with victim.net.relay.lying(*hooks) as lies, defences():
         with pytest.raises(error) as raised:
             await victim.sync()
         assert type(raised.value) is error
+        assert lies.told or not hooks
     after = victim.standing()
     assert (after.shown, after.unsent) == (before.shown, before.unsent)
     assert entered or after == before

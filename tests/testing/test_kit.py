@@ -174,16 +174,19 @@ async def test_withheld_and_injected(net: Network) -> None:
     (kit.mutate(m.LogPart, lambda part: replace(part, envelopes=part.envelopes[::-1])), ForkDetected),
     (kit.relabel(0), ForkDetected), (kit.reorder(m.LogPart), Unreachable),
     (kit.mutate(m.LogPart, lambda _part: b"?"), RemoteProtocolError),
-], ids=["drop", "starve", "delay", "refuse", "substitute", "repeat", "truncate", "mutate", "relabel", "reorder", "raw"])
+    (kit.flood(m.Welcome, m.SlotList(0, ())), RemoteProtocolError), (kit.flood(m.Challenge, b"?", 2), E2esyncError),
+], ids=["drop", "starve", "delay", "refuse", "substitute", "repeat", "truncate", "mutate", "relabel", "reorder", "raw",
+        "flood", "noise"])
 async def test_what_a_hook_does(net: Network, hook: kit.Hook, error: type[E2esyncError]) -> None:
     phone, laptop = await _two(net)
     for name in ("Ada", "Bob"):
         phone.add(name)
         await phone.sync()
     before = laptop.standing()
-    with net.relay.lying(hook), pytest.raises((error, RemoteProtocolError)) as raised:
+    with net.relay.lying(hook) as lies, pytest.raises((error, RemoteProtocolError)) as raised:
         await laptop.sync()
     assert isinstance(raised.value, error | RemoteProtocolError)
+    assert lies.told >= 1
     assert laptop.standing() == before
     await net.settle()
     assert laptop.names() == ["Ada", "Bob"]
@@ -213,8 +216,9 @@ async def test_replay_and_swap_use_what_came_before(net: Network) -> None:
 async def test_hooks_limit_themselves(net: Network) -> None:
     phone, laptop = await _two(net)
     for limits in ({"device": "Nobody"}, {"times": 0}):
-        with net.relay.lying(kit.starve(**limits)):
+        with net.relay.lying(kit.starve(**limits)) as lies:
             await laptop.sync()
+        assert lies.told == 0
     counts = {"epoch": 7}
     from e2esync.client.sync import inspect
 
