@@ -54,6 +54,18 @@ def test_there_are_at_least_eighty() -> None:
     assert len({saboteur.target for saboteur in (*vectors.SABOTEURS, *units.SABOTEURS)}) >= 80
 
 
+def test_readme_counts_them() -> None:
+    controls = [weak for _module, _test, weak in attacks.controls()]
+    checks = {saboteur.target for saboteur in (*vectors.SABOTEURS, *units.SABOTEURS)}
+    checks |= {f"e2esync.{weak.target}" for weak in controls}
+    counts = len(vectors.SABOTEURS), len(units.SABOTEURS), len(controls), len(laws.BROKEN)
+    told = " ".join((PACKAGE.parent / "README.md").read_text(encoding="utf-8").split())
+    assert f"removes {len(checks)} checks of the library" in told
+    assert "{} saboteurs for the vectors, {} for the library's own tests, {} for the attacks, and {} rules broken".format(
+        *counts) in told
+    assert f"how many of the {sum(counts)} survive" in told
+
+
 @pytest.mark.slow
 def test_nobody_is_caught_who_has_left_a_check_as_it_was() -> None:
     assert units.caught_by(HONEST) is None
