@@ -9,7 +9,7 @@ from e2esync.epoch.record import Change, Flag, Record, Remove
 from e2esync.errors import CloneDetected, ForkDetected, Refused, RemoteProtocolError
 from e2esync.limits import CUT_AFTER_TRIES
 from e2esync.procedures.reading import begin_again, enter, read_on, take
-from e2esync.procedures.steps import Link, Procedure, accepted, ask, fetch_blob, upload_blobs
+from e2esync.procedures.steps import PIPELINE, Link, Procedure, accepted, ask, blob_parts, fetch_blob, upload_blobs
 from e2esync.replica.announcing import (
     announcement,
     hear,
@@ -26,7 +26,7 @@ from e2esync.replica.opening import Opening, merged_runs, prepare
 from e2esync.replica.port import SlotRow
 from e2esync.replica.reading import check_head, keep_head
 from e2esync.replica.sightings import CHAIN
-from e2esync.session.messages import LogPart, Open, Opened, PutSlot, ReadSlots, SlotList, SlotStored
+from e2esync.session.messages import Answer, BlobStored, LogPart, Open, Opened, PutSlot, ReadSlots, SlotList, SlotStored
 from e2esync.wire import decode, encode
 
 TRIES = 20
@@ -52,20 +52,33 @@ def open_epoch(replica: Replica, link: Link, wish: Callable[[Replica], tuple[Cha
         if tries >= cut_after:
             yield from _cut(replica, link, changes)
         opening = yield from _prepare(replica, link, changes, flags, relay)
-        yield from upload_blobs(link, opening.blobs)
-        answers = yield [Open(
-            opening.record.raw, opening.box_list, opening.boxes, opening.announcement,
-            tuple(name for name, _blob in opening.blobs), opening.dead,
-        )]
-        if not isinstance(answers[0], Refused):
-            opened(replica, link, opening, accepted(answers[0], Opened), moving=bool(relay))
+        answer = yield from _sent(link, opening)
+        if not isinstance(answer, Refused):
+            opened(replica, link, opening, accepted(answer, Opened), moving=bool(relay))
             return opening.record
-        if answers[0].reason == "EpochClosed":
+        if answer.reason == "EpochClosed":
             link.epoch = replica.position.epoch + 1
             yield from enter(replica, link)
-        elif answers[0].reason != "HeadMoved":
-            raise answers[0]
+        elif answer.reason != "HeadMoved":
+            raise answer
     raise Refused("HeadMoved", "other devices wrote each time that this one tried to open an epoch", "try again later")
+
+
+def _sent(link: Link, opening: Opening) -> Procedure[Answer | Refused]:
+    """The relay's answer to the opening. Blobs of few parts go along with it, and wait for nothing (SPEC 13.3)."""
+    parts = blob_parts(opening.blobs, [0] * len(opening.blobs))
+    if len(parts) > PIPELINE:
+        yield from upload_blobs(link, opening.blobs)
+        parts = []
+    *stored, answer = yield [*parts, Open(
+        opening.record.raw, opening.box_list, opening.boxes, opening.announcement,
+        tuple(name for name, _blob in opening.blobs), opening.dead,
+    )]
+    if isinstance(answer, Refused) and answer.reason == "BlobMissing":
+        for each in stored:
+            # Why it is missing is what helps.
+            accepted(each, BlobStored)
+    return answer
 
 
 def _cut(replica: Replica, link: Link, changes: tuple[Change, ...]) -> Procedure[None]:

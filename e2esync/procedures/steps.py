@@ -117,6 +117,14 @@ def fetch_blobs(blob_ids: Sequence[bytes]) -> Procedure[dict[bytes, bytes]]:
     return parts
 
 
+def blob_parts(blobs: Sequence[tuple[bytes, bytes]], received: Sequence[int]) -> list[PutBlob]:
+    """What is left to send of (id, blob) pairs, of each of which the relay has received so many bytes."""
+    return [
+        PutBlob(blob_id, len(blob), offset, blob[offset : offset + BLOB_PART])
+        for (blob_id, blob), have in zip(blobs, received, strict=True) for offset in range(have, len(blob), BLOB_PART)
+    ]
+
+
 def upload_blobs(link: Link, blobs: Sequence[tuple[bytes, bytes]]) -> Procedure[None]:
     """Upload (id, blob) pairs that the relay has not got; goes on where an earlier upload broke off."""
     if not blobs:
@@ -128,10 +136,7 @@ def upload_blobs(link: Link, blobs: Sequence[tuple[bytes, bytes]]) -> Procedure[
         if len(told.received) != len(asked):
             raise RemoteProtocolError(f"the relay was asked for {len(asked)} blobs and spoke of {len(told.received)}")
         received += told.received
-    puts = [
-        PutBlob(blob_id, len(blob), offset, blob[offset : offset + BLOB_PART])
-        for (blob_id, blob), have in zip(blobs, received, strict=True) for offset in range(have, len(blob), BLOB_PART)
-    ]
+    puts = blob_parts(blobs, received)
     for start in range(0, len(puts), PIPELINE):
         link.progress("upload", start, len(puts))
         answers = yield list(puts[start : start + PIPELINE])

@@ -299,11 +299,11 @@ def changes_by_contact(store: BookStore) -> list[list[ChangeRow]]:
 
 
 def meanwhile(procedure: Procedure[Result], other: Callable[[], object]) -> Procedure[Result]:
-    """A procedure in whose way something comes right before its first OPEN."""
+    """A procedure in whose way something comes right before its first OPEN, and what goes along with it."""
     waiting: Callable[[], object] | None = other
     requests = next(procedure)
     while True:
-        if waiting is not None and isinstance(requests[0], Open):
+        if waiting is not None and isinstance(requests[-1], Open):
             waiting()
             waiting = None
         try:
