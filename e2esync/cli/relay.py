@@ -6,8 +6,10 @@ Every action but `example`, `check-engine`, `migrate` and `move` works on the st
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -176,7 +178,11 @@ def run(args: argparse.Namespace) -> int:
 
 def show_config(args: argparse.Namespace) -> int:
     """Prints every setting as it stands."""
-    print(as_toml(settings_of(args)), end="")
+    settings = settings_of(args)
+    if getattr(args, "json", False):
+        print(json.dumps({"schema": 1, **asdict(settings)}))
+    else:
+        print(as_toml(settings), end="")
     return 0
 
 

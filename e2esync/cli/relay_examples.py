@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from importlib.resources import files
 from typing import Final
 
@@ -13,7 +14,11 @@ NAMES: Final = {
 
 def example(args: argparse.Namespace) -> int:
     """Prints it."""
-    print(example_text(args.name), end="")
+    text = example_text(args.name)
+    if getattr(args, "json", False):
+        print(json.dumps({"schema": 1, "name": args.name, "text": text}))
+    else:
+        print(text, end="")
     return 0
 
 

@@ -52,7 +52,7 @@ def is_full(policy: Policy, held: int, seq: int) -> bool:
 def check_entries(policy: Policy, seq: int) -> None:
     """SPEC 13.13 step 3: a log of `seq` envelopes takes one more. 0 is no limit; an opening begins a new log."""
     if is_full(policy, 0, seq):
-        raise Declined(Refusal.QUOTA_EXCEEDED, f"the open log may hold {policy.set_entries} envelopes")
+        raise Declined(Refusal.QUOTA_EXCEEDED, f"a book's open log may hold {policy.set_entries:,} changes here")
 
 
 def check_members(policy: Policy, before: int, after: int) -> None:

@@ -178,7 +178,7 @@ def check_blobs_complete(missing: Collection[bytes]) -> None:
 def check_quota(view: SetView, added: int, limit: int) -> None:
     """SPEC 13.4 step 6."""
     if view.held + added > limit:
-        raise Declined(Refusal.QUOTA_EXCEEDED, f"the set may hold {limit} bytes and holds {view.held}")
+        raise Declined(Refusal.QUOTA_EXCEEDED, f"a book may hold {limit:,} bytes here, this one holds {view.held:,}")
 
 
 # Open (SPEC 13.5).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from e2esync.cli import main
 from e2esync.cli.relay import ACTIONS
+from e2esync.cli.relay_examples import example_text
 from e2esync.stores.relay_migrate import migrate, open_depot
 from tests.helpers.postgres import Server
 from tests.stores.relays import Place
@@ -66,6 +68,14 @@ def test_without_a_store_or_file_it_is_that_which_is_said(
     assert main(["relay", *line.split()]) == 1
     assert "there is no" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_settings_and_examples_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["relay", "config", "--registration", "closed", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["schema"], told["registration"], told["listen"]) == (1, "closed", ["ws://127.0.0.1:8765"])
+    assert main(["relay", "example", "nginx", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"schema": 1, "name": "nginx", "text": example_text("nginx")}
 
 
 def test_no_engine_is_checked_over_somebodys_books(
