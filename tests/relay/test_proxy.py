@@ -1,4 +1,4 @@
-"""The example for nginx, with the real nginx in front of a real relay (`e2esync relay example nginx`)."""
+"""The examples for nginx and Caddy, with the real ones in front of a real relay (`e2esync relay example NAME`)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,11 @@ from tests.relay.test_process import device, relay
 from tests.session.world import Book
 from tests.transports import certificates
 
-NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+PATH = os.environ.get("PATH", "") + ":/usr/sbin"
+NGINX, CADDY = (shutil.which(name, path=PATH) for name in ("nginx", "caddy"))
+
+
+Proxy = Callable[[Path, int], AbstractContextManager[int]]
 
 
 def free_port() -> int:
@@ -37,22 +41,51 @@ def nginx(folder: Path, relay_port: int) -> Iterator[int]:
     """nginx with the example, but for ports, paths of certificates and its own folder."""
     port = free_port()
     cert, key = certificates.make(folder)
-    text = example_text("nginx")
-    for old, new in (
-        ("127.0.0.1:8765", f"127.0.0.1:{relay_port}"), ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
+    text = adapted(
+        "nginx", ("127.0.0.1:8765", f"127.0.0.1:{relay_port}"), ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
         ("    listen [::]:443 ssl;\n", ""), ("/etc/letsencrypt/live/relay.example/fullchain.pem", str(cert)),
         ("/etc/letsencrypt/live/relay.example/privkey.pem", str(key)),
-    ):
-        assert old in text
-        text = text.replace(old, new)
+    )
     (folder / "nginx.conf").write_text(
         f"pid {folder}/nginx.pid;\nerror_log stderr;\nuser root;\nevents {{}}\nhttp {{\n"
         + "".join(f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi",
                                                                       "scgi"))
         + text + "}\n", "utf-8")
     assert NGINX is not None
-    process = subprocess.Popen([NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"],
-                               stderr=subprocess.PIPE)
+    with running([NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"], folder, port):
+        yield port
+
+
+@contextmanager
+def caddy(folder: Path, relay_port: int) -> Iterator[int]:
+    """Caddy with the example, but for ports, certificates that it would ask the world for, and its own folder."""
+    port = free_port()
+    cert, key = certificates.make(folder)
+    text = adapted(
+        "caddy", ("127.0.0.1:8765", f"127.0.0.1:{relay_port}"),
+        ("relay.example {\n", f"https://127.0.0.1:{port} {{\n\tbind 127.0.0.1\n\ttls {cert} {key}\n"),
+    )
+    (folder / "Caddyfile").write_text("{\n\tadmin off\n\tauto_https disable_redirects\n}\n" + text, "utf-8")
+    assert CADDY is not None
+    command = [CADDY, "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+    with running(command, folder, port):
+        yield port
+
+
+def adapted(name: str, *changes: tuple[str, str]) -> str:
+    """An example with what differs on this machine."""
+    text = example_text(name)
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+@contextmanager
+def running(command: list[str], folder: Path, port: int) -> Iterator[None]:
+    """A proxy that takes connections, until the block ends. What it keeps, it keeps in `folder`."""
+    homes = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(folder))
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ | homes)
     try:
         until = time.monotonic() + 20
         while True:
@@ -62,20 +95,23 @@ def nginx(folder: Path, relay_port: int) -> Iterator[int]:
             except OSError:
                 assert process.poll() is None, process.stderr.read() if process.stderr else b""
                 assert time.monotonic() < until
-        yield port
+        yield
     finally:
         process.terminate()
         process.communicate()
 
 
 @pytest.mark.slow
-async def test_through_the_real_nginx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if NGINX is None:
-        assert not os.environ.get("CI"), "CI installs nginx"
-        pytest.skip("nginx is not installed")
+@pytest.mark.parametrize(("proxy", "program"), [(nginx, NGINX), (caddy, CADDY)], ids=["nginx", "caddy"])
+async def test_through_the_real_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: Proxy, program: str | None,
+) -> None:
+    if program is None:
+        assert not os.environ.get("CI"), "CI installs both"
+        pytest.skip("it is not installed")
     with relay(tmp_path, "--trust-proxy", "--log-addresses") as (process, info):
         relay_port = parse_address(info["listening"][0]).port
-        with nginx(tmp_path, relay_port) as port:
+        with proxy(tmp_path, relay_port) as port:
             monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
             url = f"wss://127.0.0.1:{port}"
             book = Book(bytes.fromhex(info["key"]))
