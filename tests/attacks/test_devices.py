@@ -69,6 +69,25 @@ async def test_a64_a_profile_set_back_to_an_older_copy(net: Network, moment: str
     await heals(net, laptop)
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
+@attack(why="a folder is a whole device, its keys and its numbers: there is no check that could hold one for the other")
+async def test_a64_two_folders_in_each_others_place(net: Network, moment: str) -> None:
+    """The folders of two devices change places: each goes on as the other, and neither uses a number twice."""
+    phone, laptop = await two(net, moment)
+    phone.add("Of the phone")
+    laptop.add("Of the laptop")
+    members = phone.replica.member, laptop.replica.member
+    aside = phone.clone("Aside")
+    net.devices.remove(aside)
+    phone.become(laptop)
+    laptop.become(aside)
+    aside.profile.close()
+    assert (laptop.replica.member, phone.replica.member) == members
+    phone.add("Later")
+    await heals(net)
+    assert phone.names() == laptop.names() == ["Ada", "Later", "Of the laptop", "Of the phone"]
+
+
 def unseen(_claimed: object, _vector: object, author: int, counter: int) -> dict[int, int]:
     """Nobody has seen anything: every two writes are concurrent, and clocks decide between them."""
     return {author: counter - 1}

@@ -19,6 +19,22 @@ def unguarded(*_: Any) -> set[bytes]:
     return set()
 
 
+async def filled(net: Network, moment: str) -> tuple[Device, Device]:
+    """Two devices with a book of sixty, at a moment as in `two`."""
+    phone = await net.begin("Phone")
+    with phone.book.step(Step("import", phone.now())):
+        for name in MANY:
+            phone.add(name)
+    await phone.sync()
+    laptop = await net.pair(phone, "Laptop")
+    if moment != FIRST:
+        laptop.note(MANY[-1], "seen")
+        await net.settle()
+    if moment == ROTATION:
+        await phone.rotate()
+    return phone, laptop
+
+
 def steal(phone: Device, deed: str) -> None:
     """What a thief does with an unlocked phone."""
     with phone.book.step(Step(deed, phone.now())):
@@ -35,17 +51,7 @@ def steal(phone: Device, deed: str) -> None:
 @attack(Weak("replica.guarding:watch", unguarded))
 async def test_a60_mass_delete_and_mass_edit(net: Network, moment: str, deed: str, way: str) -> None:
     """Nine of ten contacts go, or say something else, by a device with all rights; the owner of the laptop sees it."""
-    phone = await net.begin("Phone")
-    with phone.book.step(Step("import", phone.now())):
-        for name in MANY:
-            phone.add(name)
-    await phone.sync()
-    laptop = await net.pair(phone, "Laptop")
-    if moment != FIRST:
-        laptop.note(MANY[-1], "seen")
-        await net.settle()
-    if moment == ROTATION:
-        await phone.rotate()
+    phone, laptop = await filled(net, moment)
     steal(phone, deed)
     await phone.sync()
     if way == "snapshot":
@@ -62,4 +68,20 @@ async def test_a60_mass_delete_and_mass_edit(net: Network, moment: str, deed: st
     tablet = await net.pair(laptop, "Tablet")
     await heals(net, laptop, tablet)
     assert laptop.names() == tablet.names() == MANY
+    assert laptop.book.status().notices == []
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@attack(Weak("replica.guarding:watch", unguarded))
+async def test_a60_one_word_is_enough_for_what_was_meant(net: Network, moment: str) -> None:
+    """The owner has truly cleared out: the laptop asks once, and then has the same."""
+    phone, laptop = await filled(net, moment)
+    steal(phone, "delete")
+    await phone.sync()
+    with defences():
+        await laptop.sync()
+    assert laptop.names() == MANY
+    assert laptop.book.confirm_guarded() == len(MOST)
+    await heals(net)
+    assert laptop.names() == phone.names() == MANY[len(MOST):]
     assert laptop.book.status().notices == []

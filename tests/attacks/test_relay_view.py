@@ -14,15 +14,16 @@ import pytest
 
 from e2esync.client.connection import Connection
 from e2esync.contactset import SetOp
-from e2esync.crypto import passphrase
+from e2esync.crypto import SigningKey, passphrase
 from e2esync.crypto.padding import pad, padded_size
 from e2esync.errors import E2esyncError, Refused, RemoteProtocolError
 from e2esync.limits import ARGON2_MEMORY, ARGON2_PASSES, WRITE_BACK_DELAY
 from e2esync.session import messages as m
 from e2esync.session.client import ClientSession
 from e2esync.session.codec import decode_message
+from e2esync.session.handshake import binding_of
 from e2esync.session.messages import Side
-from e2esync.testing import Device, Network, mutate, set_params
+from e2esync.testing import Device, Network, mutate, set_params, substitute
 from e2esync.wire import decode, encode
 from tests.attacks.scene import (
     MOMENTS,
@@ -188,6 +189,32 @@ async def test_a43_a_login_proves_the_key(net: Network, moment: str) -> None:
     assert refusals[0][0] == "NotMember"
     assert len(net.relay.main.journal) == journal
     await heals(net, phone, laptop)
+
+
+def for_any_relay(hello: m.Hello, nonce: bytes, _relay_key: bytes) -> bytes:
+    """What is signed names no relay."""
+    return binding_of(hello, nonce, bytes(32))
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@attack(Weak("session.handshake:binding_of", for_any_relay, late=True))
+async def test_a43_a_proof_for_one_relay_at_another(net: Network, moment: str) -> None:
+    """A member proves itself to Mallory's relay, which hands all of it on to the book's own: it is worth nothing there.
+
+    Who knows the book's relay does not even come so far (A15).
+    """
+    _phone, laptop = await two(net, moment)
+    replica, journal = laptop.replica, len(net.relay.main.journal)
+    session = ClientSession(replica.set_id, replica.member, replica.signing_key, None, bytes(32))
+    own_key = SigningKey(b"m" * 32).verify_key
+    with net.relay.lying(substitute(own_key, device="Laptop")) as lies, net.dialing("Laptop"), defences():
+        line = Connection(await net.dial("Laptop", net.url), session)
+        with pytest.raises(Refused) as raised:
+            await line.shake_hands()
+        await line.aclose()
+    assert (lies.told, raised.value.reason) == (1, "NotMember")
+    assert len(net.relay.main.journal) == journal
+    await heals(net)
 
 
 def bombs() -> list[bytes]:
