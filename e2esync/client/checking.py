@@ -26,6 +26,7 @@ from e2esync.log.envelope import next_log_hash
 from e2esync.log.head import verify_head
 from e2esync.replica.core import Replica
 from e2esync.replica.findings import findings
+from e2esync.replica.port import RESERVED
 from e2esync.replica.sightings import kept_head
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def _contacts(replica: Replica) -> str:
             check_packed(row.state)
             if contact_hash(row.contact, row.state) != row.hash:
                 raise _Wrong("a stored contact is not what was stored")
-            count += 1
+            count += row.contact not in RESERVED
     return f"{count:,}"
 
 

@@ -15,6 +15,7 @@ from e2esync.session import messages as m
 from e2esync.testing import Device, Network
 from e2esync.transports import listen
 from tests.client.world import card, founded, names, open_relay, paired, state
+from tests.faults.agreeing import check_copies
 from tests.helpers.virtual import virtual_time
 from tests.relay.driver import running
 
@@ -31,6 +32,8 @@ async def _agree(net: Network, expected: set[str]) -> None:
     for device in net.devices:
         assert sorted(device.names()) == sorted(expected)
         assert device.standing().unsent == []
+        with device.online():
+            await check_copies(device.profile)
 
 
 def _jump(net: Network, phone: Device, whose: str, jump: int) -> None:
@@ -143,6 +146,7 @@ async def test_a_storm_of_connections(tmp_path: Path) -> None:
             assert state(phone) == state(laptop)
             assert sorted(names(phone)) == sorted(expected)
             assert Book(phone).status().unsent == Book(laptop).status().unsent == 0
+            await check_copies(phone)
 
 
 async def test_a_device_that_reconnects_without_end(tmp_path: Path) -> None:
@@ -159,6 +163,7 @@ async def test_a_device_that_reconnects_without_end(tmp_path: Path) -> None:
                     await sync(profile)
             assert state(phone) == state(laptop)
             assert names(laptop) == [f"edit {number:02}" for number in range(0, 20, 10)]
+            await check_copies(laptop)
 
 
 async def test_a_hundred_reconnects_one_after_the_other(tmp_path: Path) -> None:
@@ -196,3 +201,4 @@ async def test_a_slow_reader_holds_nobody_up(tmp_path: Path) -> None:
                     await sync(laptop)
                     nursery.cancel_scope.cancel()
             assert names(laptop) == ["Ada"]
+            await check_copies(laptop)

@@ -18,6 +18,7 @@ from e2esync.client.profile import Profile
 from e2esync.client.sync import sync
 from tests.cli.driving import environment, program
 from tests.client.world import card, founded, names, paired, state
+from tests.faults.agreeing import check_copies
 from tests.faults.dying import POINTS, program_that_dies
 
 PATIENCE = 60
@@ -196,6 +197,7 @@ class Story:
                 assert book.status().notices == []
                 assert book.status().conflicts == 0
                 assert not book.replica.frozen
+                await check_copies(profile)
 
 
 async def play(folder: Path, relay: RelayProcess, seed: int, kills: int, cards: int) -> int:
