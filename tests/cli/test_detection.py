@@ -261,6 +261,36 @@ def test_a_device_that_said_that_it_would_stay(world: World, monkeypatch: pytest
     assert "Laptop was not heard for" in _said(world.first, "StaleView")
 
 
+def _wrong(device: Device, *arguments: str, code: int) -> set[str]:
+    return {each["name"] for each in device.json(*arguments, code=code)["checks"] if each["problem"]}
+
+
+def test_doctor_looks_at_the_clocks_the_kit_and_where_the_relay_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The relay of these tests lives in another year, and a profile that is not protected is always told."""
+    assert _wrong(world.first, "doctor", code=1) == {"protected by", "relay's clock"}
+    world.liar.do(lambda relay: setattr(relay._clock, "time", now_ms()))
+    assert _wrong(world.first, "doctor", code=1) == {"protected by"}
+    older = world.liar.do(HostileRelay.moment)
+    _add(world.first, "Carl")
+    world.first.json("sync")
+    world.liar.do(lambda relay: relay.rollback(older))
+    assert _wrong(world.first, "doctor", code=1) == {"protected by", "relay"}
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 400 * 86_400_000_000_000)
+    assert _wrong(world.first, "doctor", code=1) == {"protected by", "relay", "relay's clock", "recovery kit"}
+
+
+def test_verify_without_a_relay_says_what_is_here(world: World) -> None:
+    """What this device holds is looked at all the same; the exit code is that of nobody who answers."""
+    with Profile.open(world.first.home) as profile:
+        (info,) = profile.store.books()
+        profile.store.put_book(info._replace(relay="ws://127.0.0.1:1"))
+    assert _wrong(world.first, "verify", code=20) == {"relay"}
+    assert _wrong(world.first, "verify", "--offline", code=0) == set()
+
+
 def test_contacts_deleted_by_the_hundred(world: World, tmp_path: Path) -> None:
     """They stay in view, the exit code says that somebody has to decide, and a refusal writes them back."""
     world.first.json("import", many(tmp_path / "many.vcf", 30))
