@@ -116,6 +116,9 @@ def exit_code(error: E2esyncError) -> int:
     """The code that this error ends the program with."""
     if isinstance(error, errors.Refused):
         return _REFUSALS.get(error.reason, FAILURE)
+    if isinstance(error, errors.PairingAborted) and isinstance(error.__cause__, errors.Refused):
+        # The relay has no place for this code any more: it was used, or is too old, and nothing failed to verify.
+        return WRONG_SECRET
     for kind in type(error).__mro__:
         if kind in _CODES:
             return _CODES[kind]

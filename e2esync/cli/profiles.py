@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,11 +43,32 @@ def new_profile(context: Context, way: Way) -> Iterator[Profile]:
 
     profile = context.adopt(Profile.create(context.home, way, entropy=SystemEntropy()))
     try:
-        yield profile
+        with _ended_as_interrupted():
+            yield profile
     except BaseException:
         context.release()
         _remove(profile.home)
         raise
+
+
+@contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """A terminal that is closed, or a process told to end, is as Ctrl-C: what was begun is cleared away."""
+    ours = (signal.SIGHUP, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, _interrupt) for number in ours
+              if signal.getsignal(number) is signal.SIG_DFL}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    # Where SIGINT is ignored, as in a shell's background, raising it would swallow the other signal, too.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 def _remove(home: Path) -> None:

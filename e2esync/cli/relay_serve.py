@@ -16,9 +16,10 @@ import signal
 import ssl
 import time
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import trio
@@ -72,6 +73,9 @@ def serve(args: argparse.Namespace) -> int:
     # Whom there is no descriptor for is told to come back, as whom there is no room for; it is not left unanswered.
     settings = replace(settings, connections=max(1, min(settings.connections, _raise_file_limit() - _FILES_OWN)))
     tls, _ = _tls_context(settings), _health_address(settings.health)
+    if "://" not in settings.db and not Path(database(settings.db)).exists():
+        # A port that is in use must not leave a new store behind, with a key that no device will ever see.
+        trio.run(_try_places, settings, tls)
     with closing(open_engine(database(settings.db), policy=_policy(settings))) as store:
         trio.run(_serve, store, settings, tls, bool(getattr(args, "json", False)))
     return 0
@@ -106,6 +110,14 @@ def _policy(settings: Settings) -> Policy:
         Registration(settings.registration), settings.set_bytes, settings.set_entries, settings.set_members,
         settings.retention_days * _DAY,
     )
+
+
+async def _try_places(settings: Settings, tls: ssl.SSLContext | None) -> None:
+    """Raises Unreachable where it cannot listen as it is told to."""
+    async with AsyncExitStack() as stack:
+        for place in filter(None, (*settings.listen, _health_address(settings.health))):
+            for listening in (await listen(place, tls)).sockets:
+                stack.push_async_callback(listening.aclose)
 
 
 async def _serve(store: Engine, settings: Settings, tls: ssl.SSLContext | None, as_json: bool) -> None:

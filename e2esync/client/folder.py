@@ -194,7 +194,8 @@ def _stamp(found: os.stat_result) -> bytes:
 
 def file_name(uid: str) -> str:
     """A contact's file name without ending: its uid if that is a harmless name, else a hash of it."""
-    uid = uid.removeprefix("urn:uuid:")
+    # Servers have given uids that are file names already.
+    uid = uid.removeprefix("urn:uuid:").removesuffix(ENDING)
     if _SAFE.fullmatch(uid):
         return uid
     return blake2b(uid.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

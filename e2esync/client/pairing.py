@@ -41,6 +41,7 @@ from e2esync.replica.core import Replica
 from e2esync.replica.founding import seat_of
 from e2esync.replica.home import Landing
 from e2esync.replica.own_object import name_device, name_person
+from e2esync.session.kinds import Refusal
 from e2esync.session.messages import Mail, MailboxUsed, MailPush, MailStored, UseMailbox
 from e2esync.stores.profile import BookInfo
 
@@ -65,7 +66,11 @@ class Mailbox:
             await connection.request(UseMailbox(code.mailbox_id, side, token), MailboxUsed)
         except Refused as error:
             await connection.aclose()
-            raise PairingAborted("this pairing code was used already, or has expired") from error
+            if error.reason != Refusal.MAILBOX_TAKEN.value:
+                raise
+            again = "share" if code.purpose is Purpose.INVITATION else "pair"
+            raise PairingAborted("this code was used already, and is good for one attempt",
+                                 f"`e2esync {again}` on the other device shows a new one") from error
         return cls(connection)
 
     @property

@@ -9,7 +9,7 @@ import pytest
 from e2esync import errors
 from e2esync.cli import exits
 from e2esync.cli.exits import exit_code
-from e2esync.errors import E2esyncError, Refused
+from e2esync.errors import E2esyncError, PairingAborted, Refused
 
 TREE = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, E2esyncError)]
 EXPECTED = {
@@ -36,6 +36,12 @@ def test_codes(name: str, code: int) -> None:
 @pytest.mark.parametrize(("reason", "code"), [("NotMember", 13), ("Busy", 20), ("TooOften", 20), ("QuotaExceeded", 1)])
 def test_refusals(reason: str, code: int) -> None:
     assert exit_code(Refused(reason, "no")) == code
+
+
+def test_a_code_that_the_relay_has_no_place_for_is_a_wrong_code() -> None:
+    error = PairingAborted("used already")
+    error.__cause__ = Refused("MailboxTaken", "no")
+    assert exit_code(error) == 12
 
 
 def test_own_errors() -> None:

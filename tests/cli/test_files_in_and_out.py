@@ -149,6 +149,21 @@ def test_export_formats_come_back(people: Cli, tmp_path: Path, kind: str, mark: 
     assert people("import", str(path), "--dry-run", "--json").json["new"] == 0
 
 
+def test_a_uid_that_is_a_file_name_already_gets_no_second_ending(book: Cli, tmp_path: Path) -> None:
+    for uid in ("one.vcf", "one", ".vcf"):
+        card = {"@type": "Card", "version": "1.0", "uid": uid, "name": {"full": uid}}
+        (tmp_path / "card.json").write_text(json.dumps(card))
+        book("new", "--from", str(tmp_path / "card.json"))
+    folder = tmp_path / "out"
+    assert book("export", "-o", f"{folder}/").code == 0
+    files = {path.name: path.read_text() for path in folder.iterdir()}
+    assert len(files) == 3
+    assert "one.vcf" in files
+    assert not any(name.endswith(".vcf.vcf") for name in files)
+    assert sorted(line for text in files.values() for line in text.splitlines() if line.startswith("UID:")) == [
+        "UID:.vcf", "UID:one", "UID:one.vcf"]
+
+
 def test_export_to_a_folder(book: Cli, tmp_path: Path) -> None:
     names = ["plain-uid", "../../evil", ".hidden", "UPPER", "upper", "a/b", "x" * 300]
     path = tmp_path / "cards.vcf"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from contextlib import closing
 from pathlib import Path
 
@@ -46,6 +47,16 @@ def test_what_is_wrong_is_said_and_no_store_is_made(
 ) -> None:
     assert main(["relay", *line.split()]) == 2
     assert words in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("flag", ["--listen", "--health"])
+def test_a_port_in_use_leaves_no_store(flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        places = {"--listen": "127.0.0.1:0", "--health": "", flag: f"127.0.0.1:{taken.getsockname()[1]}"}
+        line = [word for pair in places.items() for word in pair if pair[1]]
+        assert main(["relay", "serve", "--db", str(tmp_path / "new.sqlite3"), *line]) == 2
+    assert "address already in use" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

@@ -111,7 +111,7 @@ async def test_a_code_is_good_for_one_device(tmp_path: Path) -> None:
                 nursery.start_soon(_pair_quietly, phone, codes[0])
                 text = await codes[1].receive()
                 await take(text)
-                with pytest.raises(PairingAborted):
+                with pytest.raises(PairingAborted, match="used already"):
                     await join(laptop, text, "Laptop", show_words=lambda _words: None)
                 nursery.cancel_scope.cancel()
             for mailbox in taken:
