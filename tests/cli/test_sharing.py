@@ -127,6 +127,8 @@ def test_a_new_device_follows_and_a_revoked_one_goes(people: tuple[Device, Devic
     assert len(ada.json("devices", "--book", "Family")["devices"]) == 2
     laptop.run("sync", code=13)
     ada.run("pair", "--book", "Family", "--no-verify", code=2)
+    # A book that there is not is said before a name is asked for.
+    Device(ada.home).run("share", "Famly", "--no-verify", code=4)
 
 
 def test_a_code_is_for_one_thing(people: tuple[Device, Device], tmp_path: Path) -> None:

@@ -54,8 +54,9 @@ def run(context: Context) -> int:
                          "in tests, give --no-verify on both sides")
     if args.no_verify:
         out.warn(NO_VERIFY_WARNING)
+    number = context.book_number()
     name = own_name(context, args.name)
-    number = context.book_number() or _moved(context)
+    number = number or _moved(context)
     bar = context.progress()
     person, guest = run_trio(lambda: share(
         profile, number, Role[args.role.upper()], name, progress=bar.update,
