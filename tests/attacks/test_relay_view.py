@@ -11,13 +11,16 @@ import zlib
 from collections.abc import Callable
 
 import pytest
+from nacl.pwhash import argon2id
 
 from e2esync.client.connection import Connection
+from e2esync.client.sync import inspect
 from e2esync.contactset import SetOp
-from e2esync.crypto import SigningKey, passphrase
+from e2esync.crypto import SigningKey
 from e2esync.crypto.padding import pad, padded_size
+from e2esync.crypto.passphrase import key_from_passphrase
 from e2esync.errors import E2esyncError, Refused, RemoteProtocolError
-from e2esync.limits import ARGON2_MEMORY, ARGON2_PASSES, WRITE_BACK_DELAY
+from e2esync.limits import WRITE_BACK_DELAY
 from e2esync.session import messages as m
 from e2esync.session.client import ClientSession
 from e2esync.session.codec import decode_message
@@ -276,15 +279,18 @@ async def test_a45_bombs_over_the_wire(net: Network, moment: str) -> None:
 
 @pytest.mark.parametrize("counts", [{"memory": 8192, "passes": 1}, {"memory": 2**40, "passes": 2**31}])
 @pytest.mark.parametrize("moment", MOMENTS)
-@attack(why="there is no parameter that could be checked, or left unchecked")
+@attack(Weak("crypto.passphrase:ARGON2_PASSES", 1, alone=True, also=(
+    Weak("crypto.passphrase:ARGON2_MEMORY", 8192, alone=True),)))
 async def test_a13_parameters_of_the_relays_choice(net: Network, moment: str, counts: dict[str, int]) -> None:
-    """No answer of a relay holds a parameter: what it names in INSPECT is shown, and used for nothing."""
+    """No answer of a relay holds a parameter: what it names in INSPECT is shown, and a key costs what it always did."""
     phone, laptop = await scene(net, moment)
-    with net.relay.lying(set_params(counts)):
+    with net.relay.lying(set_params(counts)), defences():
         for device in (laptop, phone):
             await device.sync()
-    assert (ARGON2_PASSES, ARGON2_MEMORY) == (3, 64 << 20)
-    assert not {"passes", "memory"} & set(passphrase.__dict__)
+        with phone.online():
+            assert await inspect(phone.profile, entropy=phone.entropy) == counts
+        key = key_from_passphrase("correct horse", b"s" * 16)
+    assert key.reveal() == argon2id.kdf(32, b"correct horse", b"s" * 16, opslimit=3, memlimit=64 << 20)
     await heals(net)
     assert laptop.names() == ["Ada", "Bob"]
 
