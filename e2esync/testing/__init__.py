@@ -7,7 +7,9 @@
     set_params, Hook, Passed, Later            messages; a hook is `(message, wire) -> what goes on in its place`
     Lies, Wire, Seen                           how many of them were changed, and what went over the wire
 
-The code under attack is the real client. See README, *Attack your own app*. Needs the extra `test`.
+The world has a clock of its own, which begins in 2023; a `Book` that your code makes takes the machine's, unless it
+gets `now=net.clock`. The code under attack is the real client. See README, *Attack your own app*. Needs the extra
+`test`.
 """
 
 from e2esync.testing.clock import Clock
