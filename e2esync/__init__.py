@@ -4,7 +4,8 @@ The public API, by what it is for:
 
     Profile, Plain, Passphrase, KeyFile, Keyring     the local folder and how it is protected
     Book, ImportPlan, Status, Device, Event          contacts in and out, offline; what changed
-    create_set, sync, watch, inspect, pair, join     the relay (trio)
+    Candidate                                        one of the values of a field that devices disagree about
+    create_set, sync, watch, inspect, pair, join     the relay (trio); sync gives a SyncResult
     create_book, share, accept, unshare, leave       further books, and other people in them (trio)
     sync_all, watch_all                              all books of a profile (trio)
     open_kit, revoke, rotate                         a lost device, a lost phone, a copied one (trio)
@@ -35,18 +36,19 @@ if TYPE_CHECKING:
     from e2esync.client.profile import Profile
     from e2esync.client.protection import KeyFile, Keyring, Passphrase, Plain
     from e2esync.client.recovery import open_kit
-    from e2esync.client.sync import create_set, inspect, sync
+    from e2esync.client.sync import SyncResult, create_set, inspect, sync
     from e2esync.client.together import sync_all, watch_all
     from e2esync.client.watching import watch
+    from e2esync.contactset import Candidate
     from e2esync.errors import E2esyncError
 
 __version__: Final = "0.1.0"
 
 __all__ = [
-    "Book", "Device", "E2esyncError", "Event", "ImportPlan", "KeyFile", "Keyring", "Passphrase", "Plain", "Profile",
-    "RecoveryKit", "Status", "SystemEntropy", "__version__", "accept", "assemble", "create_book", "create_set",
-    "flatten", "inspect", "join", "leave", "open_kit", "pair", "read_vcards", "revoke", "rotate", "share", "sync",
-    "sync_all", "unshare", "watch", "watch_all", "write_vcards",
+    "Book", "Candidate", "Device", "E2esyncError", "Event", "ImportPlan", "KeyFile", "Keyring", "Passphrase", "Plain",
+    "Profile", "RecoveryKit", "Status", "SyncResult", "SystemEntropy", "__version__", "accept", "assemble",
+    "create_book", "create_set", "flatten", "inspect", "join", "leave", "open_kit", "pair", "read_vcards", "revoke",
+    "rotate", "share", "sync", "sync_all", "unshare", "watch", "watch_all", "write_vcards",
 ]
 
 _HOMES: Final = {
@@ -62,9 +64,10 @@ _HOMES: Final = {
     "client.profile": ("Profile",),
     "client.protection": ("KeyFile", "Keyring", "Passphrase", "Plain"),
     "client.recovery": ("open_kit",),
-    "client.sync": ("create_set", "inspect", "sync"),
+    "client.sync": ("SyncResult", "create_set", "inspect", "sync"),
     "client.together": ("sync_all", "watch_all"),
     "client.watching": ("watch",),
+    "contactset": ("Candidate",),
     "errors": ("E2esyncError",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
