@@ -26,7 +26,6 @@ from e2esync.log.envelope import next_log_hash
 from e2esync.log.head import verify_head
 from e2esync.replica.core import Replica
 from e2esync.replica.findings import findings
-from e2esync.replica.port import RESERVED
 from e2esync.replica.sightings import kept_head
 
 if TYPE_CHECKING:
@@ -222,13 +221,15 @@ def _own(replica: Replica) -> str:
 
 
 def _contacts(replica: Replica) -> str:
+    from e2esync.procedures.verifying import lives
+
     count = 0
     for row in replica.store.contacts():
         if row.state:
             check_packed(row.state)
             if contact_hash(row.contact, row.state) != row.hash:
                 raise _Wrong("a stored contact is not what was stored")
-            count += row.contact not in RESERVED
+            count += lives(row)
     return f"{count:,}"
 
 

@@ -3,6 +3,7 @@
     compare_chain, compare_log     the relay's chain, and its log from the position on, against this device's
     read_own, rebuild              the whole log of the epoch; and what it and the snapshot make, against this device's
     missing_photos                 how many photos the relay lacks a part of
+    lives                          whether a stored state is a contact's that is there
 
 Each raises what it finds; what it returns says what was looked at.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from functools import reduce
 
+from e2esync.contactset import alive_lives
 from e2esync.epoch.chain import verify_chain
 from e2esync.epoch.record import parse_record
 from e2esync.errors import ForkDetected, SnapshotInvalid
@@ -19,7 +21,7 @@ from e2esync.procedures.healing import read_whole
 from e2esync.procedures.reading import adopt_whole, read_log, read_records, take
 from e2esync.procedures.steps import PIPELINE, Link, Procedure
 from e2esync.replica.core import EPOCH, Position, Replica, begin
-from e2esync.replica.port import ReplicaStore
+from e2esync.replica.port import RESERVED, ContactRow, ReplicaStore
 from e2esync.replica.reading import check_head, judge_head
 from e2esync.replica.sightings import CHAIN, RESTORED, is_restored, missing
 from e2esync.replica.snapshots import digest
@@ -88,7 +90,12 @@ def rebuild(store: ReplicaStore, replica: Replica, link: Link, envelopes: tuple[
     if digest(store) != digest(replica.store) or store.vector() != replica.store.vector():
         raise SnapshotInvalid("the snapshot and the log that the relay holds make another state than this device has",
                               "sync, and look again")
-    return f"{store.count_contacts():,} contacts from the relay's copy alone, the same"
+    return f"{sum(map(lives, store.contacts())):,} contacts from the relay's copy alone, the same"
+
+
+def lives(row: ContactRow) -> bool:
+    """Whether this is a contact that is there: neither deleted, nor one of the set's own objects (SPEC 8.8)."""
+    return row.contact not in RESERVED and bool(row.state) and bool(alive_lives(row.state))
 
 
 def missing_photos(replica: Replica) -> Procedure[tuple[int, int]]:
