@@ -95,6 +95,7 @@ GRAMMAR: Final[dict[str, dict[str, Rule]]] = {
     "boxes": {"owner": _number, "epoch": _number, "member": _number, "device": _number, "box": _octets(SEALED_BOX)},
     "envelopes": {"owner": _number, "epoch": _number, "seq": _number, "member": _number, "time": _number,
                   "hash": _octets(HASH), "log_hash": _octets(HASH), "envelope": _envelope},
+    "erasing": {"owner": _number},
     "blobs": {"owner": _number, "blob": _octets(HASH), "size": lambda value, _row: check_blob_size(value),
               "received": _number, "state": _number, "since": _number, "epoch": _number, "seq": _number},
     "parts": {"owner": _number, "blob": _octets(HASH), "start": _number, "bytes": _part},

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -75,4 +76,7 @@ def _own_terminal(slave: int) -> None:
     import fcntl
     import termios
 
+    # Whoever runs these tests may ignore them, as nohup does; a terminal's own program does not.
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     fcntl.ioctl(slave, termios.TIOCSCTTY, 0)

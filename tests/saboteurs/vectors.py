@@ -257,7 +257,7 @@ ACCESS = [
 ]
 
 MOVES = [
-    Saboteur("e2esync.replica.moving:_are_counts", "8.8", ("contactset::moved_word",), lambda _numbers: True,
+    Saboteur("e2esync.replica.moving:_are_counts", "8.8", ("access::moved_word",), lambda _numbers: True,
              shows=True),
 ]
 

@@ -1,4 +1,4 @@
-"""Examples of how a device or a person gets in (SPEC 12): code, words, recovery kit, fingerprints; and pairing."""
+"""Examples of how a device or a person gets in (SPEC 12): code, words, kit, fingerprints; pairing; and moves."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ _FLAGS: Final = {
     "padding": "an authentic message whose body is padded in another way",
     "shape": "an authentic message whose body is not the one that its number calls for",
     "declined": "the person who was invited said no",
+    "state": "a packed state that is not the one spelling of a contact",
     "bait": "keys other than the ones committed to, or not proved: what somebody in the middle would try",
 }
 _BIP39_WORDS: Final = (
@@ -33,9 +34,11 @@ _URL: Final = "wss://relay.example"
 
 def layer() -> Layer:
     """All cases of `access.json`."""
-    from e2esync.conformance.vectors import invitations, pairing, rescues
+    from e2esync.conformance.vectors import invitations, moves, pairing, rescues
 
-    operations = {**_OPERATIONS, **pairing.OPERATIONS, **invitations.OPERATIONS, **rescues.OPERATIONS}
+    operations = {
+        **_OPERATIONS, **pairing.OPERATIONS, **invitations.OPERATIONS, **rescues.OPERATIONS, **moves.OPERATIONS,
+    }
     cases = Layer("access", "12", operations, _FLAGS)
     _codes(cases)
     _mistyped_codes(cases)
@@ -45,6 +48,7 @@ def layer() -> Layer:
     pairing.add_cases(cases)
     invitations.add_cases(cases)
     rescues.add_cases(cases)
+    moves.add_cases(cases)
     return cases
 
 

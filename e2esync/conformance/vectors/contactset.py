@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from e2esync.conformance.vectors import folding, moves, operations, states
+from e2esync.conformance.vectors import folding, operations, states
 from e2esync.conformance.vectors.case import Layer
 
 _FLAGS: Final = {
@@ -17,10 +17,9 @@ _FLAGS: Final = {
 
 def layer() -> Layer:
     """All cases of `contactset.json`."""
-    performed = operations.OPERATIONS | states.OPERATIONS | folding.OPERATIONS | moves.OPERATIONS
+    performed = operations.OPERATIONS | states.OPERATIONS | folding.OPERATIONS
     cases = Layer("contactset", "8", performed, _FLAGS)
     operations.add_cases(cases)
     states.add_cases(cases)
     folding.add_cases(cases)
-    moves.add_cases(cases)
     return cases

@@ -1,4 +1,4 @@
-"""Examples of a book that moves to another set (SPEC 12.9, 8.8), part of `contactset.json`."""
+"""Examples of a book that moves to another set (SPEC 12.9, 8.8), part of `access.json`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ OPERATIONS: Final = {"moved_contact": _moved_contact, "moved_word": _moved_word,
 
 
 def add_cases(cases: Layer) -> None:
-    """Add the cases of 12.9 to the layer `contactset`."""
+    """Add the cases of 12.9 to the layer `access`."""
     _contacts(cases)
     _words(cases)
     _late(cases)

@@ -6,9 +6,11 @@ import { checkKitProof, deviceFingerprint, kitKeys, kitProof, makeCode, parseCod
 import { SealingKey } from './crypto.mjs';
 import { decode } from './encoding.mjs';
 import { decodeFrame } from './frames.mjs';
+import { lateWrites, movedContact, movedWord } from './moves.mjs';
 import { Joiner, Sponsor, commitmentOf, sealMessage, wordsOf } from './pairing.mjs';
 import { openRescue, sealRescue } from './rescue.mjs';
 import { ClientSession, RelaySession } from './session.mjs';
+import { parseState } from './state.mjs';
 import { fromJson, toJson } from './values.mjs';
 import { seedOfWords, wordsOfSeed } from './words.mjs';
 
@@ -125,6 +127,26 @@ function relay(input) {
   };
 }
 
+function movedContactOf(input) {
+  const known = new Map(input.media.map(([digest, content]) => [digest.text, fromHex(content)]));
+  const [contact, registers] = movedContact(fromHex(input.contact), fromJson(input.registers), {
+    from: fromHex(input.old_set), to: fromHex(input.new_set), media: (digest) => known.get(digest),
+  });
+  return { contact: toHex(contact), registers: toJson(registers) };
+}
+
+function movedWordOf({ moved }) {
+  const word = movedWord(fromJson(moved));
+  if (!word) return { word: [] };
+  const { set, relay, key, record, member, epoch, vector } = word;
+  return { word: [toHex(set), { text: relay }, toHex(key), toHex(record), member, epoch, [...vector]] };
+}
+
+function lateWritesOf({ state, moved }) {
+  const { removed, paths } = lateWrites(parseState(fromHex(state)), movedWord(fromJson(moved)));
+  return { removed, paths: paths.map((path) => ({ text: path })) };
+}
+
 /** `layer::operation` → function(inputs, entropy) → outputs. */
 export const operations = new Map([
   ['access::code_text', (input, entropy) => {
@@ -157,6 +179,9 @@ export const operations = new Map([
   ['access::seal_rescue', sealedRescue],
   ['access::open_rescue', openedRescue],
   ['access::guest', joiner('INVITATION')],
+  ['access::moved_contact', movedContactOf],
+  ['access::moved_word', movedWordOf],
+  ['access::late_writes', lateWritesOf],
   ['session::decode', (input) => ({ message: toJson(decodeFrame(input.side, fromHex(input.frame))) })],
   ['session::client', client],
   ['session::relay', relay],

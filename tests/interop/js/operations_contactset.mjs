@@ -2,7 +2,6 @@
 
 import { fromHex, toHex } from './bytes.mjs';
 import { ContactSet, contactId, decodeOps, encodeOps, stateDigest } from './contactset.mjs';
-import { lateWrites, movedContact, movedWord } from './moves.mjs';
 import * as states from './state.mjs';
 import { fromJson, toJson } from './values.mjs';
 
@@ -71,23 +70,6 @@ export const operations = new Map(Object.entries({
     return { harms: changes.map((pair) => states.harms(...pair.map(lives))) };
   },
   'contactset::digest': ({ contacts }) => ({ digest: toHex(stateDigest(pairsIn(contacts))) }),
-  'contactset::moved_contact': (input) => {
-    const known = new Map(input.media.map(([digest, content]) => [digest.text, fromHex(content)]));
-    const [contact, registers] = movedContact(fromHex(input.contact), fromJson(input.registers), {
-      from: fromHex(input.old_set), to: fromHex(input.new_set), media: (digest) => known.get(digest),
-    });
-    return { contact: toHex(contact), registers: toJson(registers) };
-  },
-  'contactset::moved_word': ({ moved }) => {
-    const word = movedWord(fromJson(moved));
-    if (!word) return { word: [] };
-    const { set, relay, key, record, member, epoch, vector } = word;
-    return { word: [toHex(set), { text: relay }, toHex(key), toHex(record), member, epoch, [...vector]] };
-  },
-  'contactset::late_writes': ({ state, moved }) => {
-    const { removed, paths } = lateWrites(states.parseState(fromHex(state)), movedWord(fromJson(moved)));
-    return { removed, paths: paths.map((path) => ({ text: path })) };
-  },
   'contactset::fold': fold,
   'contactset::converge': converge,
 }));
