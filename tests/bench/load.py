@@ -169,15 +169,18 @@ def prototype(folder: Path, sets: int, flight: int, seconds: float) -> dict[str,
 
 def floors(url: str, folder: Path, books: list[Book], flight: int, seconds: float) -> dict[str, float]:
     """What the relays are compared with."""
-    from tests.bench.load_floor import engine_floor, postgres_floor, sqlite_floor
+    from tests.bench.load_floor import as_before, engine_floor, postgres_floor, sqlite_floor
 
     if url.startswith("postgresql"):
-        rate, cpu = postgres_floor(url, [book.set_id for book in books], flight, seconds)
-        others = {}
-    else:
-        rate, cpu = sqlite_floor(Path(url + "-floor"), len(books), flight, seconds)
-        others = prototype(folder, len(books), flight, seconds)
-    return {"floor": rate, "floor_cpu_us": cpu * 1e6, "engine": engine_floor(url, books, flight, seconds)} | others
+        with as_before(url):
+            rate, cpu = postgres_floor(url, [book.set_id for book in books], flight, seconds)
+        with as_before(url):
+            engine = engine_floor(url, books, flight, seconds)
+        return {"floor": rate, "floor_cpu_us": cpu * 1e6, "engine": engine}
+    rate, cpu = sqlite_floor(Path(url + "-floor"), len(books), flight, seconds)
+    _, others = found(url + "-engine", len(books))
+    engine = engine_floor(url + "-engine", others, flight, seconds)
+    return {"floor": rate, "floor_cpu_us": cpu * 1e6, "engine": engine} | prototype(folder, len(books), flight, seconds)
 
 
 def measure(url: str, folder: Path, args: argparse.Namespace) -> dict[str, float]:
