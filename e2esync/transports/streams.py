@@ -19,6 +19,8 @@ from e2esync.transports.base import gone
 from e2esync.transports.socks import ask_proxy, parse_proxy
 
 READ_SIZE: Final = 64 << 10
+SMALL_READ: Final = 8 << 10
+"""Bytes read at once from whoever has not proved anything: who is refused still holds as much until it is gone."""
 CONNECT_TIMEOUT: Final = 15.0
 _KEEPALIVE: Final = 50
 
@@ -125,21 +127,21 @@ class WireStream:
         self._counted.sent += sent
         return sent
 
-    async def receive_some(self) -> bytes:
-        """Some bytes; none at the end of the stream."""
+    async def receive_some(self, limit: int = READ_SIZE) -> bytes:
+        """Some bytes, at most `limit`; none at the end of the stream."""
         try:
             if self._socket is None:
-                return bytes(await self._stream.receive_some(READ_SIZE))
-            return await self._read(self._socket)
+                return bytes(await self._stream.receive_some(limit))
+            return await self._read(self._socket, limit)
         except _BROKEN as error:
             raise gone() from error
 
-    async def _read(self, source: trio.socket.SocketType) -> bytes:
+    async def _read(self, source: trio.socket.SocketType, limit: int) -> bytes:
         # trio's own way tries first and waits then, which is two turns of its loop and a call in vain for each read.
         while source.fileno() >= 0:
             await trio.lowlevel.wait_readable(source)
             try:
-                data = os.read(source.fileno(), READ_SIZE)
+                data = os.read(source.fileno(), limit)
             except BlockingIOError:
                 continue
             self._counted.received += len(data)

@@ -8,7 +8,7 @@ from typing import Final
 from e2esync.errors import RemoteProtocolError
 from e2esync.limits import FRAME_MAX
 from e2esync.transports.base import gone
-from e2esync.transports.streams import WireStream
+from e2esync.transports.streams import READ_SIZE, SMALL_READ, WireStream
 
 _LENGTH: Final = 4
 
@@ -66,7 +66,7 @@ class TcpTransport:
         while len(self._buffer) < size:
             if self.check_unfinished is not None:
                 self.check_unfinished(len(self._buffer))
-            data = await self._stream.receive_some()
+            data = await self._stream.receive_some(READ_SIZE if self.check_unfinished is None else SMALL_READ)
             if not data:
                 raise gone()
             self._buffer += data

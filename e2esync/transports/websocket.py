@@ -26,7 +26,7 @@ from e2esync.errors import RemoteProtocolError, Unreachable
 from e2esync.limits import FRAME_MAX
 from e2esync.transports.base import gone
 from e2esync.transports.http import NO_PAGE, Page, page_bytes
-from e2esync.transports.streams import CONNECT_TIMEOUT, WireStream
+from e2esync.transports.streams import CONNECT_TIMEOUT, READ_SIZE, SMALL_READ, WireStream
 
 # Empty fragments cost memory that no size limit sees.
 _FRAGMENTS_MAX: Final = 1024
@@ -99,7 +99,7 @@ class WebSocketTransport:
         while not self._frames:
             if self.check_unfinished is not None:
                 self.check_unfinished(len(self._protocol.reader.buffer) + sum(map(len, self._fragments)))
-            data = await self._stream.receive_some()
+            data = await self._stream.receive_some(READ_SIZE if self.check_unfinished is None else SMALL_READ)
             if data:
                 self._protocol.receive_data(data)
             else:
@@ -221,7 +221,7 @@ async def _upgraded(stream: WireStream, protocol: ClientProtocol) -> None:
 async def _requested(stream: WireStream, protocol: ServerProtocol) -> tuple[Request, Sequence[Event]]:
     size = 0
     while True:
-        data = await stream.receive_some()
+        data = await stream.receive_some(SMALL_READ)
         if not data:
             raise gone()
         if size > _REQUEST_MAX:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 import trio
@@ -12,7 +13,7 @@ import trio.testing
 from e2esync.errors import RemoteProtocolError, SessionError, Unreachable
 from e2esync.limits import FRAME_MAX
 from e2esync.transports.base import bound_reading
-from e2esync.transports.streams import READ_SIZE, WireStream
+from e2esync.transports.streams import SMALL_READ, WireStream
 from e2esync.transports.websocket import WebSocketTransport, accept_websocket, connect_websocket
 
 UPGRADE = (
@@ -158,6 +159,18 @@ async def test_who_reads_decides_midway_how_much_of_a_frame_it_takes() -> None:
         assert asked[2] == asked[1] + 900
 
 
+async def test_who_is_bounded_is_read_in_small_pieces() -> None:
+    async with upgraded() as (raw, transport):
+        asked: list[int] = []
+        bound_reading(transport, asked.append)
+        await raw.send_all(masked(0x82, bytes(50_000)))
+        assert await transport.receive() == bytes(50_000)
+        assert max(more - less for less, more in pairwise(asked)) <= SMALL_READ
+        bound_reading(transport, None)
+        await raw.send_all(masked(0x82, bytes(50_000)))
+        assert await transport.receive() == bytes(50_000)
+
+
 async def test_a_request_that_does_not_end_is_not_kept() -> None:
     near, far = trio.testing.memory_stream_pair()
     lines = b"".join(b"A%d: %s\r\n" % (number, b"b" * 4000) for number in range(100))
@@ -166,4 +179,4 @@ async def test_a_request_that_does_not_end_is_not_kept() -> None:
         nursery.start_soon(near.send_all, b"GET / HTTP/1.1\r\n" + lines)
         with trio.fail_after(10), pytest.raises(RemoteProtocolError):
             await accept_websocket(stream)
-        assert stream.received <= (16 << 10) + 2 * READ_SIZE
+        assert stream.received <= (16 << 10) + 2 * SMALL_READ
