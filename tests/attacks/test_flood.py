@@ -68,7 +68,8 @@ def messages(relay: Served, coding: str, body: bytes) -> None:
                 answer += line.recv(4096)
             head, _, said = answer.partition(b"\r\n\r\n")
             assert b"extensions" not in head.lower()
-            line.sendall(framed(body) if not bits else masked(0x82 | bits, body))
+            # A marked one is no longer than a greeting may be, or its length would be what is refused.
+            line.sendall(framed(body) if not bits else masked(0x82 | bits, body[:2000]))
             said += rest(line)
         refused = unframed(said)[0]
         if bits:
