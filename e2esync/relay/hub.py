@@ -147,9 +147,8 @@ class Hub:
         if gathering is None:
             return
         if gathering.sessions.get(author.number) is author:
-            if author.position != (effect.epoch, effect.seq - 1):
-                # Others' envelopes before the author's own come first, so that its log is whole when its answer comes.
-                self._push_log(gathering, author, result)
+            # Others' envelopes before the author's own come first, so that its log is whole when its answer comes.
+            self._push_log(gathering, author, result)
             author.position = (effect.epoch, effect.seq)
         gathering.fresh.append(effect)
 

@@ -221,8 +221,6 @@ class RelaySession:
 
     def _answer_without_store(self, request: Message) -> Message | None:
         """The answer to what this session may not ask, or need not ask the store."""
-        if self.state is State.MEMBER and isinstance(request, m.Append):
-            return None
         if self._is_beyond(request):
             return m.RefusalAnswer(Refusal.NOT_ALLOWED, "a removed member reads the chain, no more")
         if self._is_gone(request):

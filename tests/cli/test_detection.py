@@ -136,13 +136,18 @@ def test_an_older_state(world: World, tmp_path: Path) -> None:
     assert {"Carl", "Unsent"} <= set(world.second.names())
 
 
-def test_a_relay_that_stays_with_the_older_state_is_given_back_what_it_lacks(world: World) -> None:
+def _roll_back(world: World) -> None:
+    """The relay shows a state from before Carl, and stays with it; the first device has seen it, and has an edit."""
     older = world.liar.do(HostileRelay.moment)
     _add(world.first, "Carl")
     world.sync()
     _add(world.first, "Unsent")
     world.liar.do(lambda relay: relay.rollback(older))
     _refused(world.first, "RollbackDetected")
+
+
+def test_a_relay_that_stays_with_the_older_state_is_given_back_what_it_lacks(world: World) -> None:
+    _roll_back(world)
     assert "given back" in run_here("--home", str(world.first.home), "sync")[2]
     _quiet(world.first, world.second)
     assert {"Carl", "Unsent"} <= set(world.second.names())
@@ -321,12 +326,7 @@ def test_a_move_to_another_relay(world: World, other: Relay) -> None:
 
 def test_a_move_away_from_a_relay_that_lies(world: World, other: Relay) -> None:
     """It is told nothing; who cannot hear of the move there goes with the same command."""
-    older = world.liar.do(HostileRelay.moment)
-    _add(world.first, "Carl")
-    world.sync()
-    _add(world.first, "Unsent")
-    world.liar.do(lambda relay: relay.rollback(older))
-    _refused(world.first, "RollbackDetected")
+    _roll_back(world)
     for device in (world.first, world.second):
         device.json("relay", "move", other.url)
     _quiet(world.first, world.second)
